@@ -1,0 +1,132 @@
+"""The audit: who did what to which client, for what purpose, with what outcome; append-only.
+
+Lines are plain inserts in the transaction that they witness; a refusal's line commits on its own; no answer leaves before
+its line is committed. Reading the audit is itself audited.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+
+APPEND = """
+INSERT INTO audit (recorded_at, organisation, official_id, official_role, municipality_code, action, purpose,
+                   outcome, client_id, resource_id, rule_version, request_id)
+SELECT l.recorded_at, l.organisation, l.official_id, l.official_role, l.municipality_code, l.action, l.purpose,
+       l.outcome, l.client_id, l.resource_id, l.rule_version, l.request_id
+FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::text[], $9::uuid[], $10::uuid[], $11::text[], $12::text[]) WITH ORDINALITY
+     AS l (recorded_at, organisation, official_id, official_role, municipality_code, action, purpose,
+           outcome, client_id, resource_id, rule_version, request_id, n)
+ORDER BY l.n
+"""
+LIST = """
+SELECT audit_id, recorded_at, organisation, official_id, official_role, municipality_code, action, purpose,
+       outcome, client_id::text, resource_id::text, rule_version, request_id
+FROM audit
+WHERE audit_id > $1
+  AND ($2::uuid IS NULL OR client_id = $2)
+  AND ($3::text IS NULL OR official_id = $3)
+  AND ($4::text IS NULL OR organisation = $4)
+  AND ($5::timestamptz IS NULL OR recorded_at >= $5)
+  AND ($6::timestamptz IS NULL OR recorded_at < $6)
+ORDER BY audit_id
+LIMIT $7
+"""
+
+
+class AuditLine(Struct, frozen=True, kw_only=True):
+    """One act: who, on whose behalf, which client and resource, why, and what came of it."""
+
+    recorded_at: datetime
+    organisation: str
+    action: str
+    outcome: str
+    request_id: str
+    official_id: str | None = None
+    official_role: str | None = None
+    municipality_code: str | None = None
+    purpose: str | None = None
+    client_id: str | None = None
+    resource_id: str | None = None
+    rule_version: str | None = None
+
+
+class StoredLine(AuditLine, frozen=True, kw_only=True):
+    """A line of the audit with its number."""
+
+    audit_id: int
+
+
+class AuditFilter(Struct, frozen=True, kw_only=True):
+    """Which lines are asked for; what is None does not filter. `until` is exclusive."""
+
+    client_id: str | None = None
+    official_id: str | None = None
+    organisation: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def add_table(metadata: sa.MetaData) -> None:
+    """Add the audit to a service's tables."""
+    sa.Table(
+        "audit",
+        metadata,
+        sa.Column("audit_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("official_id", sa.Text),
+        sa.Column("official_role", sa.Text),
+        sa.Column("municipality_code", sa.Text),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("purpose", sa.Text),
+        sa.Column("outcome", sa.Text, nullable=False),
+        sa.Column("client_id", sa.Uuid),
+        sa.Column("resource_id", sa.Uuid),
+        sa.Column("rule_version", sa.Text),
+        sa.Column("request_id", sa.Text, nullable=False),
+        sa.Index("ix_audit_client_id", "client_id", "audit_id"),
+        sa.Index("ix_audit_recorded_at", "recorded_at", postgresql_using="brin"),
+    )
+
+
+async def append(connection: Connection, lines: Sequence[AuditLine]) -> None:
+    """Write lines in the order given, inside the caller's transaction."""
+    if not lines:
+        return
+    await connection.execute(
+        APPEND,
+        [line.recorded_at for line in lines],
+        [line.organisation for line in lines],
+        [line.official_id for line in lines],
+        [line.official_role for line in lines],
+        [line.municipality_code for line in lines],
+        [line.action for line in lines],
+        [line.purpose for line in lines],
+        [line.outcome for line in lines],
+        [line.client_id for line in lines],
+        [line.resource_id for line in lines],
+        [line.rule_version for line in lines],
+        [line.request_id for line in lines],
+    )
+
+
+async def list_lines(
+    connection: Connection, query: AuditFilter, *, after: int, limit: int
+) -> list[StoredLine]:
+    """List at most `limit` lines behind the number `after`, oldest first."""
+    rows = await connection.fetch(
+        LIST,
+        after,
+        query.client_id,
+        query.official_id,
+        query.organisation,
+        query.since,
+        query.until,
+        limit,
+    )
+    return [StoredLine(**dict(row)) for row in rows]

@@ -1,0 +1,64 @@
+"""The connection pool and the only place that begins and commits a transaction."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+type_of_connection = PoolConnectionProxy
+Connection = PoolConnectionProxy | asyncpg.Connection
+Pool = asyncpg.Pool
+
+AWAY: tuple[type[BaseException], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+"""The server is away or the outcome of a commit is unknown: answer 503, the same request is safe to repeat."""
+
+AGAIN: tuple[type[BaseException], ...] = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+)
+"""The transaction lost against another one and is safe to run again as a whole."""
+
+ACQUIRE_S_MAX = 5
+CONNECT_S_MAX = 5
+POOL_CONNECTIONS_MAX = 10
+
+
+async def _keep_session(_connection: Any) -> None:  # noqa: ANN401
+    """Leave a returned connection as it is: nobody changes session state, so a reset is one wasted round trip."""
+
+
+async def open_pool(url: str, *, connections_max: int = POOL_CONNECTIONS_MAX) -> Pool:
+    """Open the process's one pool.
+
+    JIT is off: PostgreSQL's default compiles each batch statement anew, measured 19 ms in place of 0.6 ms.
+    """
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=connections_max,
+        timeout=CONNECT_S_MAX,
+        command_timeout=60,
+        server_settings={"jit": "off", "application_name": "kuntavayla"},
+        reset=_keep_session,
+    )
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """Give a connection inside one transaction; commit at a clean end, roll back at any failure.
+
+    An answer may leave only after this block has ended.
+    """
+    async with pool.acquire(timeout=ACQUIRE_S_MAX) as connection, connection.transaction():
+        yield connection

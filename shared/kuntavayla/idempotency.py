@@ -1,0 +1,126 @@
+"""Idempotency keys: one effect for any number of repeats of a state-changing call.
+
+A row holds an HMAC of the canonical validated body, the status and the id of the result, and no copy of personal data; the
+answer to a repeat is rebuilt from that result. A key lives as long as its resource. Scope: organisation and route.
+"""
+
+import hmac
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.errors import DomainError, Kind
+
+CLAIM = """
+INSERT INTO idempotency_keys (organisation, route, key, fingerprint, result_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[])
+ORDER BY 1, 2, 3
+ON CONFLICT (organisation, route, key) DO NOTHING
+RETURNING result_id::text
+"""
+FIND = """
+SELECT k.organisation, k.route, k.key, k.fingerprint, k.result_id::text
+FROM idempotency_keys k
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS a (organisation, route, key)
+  USING (organisation, route, key)
+"""
+RELEASE = "DELETE FROM idempotency_keys WHERE result_id = ANY($1::uuid[])"
+
+_encode_in_order = msgspec.json.Encoder(order="sorted").encode
+
+
+class IdempotencyKeyReused(DomainError):
+    """The key was used before with another body."""
+
+    kind = Kind.INVALID
+    code = "idempotency_key_reused"
+
+
+class KeyUse(Struct, frozen=True, kw_only=True):
+    """One use of a key: its scope, the fingerprint of the body, and the id that the result will have."""
+
+    organisation: str
+    route: str
+    key: str
+    fingerprint: bytes
+    result_id: str
+
+
+class Replay(Struct, frozen=True):
+    """The key is known with the same body: the id of the result that answers it."""
+
+    result_id: str
+
+
+def add_table(metadata: sa.MetaData) -> None:
+    """Add the keys to a service's tables."""
+    sa.Table(
+        "idempotency_keys",
+        metadata,
+        sa.Column("organisation", sa.Text, primary_key=True),
+        sa.Column("route", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("result_id", sa.Uuid, nullable=False, unique=True),
+    )
+
+
+def fingerprint_of(content: object, *, secret: bytes) -> bytes:
+    """Return the HMAC of a validated body in canonical form."""
+    return hmac.digest(secret, _encode_in_order(content), "sha256")
+
+
+async def claim(
+    connection: Connection, uses: Sequence[KeyUse]
+) -> list[Replay | IdempotencyKeyReused | None]:
+    """Claim keys for the caller's transaction; answer one outcome per use, None where the key is new.
+
+    Locks the keys in sorted order; a key in flight in another process is waited for (lock_timeout of the role). A key
+    that stands twice in the batch counts as new once; its later uses are repeats.
+    """
+    if not uses:
+        return []
+    claimed = {
+        row["result_id"]
+        for row in await connection.fetch(
+            CLAIM,
+            [use.organisation for use in uses],
+            [use.route for use in uses],
+            [use.key for use in uses],
+            [use.fingerprint for use in uses],
+            [use.result_id for use in uses],
+        )
+    }
+    if len(claimed) == len(uses):
+        return [None] * len(uses)
+    # A new statement, because the one that waited for another transaction cannot see its row.
+    known = {
+        (row["organisation"], row["route"], row["key"]): (row["fingerprint"], row["result_id"])
+        for row in await connection.fetch(
+            FIND,
+            [use.organisation for use in uses],
+            [use.route for use in uses],
+            [use.key for use in uses],
+        )
+    }
+    return [
+        None
+        if use.result_id in claimed
+        else _repeat_of(use, *known[use.organisation, use.route, use.key])
+        for use in uses
+    ]
+
+
+def _repeat_of(use: KeyUse, fingerprint: bytes, result_id: str) -> Replay | IdempotencyKeyReused:
+    if hmac.compare_digest(fingerprint, use.fingerprint):
+        return Replay(result_id)
+    return IdempotencyKeyReused()
+
+
+async def release(connection: Connection, result_ids: Sequence[str]) -> None:
+    """Give keys back whose call came to nothing: answers other than 2xx are not kept."""
+    if result_ids:
+        await connection.execute(RELEASE, list(result_ids))

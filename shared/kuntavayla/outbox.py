@@ -1,0 +1,92 @@
+"""The outbox: an append-only table of events with a gap-free position, written last in every transaction that announces.
+
+The head row is locked by the UPDATE and held to commit, so position order is commit order and the order per client is
+kept; no lock may be taken after it. A hole in the positions is an alarm. Publishers and the feed only read.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from kuntavayla.database import Connection
+from kuntavayla.events import EPOCH_DIGITS, POSITION_DIGITS, EventDraft, Origin, envelope
+
+NOTIFY_CHANNEL = "outbox"
+NOTIFY_BYTES_MAX = 7_000
+EVERYBODY = "*"
+
+APPEND = f"""
+WITH head AS (
+  UPDATE outbox_head SET position = position + cardinality($1::uuid[])
+  RETURNING epoch, position - cardinality($1::uuid[]) AS base
+), appended AS (
+  INSERT INTO outbox (position, epoch, event_id, recipient, channel, subject, body)
+  SELECT head.base + e.n, head.epoch, e.event_id, e.recipient, e.channel, e.subject,
+         e.before
+         || convert_to(lpad(head.epoch::text, {EPOCH_DIGITS}, '0') || '.'
+                       || lpad((head.base + e.n)::text, {POSITION_DIGITS}, '0'), 'UTF8')
+         || e.after
+  FROM head, unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[])
+       WITH ORDINALITY AS e (event_id, recipient, channel, subject, before, after, n)
+)
+SELECT pg_notify('{NOTIFY_CHANNEL}', $7)
+"""  # noqa: S608 - only our own constants are pasted
+HEAD = "SELECT epoch, position FROM outbox_head"
+
+
+def add_tables(metadata: sa.MetaData) -> None:
+    """Add the outbox and its head row to a service's tables."""
+    sa.Table(
+        "outbox_head",
+        metadata,
+        sa.Column("is_only_row", sa.Boolean, primary_key=True, server_default=sa.true()),
+        sa.Column("epoch", sa.Integer, nullable=False, server_default="1"),
+        sa.Column("position", sa.BigInteger, nullable=False, server_default="0"),
+        sa.CheckConstraint("is_only_row", name="one_row"),
+    )
+    sa.Table(
+        "outbox",
+        metadata,
+        sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("event_id", sa.Uuid, nullable=False),
+        sa.Column("recipient", sa.Text, nullable=False),
+        sa.Column("channel", sa.Text, nullable=False),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.CheckConstraint("channel IN ('common', 'restricted')", name="known_channel"),
+        sa.Index("ix_outbox_recipient_channel_position", "recipient", "channel", "position"),
+    )
+
+
+def wake_of(drafts: Sequence[EventDraft]) -> str:
+    """Return whom a batch of events wakes: `channel/recipient` joined by commas, or `*` for many."""
+    streams = ",".join(sorted({f"{draft.channel}/{draft.recipient}" for draft in drafts}))
+    return streams if len(streams) <= NOTIFY_BYTES_MAX else EVERYBODY
+
+
+async def append(connection: Connection, drafts: Sequence[EventDraft], *, origin: Origin) -> None:
+    """Write the events of one transaction in the order given; call it last.
+
+    Locks outbox_head until commit and wakes whoever waits for a stream when the transaction commits.
+    """
+    if not drafts:
+        return
+    envelopes = [envelope(draft, origin) for draft in drafts]
+    await connection.execute(
+        APPEND,
+        [draft.event_id for draft in drafts],
+        [draft.recipient for draft in drafts],
+        [draft.channel for draft in drafts],
+        [draft.subject for draft in drafts],
+        [before for before, _ in envelopes],
+        [after for _, after in envelopes],
+        wake_of(drafts),
+    )
+
+
+async def load_head(connection: Connection) -> tuple[int, int]:
+    """Return the epoch and the newest position."""
+    row: Any = await connection.fetchrow(HEAD)
+    return row["epoch"], row["position"]
