@@ -1,0 +1,28 @@
+"""Who calls, what they may do, on whose behalf: tokens, scopes, officials, refusals of the edge."""
+
+from kuntavayla.auth.callers import Caller, KnownOrganisation, require_kind, require_scope
+from kuntavayla.auth.keys import HttpKeySource, KeySource, SigningKeys
+from kuntavayla.auth.officials import official_of, parse_official, require_official
+from kuntavayla.auth.refusals import AUTH_PROBLEMS, ProblemCode, Refusal
+from kuntavayla.auth.scopes import OPEN, Open, ScopeTable
+from kuntavayla.auth.tokens import TokenVerifier
+
+__all__ = [
+    "AUTH_PROBLEMS",
+    "OPEN",
+    "Caller",
+    "HttpKeySource",
+    "KeySource",
+    "KnownOrganisation",
+    "Open",
+    "ProblemCode",
+    "Refusal",
+    "ScopeTable",
+    "SigningKeys",
+    "TokenVerifier",
+    "official_of",
+    "parse_official",
+    "require_kind",
+    "require_official",
+    "require_scope",
+]

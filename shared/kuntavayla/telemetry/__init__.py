@@ -1,0 +1,36 @@
+"""What a service tells about itself: logs without personal data, traces, metrics."""
+
+from kuntavayla.telemetry.fields import SHARED_FIELDS, Shape
+from kuntavayla.telemetry.logs import Log, configure_logging, log
+from kuntavayla.telemetry.metrics import (
+    BatchMetrics,
+    LaneMetrics,
+    MetricsServer,
+    RequestMetrics,
+    start_metrics_server,
+)
+from kuntavayla.telemetry.traces import (
+    Trace,
+    current_trace,
+    enter_trace,
+    new_traceparent,
+    trace_of,
+)
+
+__all__ = [
+    "SHARED_FIELDS",
+    "BatchMetrics",
+    "LaneMetrics",
+    "Log",
+    "MetricsServer",
+    "RequestMetrics",
+    "Shape",
+    "Trace",
+    "configure_logging",
+    "current_trace",
+    "enter_trace",
+    "log",
+    "new_traceparent",
+    "start_metrics_server",
+    "trace_of",
+]
