@@ -1,0 +1,117 @@
+"""Failures of routing-api, each with its kind and public code."""
+
+from typing import ClassVar
+
+from kuntavayla.errors import DomainError, Kind
+
+
+class RegistrationIdReused(DomainError):
+    """The source registration id is taken by a registration with other content."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "registration_id_reused"
+
+
+class EffectiveOnBeforeNewestDecision(DomainError):
+    """The registration would be effective before the client's newest decision."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "effective_on_before_newest_decision"
+
+
+class OfficeNotYours(DomainError):
+    """An office sends only registrations of its own code."""
+
+    kind: ClassVar[Kind] = Kind.FORBIDDEN
+    code: ClassVar[str] = "office_not_yours"
+
+
+class MunicipalityNotServed(DomainError):
+    """The caller's case system does not serve the official's municipality."""
+
+    kind: ClassVar[Kind] = Kind.FORBIDDEN
+    code: ClassVar[str] = "municipality_not_served"
+
+
+class RegistrationNotFound(DomainError):
+    """No such registration for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "registration_not_found"
+
+
+class DecisionNotFound(DomainError):
+    """No such decision for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "decision_not_found"
+
+
+class ReviewNotFound(DomainError):
+    """No such review for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "review_not_found"
+
+
+class ClientNotFound(DomainError):
+    """No such client for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "client_not_found"
+
+
+class TransferNotFound(DomainError):
+    """No such transfer for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "transfer_not_found"
+
+
+class TransferWithdrawn(DomainError):
+    """The transfer was withdrawn; somebody else is responsible for the client."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "transfer_withdrawn"
+
+
+class NoticeAlreadyGiven(DomainError):
+    """The person was told of this transfer before, in another way."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "notice_already_given"
+
+
+class ReviewClosed(DomainError):
+    """The review is no longer open."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "review_closed"
+
+
+class ReviewChanged(DomainError):
+    """The review has changed since it was read."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "review_changed"
+
+
+class ResolutionContradictsRules(DomainError):
+    """With these facts the rules decide otherwise."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "resolution_contradicts_rules"
+
+
+class MunicipalityNotInAnArea(DomainError):
+    """The home municipality belongs to no area on that day, so it can not become responsible."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "municipality_not_in_an_area"
+
+
+class FactsErased(DomainError):
+    """The facts of the decision were erased when their period ended; it can not be recomputed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "facts_erased"

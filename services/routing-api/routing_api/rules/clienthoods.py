@@ -1,0 +1,95 @@
+"""The life of a clienthood: how a new judgement moves the responsibility for a client.
+
+A client has one responsible authority at a time: a municipality, or the TE office; while a review is open it is the TE
+office. Every change begins a new version. States and transitions: docs/states.md.
+"""
+
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+
+from routing_api.rules.judging import Judgement
+
+Authority = Literal["municipality", "te_office"]
+DecisionCause = Literal["first_entry", "return", "move", "update"]
+
+
+class Responsible(Struct, frozen=True):
+    """Who is responsible: a municipality with its area and case system, or the TE office.
+
+    The TE office concerned is always named: it is responsible, or it tells the person of the transfer.
+    """
+
+    authority: Authority
+    te_office_code: str
+    municipality_code: str | None = None
+    area_code: str | None = None
+    case_system_id: str | None = None
+
+
+class ClientState(Struct, frozen=True, kw_only=True):
+    """A client as the newest decision left them."""
+
+    client_id: str
+    version: int
+    responsible: Responsible
+    transfer_id: str | None
+    decision_id: str
+    registration_id: str
+    review_id: str | None
+    newest_effective_on: date
+    is_restricted: bool
+    has_been_client: bool
+
+
+class Transition(Struct, frozen=True):
+    """What a judgement does to a clienthood.
+
+    `begins` is the responsibility of a new version, or None where the standing one goes on.
+    """
+
+    cause: DecisionCause
+    responsible: Responsible
+    begins: Responsible | None
+
+
+def responsible_of(judgement: Judgement) -> Responsible:
+    """Return who is responsible by a judgement; an open review leaves it with the TE office (domain.md, section 2)."""
+    if judgement.outcome != "municipality":
+        return Responsible("te_office", judgement.te_office_code)
+    return Responsible(
+        "municipality",
+        judgement.te_office_code,
+        judgement.municipality_code,
+        judgement.area_code,
+        judgement.case_system_id,
+    )
+
+
+def transition(state: ClientState | None, judgement: Judgement) -> Transition:
+    """Return how a judgement moves the responsibility for a client, None being a person not known before."""
+    responsible = responsible_of(judgement)
+    if state is None:
+        return Transition("first_entry", responsible, responsible)
+    standing = state.responsible
+    if _is_same(standing, responsible):
+        return Transition("update", standing, None)
+    if standing.authority == "municipality":
+        return Transition("move", responsible, responsible)
+    if responsible.authority == "te_office":
+        return Transition("update", responsible, responsible)
+    cause: DecisionCause = "return" if state.has_been_client else "first_entry"
+    return Transition(cause, responsible, responsible)
+
+
+def _is_same(one: Responsible, other: Responsible) -> bool:
+    if one.authority != other.authority:
+        return False
+    if one.authority == "municipality":
+        return (
+            one.municipality_code == other.municipality_code
+            and one.area_code == other.area_code
+            and one.case_system_id == other.case_system_id
+        )
+    return one.te_office_code == other.te_office_code

@@ -1,0 +1,42 @@
+"""A decision with all that explains it: facts, grounds, versions, and what it sets in motion."""
+
+from datetime import date, datetime
+
+from msgspec import Struct
+
+from routing_api.rules.clienthoods import Authority
+from routing_api.rules.facts import Facts
+from routing_api.rules.judging import Outcome
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What was decided for one registration; never changed, and enough to build its answer again.
+
+    `facts` is None after their retention period. `grounds` is the compact form of `routing_api.rules.judging`.
+    """
+
+    decision_id: str
+    registration_id: str
+    client_id: str
+    outcome: Outcome
+    cause: str
+    decided_by: str
+    effective_on: date
+    decided_at: datetime
+    authority: Authority
+    municipality_code: str | None
+    area_code: str | None
+    case_system_id: str | None
+    te_office_code: str
+    rule_set_id: str
+    rule_set_version: str
+    register_version: str
+    facts: Facts
+    grounds: str
+    transfer_id: str | None = None
+    acknowledge_due_at: datetime | None = None
+    notice_due_on: date | None = None
+    review_id: str | None = None
+    review_reason: str | None = None
+    missing_facts: tuple[str, ...] = ()
+    review_due_on: date | None = None

@@ -1,0 +1,34 @@
+"""Reviews as values: an open question about a client, owned by a TE office."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+ReviewState = Literal["open", "resolved", "superseded"]
+
+
+class Review(Struct, frozen=True, kw_only=True):
+    """An open question: why, what is missing, until when; and how it ended."""
+
+    review_id: str
+    client_id: str
+    registration_id: str
+    decision_id: str
+    te_office_code: str
+    reason: str
+    missing_facts: tuple[str, ...]
+    is_restricted: bool
+    state: ReviewState
+    version: int
+    opened_at: datetime
+    due_on: date
+    resolved_at: datetime | None = None
+    outcome: str | None = None
+    resolution_reason: str | None = None
+    resolving_decision_id: str | None = None
+
+    @property
+    def missing_facts_text(self) -> str:
+        """Return the names of the missing facts, joined by commas."""
+        return ",".join(self.missing_facts)

@@ -1,0 +1,73 @@
+"""Transfers as values: the offer to a case system, its acknowledgement, and the notice to the person."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+TransferState = Literal["offered", "acknowledged", "disputed", "withdrawn"]
+
+
+class Transfer(Struct, frozen=True, kw_only=True):
+    """One change of responsibility, offered to the case system of the municipality.
+
+    `registration_id` names the newest registration, from which the person's data are disclosed.
+    """
+
+    transfer_id: str
+    client_id: str
+    clienthood_version: int
+    registration_id: str
+    case_system_id: str
+    municipality_code: str
+    area_code: str
+    te_office_code: str
+    cause: str
+    effective_on: date
+    is_restricted: bool
+    state: TransferState
+    offered_at: datetime
+    acknowledge_due_at: datetime
+    notice_due_on: date
+    acknowledged_at: datetime | None = None
+    taken_over_at: datetime | None = None
+    caseworker_id: str | None = None
+    contact_point: str | None = None
+    notice_id: str | None = None
+    notified_at: datetime | None = None
+    notice_channel: str | None = None
+    notice_language_code: str | None = None
+    notice_template: str | None = None
+
+    def is_overdue(self, *, now: datetime) -> bool:
+        """Say whether the case system has let the time to acknowledge pass."""
+        return self.state == "offered" and self.acknowledge_due_at < now
+
+
+class Acknowledgement(Struct, frozen=True, kw_only=True):
+    """The case system has taken a client over."""
+
+    transfer_id: str
+    taken_over_at: datetime
+    caseworker_id: str | None
+    contact_point: str | None
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """The person was told of a transfer: when, by which channel, in which language."""
+
+    transfer_id: str
+    notice_id: str
+    notified_at: datetime
+    channel: str
+    language_code: str
+    template: str | None
+
+    def says_the_same_as(self, transfer: Transfer) -> bool:
+        """Say whether a transfer already holds this notice."""
+        return (
+            transfer.notified_at == self.notified_at
+            and transfer.notice_channel == self.channel
+            and transfer.notice_language_code == self.language_code
+            and transfer.notice_template == self.template
+        )

@@ -1,0 +1,270 @@
+"""Clients: look-ups, the locked current state, and the history of clienthoods."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.database.statements import Columns
+from routing_api.rules.clienthoods import Authority, ClientState, Responsible
+
+STATE_COLUMNS = """
+client_id::text, version, authority, municipality_code, area_code, case_system_id, te_office_code, transfer_id::text,
+decision_id::text, registration_id::text, review_id::text, newest_effective_on, is_restricted, has_been_client
+"""
+LOCK_BY_LOOKUP = f"""
+SELECT {STATE_COLUMNS}, lookup_a FROM clients
+WHERE lookup_a = ANY($1::bytea[])
+ORDER BY client_id
+FOR UPDATE
+"""  # noqa: S608 - a constant of ours
+LOCK_BY_ID = f"""
+SELECT {STATE_COLUMNS} FROM clients WHERE client_id = ANY($1::uuid[]) ORDER BY client_id FOR UPDATE
+"""  # noqa: S608 - a constant of ours
+FIND_BY_LOOKUP = "SELECT client_id::text FROM clients WHERE lookup_a = $1"
+_STATE = {
+    "client_id": "uuid",
+    "version": "int4",
+    "authority": "text:responsible.authority",
+    "municipality_code": "text:responsible.municipality_code",
+    "area_code": "text:responsible.area_code",
+    "case_system_id": "text:responsible.case_system_id",
+    "te_office_code": "text:responsible.te_office_code",
+    "transfer_id": "uuid",
+    "decision_id": "uuid",
+    "registration_id": "uuid",
+    "review_id": "uuid",
+    "newest_effective_on": "date",
+    "is_restricted": "bool",
+    "has_been_client": "bool",
+}
+_STATE_COLUMNS = Columns(_STATE)
+UPDATE = f"""
+UPDATE clients SET {", ".join(f"{name} = n.{name}" for name in _STATE if name != "client_id")}
+FROM unnest({_STATE_COLUMNS.arrays}) AS n ({_STATE_COLUMNS.names})
+WHERE clients.client_id = n.client_id
+"""  # noqa: S608 - constants of ours
+_NEW_COLUMNS = Columns(
+    {
+        **{
+            name: f"{spec.partition(':')[0]}:state.{spec.partition(':')[2] or name}"
+            for name, spec in _STATE.items()
+        },
+        "lookup_a": "bytea",
+        "lookup_b": "bytea",
+        "identity_ciphertext": "bytea",
+        "identity_key_id": "text",
+        "created_at": "timestamptz",
+    }
+)
+INSERT = _NEW_COLUMNS.insert_into("clients", ending="ON CONFLICT DO NOTHING")
+_CLIENTHOOD_COLUMNS = Columns(
+    {
+        "client_id": "uuid",
+        "version": "int4",
+        "authority": "text:responsible.authority",
+        "municipality_code": "text:responsible.municipality_code",
+        "area_code": "text:responsible.area_code",
+        "case_system_id": "text:responsible.case_system_id",
+        "te_office_code": "text:responsible.te_office_code",
+        "decision_id": "uuid",
+        "valid_from": "date",
+        "valid_to": "date",
+        "is_restricted": "bool",
+    }
+)
+INSERT_CLIENTHOODS = _CLIENTHOOD_COLUMNS.insert_into("clienthoods")
+END_CLIENTHOODS = """
+UPDATE clienthoods SET valid_to = e.valid_to
+FROM unnest($1::uuid[], $2::int4[], $3::date[]) AS e (client_id, version, valid_to)
+WHERE clienthoods.client_id = e.client_id AND clienthoods.version = e.version
+"""
+HISTORY = """
+SELECT client_id::text, version, authority, municipality_code, area_code, case_system_id, te_office_code,
+       decision_id::text, valid_from, valid_to, is_restricted
+FROM clienthoods WHERE client_id = $1 ORDER BY version LIMIT $2
+"""
+SNAPSHOT = """
+SELECT h.client_id::text, h.version, h.municipality_code, h.area_code, h.te_office_code, h.valid_from, h.valid_to,
+       t.transfer_id::text, t.state, t.cause, t.acknowledge_due_at, t.notified_at IS NOT NULL AS is_notified
+FROM clienthoods h
+JOIN transfers t ON t.client_id = h.client_id AND t.clienthood_version = h.version
+WHERE h.case_system_id = $1 AND h.client_id > $2 AND h.is_restricted = ANY($3::bool[])
+  AND h.valid_from <= $4 AND (h.valid_to IS NULL OR h.valid_to >= $4)
+ORDER BY h.client_id
+LIMIT $5
+"""
+HISTORY_MAX = 1_000
+
+
+class NewClient(Struct, frozen=True):
+    """A client to be stored for the first time."""
+
+    state: ClientState
+    lookup_a: bytes
+    lookup_b: bytes
+    identity_ciphertext: bytes
+    identity_key_id: str
+    created_at: datetime
+
+
+class Clienthood(Struct, frozen=True, kw_only=True):
+    """One version of a client's responsibility."""
+
+    client_id: str
+    version: int
+    responsible: Responsible
+    decision_id: str
+    valid_from: date
+    valid_to: date | None
+    is_restricted: bool
+
+
+class EndedClienthood(Struct, frozen=True):
+    """The end of one version: its last day."""
+
+    client_id: str
+    version: int
+    valid_to: date
+
+
+class HeldClienthood(Struct, frozen=True, kw_only=True):
+    """A clienthood as the responsible case system sees it in the snapshot."""
+
+    client_id: str
+    clienthood_version: int
+    transfer_id: str
+    transfer_state: str
+    cause: str
+    municipality_code: str
+    area_code: str
+    te_office_code: str
+    valid_from: date
+    valid_to: date | None
+    acknowledge_due_at: datetime
+    is_notified: bool
+
+
+def _responsible(row: Any) -> Responsible:  # noqa: ANN401 - a record of asyncpg
+    authority: Authority = row["authority"]
+    return Responsible(
+        authority,
+        row["te_office_code"],
+        row["municipality_code"],
+        row["area_code"],
+        row["case_system_id"],
+    )
+
+
+def _state(row: Any) -> ClientState:  # noqa: ANN401 - a record of asyncpg
+    return ClientState(
+        client_id=row["client_id"],
+        version=row["version"],
+        responsible=_responsible(row),
+        transfer_id=row["transfer_id"],
+        decision_id=row["decision_id"],
+        registration_id=row["registration_id"],
+        review_id=row["review_id"],
+        newest_effective_on=row["newest_effective_on"],
+        is_restricted=row["is_restricted"],
+        has_been_client=row["has_been_client"],
+    )
+
+
+async def lock_by_lookup(
+    connection: Connection, lookups: Sequence[bytes]
+) -> dict[bytes, ClientState]:
+    """Lock the clients that the look-ups know, in client order; keyed by look-up."""
+    rows = await connection.fetch(LOCK_BY_LOOKUP, lookups)
+    return {row["lookup_a"]: _state(row) for row in rows}
+
+
+async def lock_by_id(connection: Connection, client_ids: Sequence[str]) -> dict[str, ClientState]:
+    """Lock clients in client order; keyed by client_id."""
+    return {row["client_id"]: _state(row) for row in await connection.fetch(LOCK_BY_ID, client_ids)}
+
+
+async def find_by_lookup(connection: Connection, lookup: bytes) -> str | None:
+    """Return the client_id that a look-up knows."""
+    client_id: str | None = await connection.fetchval(FIND_BY_LOOKUP, lookup)
+    return client_id
+
+
+async def append_clients(connection: Connection, clients: Sequence[NewClient]) -> int:
+    """Store new clients and return how many were new; waits for another transaction that stores the same person."""
+    in_order = sorted(clients, key=lambda client: client.lookup_a)
+    tag = await connection.execute(INSERT, *_NEW_COLUMNS.arguments(in_order))
+    return int(tag.rpartition(" ")[2])
+
+
+async def update_clients(connection: Connection, states: Sequence[ClientState]) -> None:
+    """Write the new current state of clients that the caller has locked."""
+    if states:
+        await connection.execute(UPDATE, *_STATE_COLUMNS.arguments(states))
+
+
+async def append_clienthoods(connection: Connection, clienthoods: Sequence[Clienthood]) -> None:
+    """Begin versions."""
+    if clienthoods:
+        await connection.execute(INSERT_CLIENTHOODS, *_CLIENTHOOD_COLUMNS.arguments(clienthoods))
+
+
+async def end_clienthoods(connection: Connection, ended: Sequence[EndedClienthood]) -> None:
+    """Write the last day of versions whose client the caller has locked."""
+    if ended:
+        await connection.execute(
+            END_CLIENTHOODS,
+            [end.client_id for end in ended],
+            [end.version for end in ended],
+            [end.valid_to for end in ended],
+        )
+
+
+async def list_history(connection: Connection, client_id: str) -> list[Clienthood]:
+    """List a client's clienthoods, oldest first."""
+    return [
+        Clienthood(
+            client_id=row["client_id"],
+            version=row["version"],
+            responsible=_responsible(row),
+            decision_id=row["decision_id"],
+            valid_from=row["valid_from"],
+            valid_to=row["valid_to"],
+            is_restricted=row["is_restricted"],
+        )
+        for row in await connection.fetch(HISTORY, client_id, HISTORY_MAX)
+    ]
+
+
+async def list_held(  # noqa: PLR0913 - a filter, a place and a limit
+    connection: Connection,
+    case_system_id: str,
+    *,
+    on: date,
+    after: str,
+    channels_restricted: Sequence[bool],
+    limit: int,
+) -> list[HeldClienthood]:
+    """List the clienthoods that a case system holds on a day, in client order behind `after`."""
+    rows = await connection.fetch(
+        SNAPSHOT, case_system_id, after, list(channels_restricted), on, limit
+    )
+    return [
+        HeldClienthood(
+            client_id=row["client_id"],
+            clienthood_version=row["version"],
+            transfer_id=row["transfer_id"],
+            transfer_state=row["state"],
+            cause=row["cause"],
+            municipality_code=row["municipality_code"],
+            area_code=row["area_code"],
+            te_office_code=row["te_office_code"],
+            valid_from=row["valid_from"],
+            valid_to=row["valid_to"],
+            acknowledge_due_at=row["acknowledge_due_at"],
+            is_notified=row["is_notified"],
+        )
+        for row in rows
+    ]

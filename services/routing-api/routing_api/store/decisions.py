@@ -1,0 +1,92 @@
+"""Decisions: appended once, read to answer, to replay and to recompute."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from kuntavayla.database import Connection
+from kuntavayla.database.statements import Columns
+from routing_api.rules.decisions import Decision
+from routing_api.rules.facts import Facts
+
+_SPECS = {
+    "decision_id": "uuid",
+    "registration_id": "uuid",
+    "client_id": "uuid",
+    "outcome": "text",
+    "cause": "text",
+    "decided_by": "text",
+    "effective_on": "date",
+    "decided_at": "timestamptz",
+    "authority": "text",
+    "municipality_code": "text",
+    "area_code": "text",
+    "case_system_id": "text",
+    "te_office_code": "text",
+    "rule_set_id": "text",
+    "rule_set_version": "text",
+    "register_version": "text",
+    "grounds": "text",
+    "transfer_id": "uuid",
+    "acknowledge_due_at": "timestamptz",
+    "notice_due_on": "date",
+    "review_id": "uuid",
+    "review_reason": "text",
+    "review_due_on": "date",
+}
+_COLUMNS = Columns(_SPECS)
+_FACTS = len(_SPECS) + 1
+INSERT = f"""
+INSERT INTO decisions ({_COLUMNS.names}, facts, missing_facts)
+SELECT * FROM unnest({_COLUMNS.arrays}, ${_FACTS}::json[], ${_FACTS + 1}::text[])
+"""  # noqa: S608 - constants of ours
+_TEXTS = ("uuid",)
+_SELECTED = ", ".join(
+    f"d.{name}::text" if spec in _TEXTS else f"d.{name}" for name, spec in _SPECS.items()
+)
+FIND_FIRST = f"""
+SELECT DISTINCT ON (d.registration_id) {_SELECTED}, d.facts, d.missing_facts
+FROM decisions d WHERE d.registration_id = ANY($1::uuid[])
+ORDER BY d.registration_id, d.decided_at, d.decision_id
+"""  # noqa: S608 - constants of ours
+FIND = f"""
+SELECT {_SELECTED}, d.facts, d.missing_facts FROM decisions d WHERE d.decision_id = ANY($1::uuid[])
+"""  # noqa: S608 - constants of ours
+
+_encode_facts = msgspec.json.Encoder().encode
+_decode_facts = msgspec.json.Decoder(Facts).decode
+
+
+async def append_decisions(connection: Connection, decisions: Sequence[Decision]) -> None:
+    """Store decisions with their facts and grounds."""
+    if decisions:
+        await connection.execute(
+            INSERT,
+            *_COLUMNS.arguments(decisions),
+            [_encode_facts(decision.facts).decode() for decision in decisions],
+            [",".join(decision.missing_facts) for decision in decisions],
+        )
+
+
+def _decision(row: object) -> Decision:
+    values = dict(row)  # type: ignore[call-overload]
+    values["facts"] = _decode_facts(values["facts"])
+    missing = values["missing_facts"]
+    values["missing_facts"] = tuple(missing.split(",")) if missing else ()
+    return Decision(**values)
+
+
+async def load_first_decisions(
+    connection: Connection, registration_ids: Sequence[str]
+) -> dict[str, Decision]:
+    """Return, by registration, the decision that answered it first."""
+    rows = await connection.fetch(FIND_FIRST, registration_ids)
+    return {row["registration_id"]: _decision(row) for row in rows}
+
+
+async def load_decisions(
+    connection: Connection, decision_ids: Sequence[str]
+) -> dict[str, Decision]:
+    """Return decisions by id; ids that are not known are left out."""
+    rows = await connection.fetch(FIND, decision_ids)
+    return {row["decision_id"]: _decision(row) for row in rows}

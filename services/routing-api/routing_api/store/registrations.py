@@ -1,0 +1,113 @@
+"""Registrations: business keys, and the profile that a case system may fetch, as ciphertext."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.database.statements import Columns
+
+FIND_BY_SOURCE = """
+SELECT r.organisation, r.source_system, r.source_registration_id, r.registration_id::text, r.fingerprint
+FROM registrations r
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS a (organisation, source_system, source_registration_id)
+  USING (organisation, source_system, source_registration_id)
+"""
+_COLUMNS = Columns(
+    {
+        "registration_id": "uuid",
+        "organisation": "text",
+        "source_system": "text",
+        "source_registration_id": "text",
+        "client_number": "text",
+        "fingerprint": "bytea",
+        "client_id": "uuid",
+        "te_office_code": "text",
+        "registered_at": "timestamptz",
+        "received_at": "timestamptz",
+        "profile_ciphertext": "bytea",
+        "profile_key_id": "text",
+    }
+)
+INSERT = _COLUMNS.insert_into("registrations")
+LOAD_PROFILES = """
+SELECT registration_id::text, profile_ciphertext, profile_key_id
+FROM registrations WHERE registration_id = ANY($1::uuid[])
+"""
+FIND = """
+SELECT registration_id::text, organisation, source_system, source_registration_id, client_number, fingerprint,
+       client_id::text, te_office_code, registered_at, received_at, profile_ciphertext, profile_key_id
+FROM registrations WHERE registration_id = $1
+"""
+
+SourceKey = tuple[str, str, str]
+"""Organisation, source system, source registration id: unique for ever."""
+
+
+class StoredRegistration(Struct, frozen=True, kw_only=True):
+    """A registration as stored; the profile is None where the TE office alone is responsible."""
+
+    registration_id: str
+    organisation: str
+    source_system: str
+    source_registration_id: str
+    client_number: str | None
+    fingerprint: bytes
+    client_id: str
+    te_office_code: str
+    registered_at: datetime
+    received_at: datetime
+    profile_ciphertext: bytes | None
+    profile_key_id: str | None
+
+
+class Sealed(Struct, frozen=True):
+    """A ciphertext and the id of its key."""
+
+    ciphertext: bytes
+    key_id: str
+
+
+async def find_by_source(
+    connection: Connection, keys: Sequence[SourceKey]
+) -> dict[SourceKey, tuple[str, bytes]]:
+    """Return registration id and fingerprint of the business keys that are taken."""
+    rows = await connection.fetch(
+        FIND_BY_SOURCE, *([*column] for column in zip(*keys, strict=True))
+    )
+    return {
+        (row["organisation"], row["source_system"], row["source_registration_id"]): (
+            row["registration_id"],
+            row["fingerprint"],
+        )
+        for row in rows
+    }
+
+
+async def append_registrations(
+    connection: Connection, registrations: Sequence[StoredRegistration]
+) -> None:
+    """Store registrations; a business key taken meanwhile raises asyncpg's UniqueViolationError."""
+    if registrations:
+        await connection.execute(INSERT, *_COLUMNS.arguments(registrations))
+
+
+async def load_profiles(
+    connection: Connection, registration_ids: Sequence[str]
+) -> dict[str, Sealed | None]:
+    """Return the profiles' ciphertexts by registration id."""
+    return {
+        row["registration_id"]: None
+        if row["profile_ciphertext"] is None
+        else Sealed(row["profile_ciphertext"], row["profile_key_id"])
+        for row in await connection.fetch(LOAD_PROFILES, registration_ids)
+    }
+
+
+async def find_registration(
+    connection: Connection, registration_id: str
+) -> StoredRegistration | None:
+    """Return one registration."""
+    row = await connection.fetchrow(FIND, registration_id)
+    return StoredRegistration(**dict(row)) if row else None

@@ -1,0 +1,201 @@
+"""Transfers: offered, acknowledged, notified, withdrawn; and what a case system may fetch by them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.database.statements import Columns
+from routing_api.rules.transfers import Acknowledgement, Notice, Transfer
+
+_OFFER = Columns(
+    {
+        "transfer_id": "uuid",
+        "client_id": "uuid",
+        "clienthood_version": "int4",
+        "registration_id": "uuid",
+        "case_system_id": "text",
+        "municipality_code": "text",
+        "area_code": "text",
+        "te_office_code": "text",
+        "cause": "text",
+        "effective_on": "date",
+        "is_restricted": "bool",
+        "state": "text",
+        "offered_at": "timestamptz",
+        "acknowledge_due_at": "timestamptz",
+        "notice_due_on": "date",
+    }
+)
+OFFER = _OFFER.insert_into("transfers")
+_SELECTED = """
+t.transfer_id::text, t.client_id::text, t.clienthood_version, t.registration_id::text, t.case_system_id,
+t.municipality_code, t.area_code, t.te_office_code, t.cause, t.effective_on, t.is_restricted, t.state, t.offered_at,
+t.acknowledge_due_at, t.acknowledged_at, t.taken_over_at, t.caseworker_id, t.contact_point, t.notice_due_on,
+t.notice_id::text, t.notified_at, t.notice_channel, t.notice_language_code, t.notice_template
+"""
+LOCK = f"""
+SELECT {_SELECTED} FROM transfers t WHERE t.transfer_id = ANY($1::uuid[]) ORDER BY t.transfer_id FOR UPDATE
+"""  # noqa: S608 - a constant of ours
+FIND = f"SELECT {_SELECTED} FROM transfers t WHERE t.transfer_id = $1"  # noqa: S608 - a constant of ours
+WITHDRAW = "UPDATE transfers SET state = 'withdrawn' WHERE transfer_id = ANY($1::uuid[])"
+RESTRICT = """
+UPDATE transfers SET is_restricted = n.is_restricted, registration_id = n.registration_id
+FROM unnest($1::uuid[], $2::bool[], $3::uuid[]) AS n (transfer_id, is_restricted, registration_id)
+WHERE transfers.transfer_id = n.transfer_id
+"""
+ACKNOWLEDGE = """
+UPDATE transfers SET state = 'acknowledged', acknowledged_at = $1, taken_over_at = n.taken_over_at,
+       caseworker_id = n.caseworker_id, contact_point = n.contact_point
+FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[])
+     AS n (transfer_id, taken_over_at, caseworker_id, contact_point)
+WHERE transfers.transfer_id = n.transfer_id
+"""
+NOTIFY = """
+UPDATE transfers SET notice_id = n.notice_id, notified_at = n.notified_at, notice_channel = n.channel,
+       notice_language_code = n.language_code, notice_template = n.template
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
+     AS n (transfer_id, notice_id, notified_at, channel, language_code, template)
+WHERE transfers.transfer_id = n.transfer_id
+"""
+LIST = f"""
+SELECT {_SELECTED} FROM transfers t
+WHERE t.transfer_id > $1
+  AND ($2::text IS NULL OR t.case_system_id = $2)
+  AND ($3::text IS NULL OR t.te_office_code = $3)
+  AND ($4::text IS NULL OR t.state = $4)
+  AND ($5::timestamptz IS NULL OR (t.state = 'offered' AND t.acknowledge_due_at < $5))
+  AND (NOT $6 OR (t.notice_id IS NULL AND t.state <> 'withdrawn'))
+  AND (NOT t.is_restricted OR $7)
+ORDER BY t.transfer_id
+LIMIT $8
+"""  # noqa: S608 - a constant of ours
+DISCLOSABLE = """
+SELECT t.transfer_id::text, t.client_id::text, t.clienthood_version, t.municipality_code, t.is_restricted,
+       r.registration_id::text, r.client_number, r.profile_ciphertext, r.profile_key_id,
+       c.identity_ciphertext, c.identity_key_id
+FROM transfers t
+JOIN registrations r ON r.registration_id = t.registration_id
+JOIN clients c ON c.client_id = t.client_id
+WHERE t.transfer_id = ANY($1::uuid[]) AND t.case_system_id = $2 AND t.state <> 'withdrawn'
+  AND (NOT t.is_restricted OR $3)
+"""
+
+
+class TransferFilter(Struct, frozen=True, kw_only=True):
+    """Which transfers are asked for; what is None or False does not filter."""
+
+    case_system_id: str | None = None
+    te_office_code: str | None = None
+    state: str | None = None
+    overdue_at: datetime | None = None
+    is_without_notice: bool = False
+    may_see_restricted: bool = False
+
+
+class Disclosable(Struct, frozen=True, kw_only=True):
+    """What a case system may be told by one transfer, as ciphertexts."""
+
+    transfer_id: str
+    client_id: str
+    clienthood_version: int
+    municipality_code: str
+    is_restricted: bool
+    registration_id: str
+    client_number: str | None
+    profile_ciphertext: bytes | None
+    profile_key_id: str | None
+    identity_ciphertext: bytes
+    identity_key_id: str
+
+
+async def append_transfers(connection: Connection, transfers: Sequence[Transfer]) -> None:
+    """Offer transfers."""
+    if transfers:
+        await connection.execute(OFFER, *_OFFER.arguments(transfers))
+
+
+async def lock_transfers(
+    connection: Connection, transfer_ids: Sequence[str]
+) -> dict[str, Transfer]:
+    """Lock transfers in order of their ids; ids that are not known are left out."""
+    rows = await connection.fetch(LOCK, transfer_ids)
+    return {row["transfer_id"]: Transfer(**dict(row)) for row in rows}
+
+
+async def find_transfer(connection: Connection, transfer_id: str) -> Transfer | None:
+    """Return one transfer."""
+    row = await connection.fetchrow(FIND, transfer_id)
+    return Transfer(**dict(row)) if row else None
+
+
+async def withdraw(connection: Connection, transfer_ids: Sequence[str]) -> None:
+    """Withdraw transfers whose client the caller has locked."""
+    if transfer_ids:
+        await connection.execute(WITHDRAW, transfer_ids)
+
+
+async def refresh(connection: Connection, refreshed: Sequence[tuple[str, bool, str]]) -> None:
+    """Point transfers to the newest registration and channel: (transfer, is_restricted, registration)."""
+    if refreshed:
+        await connection.execute(RESTRICT, *([*column] for column in zip(*refreshed, strict=True)))
+
+
+async def acknowledge(
+    connection: Connection, acknowledgements: Sequence[Acknowledgement], *, at: datetime
+) -> None:
+    """Record acknowledgements of transfers that the caller has locked."""
+    if acknowledgements:
+        await connection.execute(
+            ACKNOWLEDGE,
+            at,
+            [item.transfer_id for item in acknowledgements],
+            [item.taken_over_at for item in acknowledgements],
+            [item.caseworker_id for item in acknowledgements],
+            [item.contact_point for item in acknowledgements],
+        )
+
+
+async def record_notices(connection: Connection, notices: Sequence[Notice]) -> None:
+    """Record notices of transfers that the caller has locked."""
+    if notices:
+        await connection.execute(
+            NOTIFY,
+            [notice.transfer_id for notice in notices],
+            [notice.notice_id for notice in notices],
+            [notice.notified_at for notice in notices],
+            [notice.channel for notice in notices],
+            [notice.language_code for notice in notices],
+            [notice.template for notice in notices],
+        )
+
+
+async def list_transfers(
+    connection: Connection, query: TransferFilter, *, after: str, limit: int
+) -> list[Transfer]:
+    """List at most `limit` transfers behind the id `after`."""
+    rows = await connection.fetch(
+        LIST,
+        after,
+        query.case_system_id,
+        query.te_office_code,
+        query.state,
+        query.overdue_at,
+        query.is_without_notice,
+        query.may_see_restricted,
+        limit,
+    )
+    return [Transfer(**dict(row)) for row in rows]
+
+
+async def load_disclosable(
+    connection: Connection,
+    transfer_ids: Sequence[str],
+    *,
+    case_system_id: str,
+    may_see_restricted: object,
+) -> dict[str, Disclosable]:
+    """Return what the case system may be told, by transfer; what is unknown or not its own is left out alike."""
+    rows = await connection.fetch(DISCLOSABLE, transfer_ids, case_system_id, may_see_restricted)
+    return {row["transfer_id"]: Disclosable(**dict(row)) for row in rows}
