@@ -1,7 +1,8 @@
-"""The register: dated municipalities, areas, memberships, case systems, TE offices and organisations.
+"""The register: dated municipalities, areas, memberships, case systems, offices, organisations.
 
-It is read once, at composition, from the package's data; reading refuses gaps, overlaps, duplicates and unknown codes. A
-register never changes: an operator's recorded changes make a new one. Nothing here reads a clock or a database.
+It is read once, at composition, from the package's data; reading refuses gaps, overlaps, duplicates
+and unknown codes. A register never changes: an operator's recorded changes make a new one. Nothing
+here reads a clock or a database.
 """
 
 from kuntavayla.register.changes import RegisterChange

@@ -12,7 +12,10 @@ from kuntavayla.register.faults import RegisterFault
 
 
 def content_with(content: Content, changes: Sequence[RegisterChange]) -> Content:
-    """Return the content with the changes taken one after the other; raises RegisterFault for one that cannot be."""
+    """Return the content with the changes taken one after the other.
+
+    Raises RegisterFault for a change that cannot be taken.
+    """
     return reduce(_with_change, changes, content)
 
 

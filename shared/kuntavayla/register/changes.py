@@ -1,4 +1,4 @@
-"""Changes of the register that an operator records; they are kept by the service that applies them."""
+"""Changes of the register that an operator records; the service that applies them keeps them."""
 
 from datetime import date
 from typing import Literal
@@ -9,7 +9,7 @@ from kuntavayla.values.codes import MunicipalityCode
 
 
 class RegisterChange(Struct, frozen=True):
-    """A recorded change: the unconfirmed memberships of these municipalities are confirmed, with the reason."""
+    """A recorded change: unconfirmed memberships of these municipalities count as confirmed."""
 
     change_id: str
     kind: Literal["confirm_memberships"]

@@ -1,4 +1,4 @@
-"""Refusals that need more than one line: duplicates, overlaps, gaps, unknown codes, days without a counterpart.
+"""Refusals that need more than one line: duplicates, overlaps, gaps, unknown codes, bare days.
 
 Each function passes or raises RegisterFault with the file and line that is at fault.
 """
@@ -70,7 +70,10 @@ def refuse_uncovered(
     covers: Mapping[str, Sequence[Period]],
     missing: str,
 ) -> None:
-    """Refuse a line that holds on a day on which none of its key's `covers` does; `missing` names what is not there."""
+    """Refuse a line that holds on a day on which none of its key's `covers` does.
+
+    `missing` names what is not there, for the reason.
+    """
     for line in lines:
         day = _first_uncovered(line.value.period, covers.get(key(line.value), ()))
         if day is not None:

@@ -1,4 +1,4 @@
-"""The register's content as one value: what was read and judged, before it is laid out for look-ups."""
+"""The register's content as one value: read and judged, not yet laid out for look-ups."""
 
 from dataclasses import dataclass
 

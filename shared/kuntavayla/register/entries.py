@@ -1,6 +1,7 @@
-"""What the register tells: municipalities, areas, memberships, case systems, TE offices, organisations.
+"""What the register tells: municipalities, areas, memberships, case systems, organisations.
 
-Codes are text with their leading zeros. Names in Finnish and Swedish are always there; English ones where a source has them.
+Codes are text with their leading zeros. Names in Finnish and Swedish are always there; English ones
+where a source has them.
 """
 
 from datetime import date
@@ -14,11 +15,11 @@ from kuntavayla.values.periods import Period
 MembershipKind = Literal["pilot", "employment_area"]
 MembershipStatus = Literal["confirmed", "compiled", "unconfirmed", "official"]
 LanguageStatus = Literal["0", "1", "2", "3"]
-"""0 Finnish only, 1 bilingual with a Finnish majority, 2 Swedish only, 3 bilingual with a Swedish majority."""
+"""0 Finnish, 1 bilingual with Finnish majority, 2 Swedish, 3 bilingual with Swedish majority."""
 
 
 class Municipality(Struct, frozen=True):
-    """A municipality and the days on which it exists; `successor_code` names the one that it joined."""
+    """A municipality and its days; `successor_code` is the municipality that it joined."""
 
     code: str
     name_fi: str
@@ -39,7 +40,8 @@ class Municipality(Struct, frozen=True):
 class Membership(Struct, frozen=True):
     """A municipality's place in an area, with the case system that serves it on the day asked for.
 
-    `period` is the membership's own; the case system may change within it. Nobody is routed by an `unconfirmed` row.
+    `period` is the membership's own; the case system may change within it. Nobody is routed by an
+    `unconfirmed` row.
     """
 
     municipality_code: str
@@ -53,7 +55,7 @@ class Membership(Struct, frozen=True):
 
 
 class Area(Struct, frozen=True):
-    """A pilot area or an employment area, with its municipalities on the day asked for, sorted by code."""
+    """A pilot area or an employment area, with its municipalities on the day asked for, by code."""
 
     code: str
     name_fi: str
@@ -72,7 +74,7 @@ class ServedMunicipality(Struct, frozen=True):
 
 
 class CaseSystem(Struct, frozen=True):
-    """A municipal case system: where transfers are delivered, and whom it has served, serves and will serve."""
+    """A municipal case system: where transfers are delivered, and whom it serves when."""
 
     case_system_id: str
     name_fi: str

@@ -1,10 +1,11 @@
-"""The one failure of the register: data or a change that contradicts itself stops the start or the change."""
+"""The one failure of the register: data or a change that contradicts itself is not used."""
 
 
 class RegisterFault(ValueError):
     """The register's data cannot be used: where it stands and why.
 
-    `file` names the file, or the change, `line` its line counted from 1 (0 for the file as a whole).
+    `file` names the file, or the change, `line` its line counted from 1 (0 for the file as a
+    whole).
     """
 
     def __init__(self, *, file: str, line: int, reason: str) -> None:

@@ -45,12 +45,15 @@ _MEMBERSHIP_FILES: tuple[tuple[str, MembershipKind, frozenset[str]], ...] = (
 
 
 def load_register() -> Register:
-    """Return the register of the package's own data; raises RegisterFault where the data contradict themselves."""
+    """Return the register of the package's own data; raises RegisterFault where it is at fault."""
     return parse_register(files("kuntavayla") / "data")
 
 
 def parse_register(folder: Traversable) -> Register:
-    """Return the register of a folder with the package's file names; raises RegisterFault where it cannot be used."""
+    """Return the register of a folder with the package's file names.
+
+    Raises RegisterFault, which names file, line and reason, where the data cannot be used.
+    """
     municipalities = _municipalities_of(folder)
     memberships = _memberships_of(folder, municipalities)
     te_offices = _te_offices_of(folder, municipalities)
@@ -177,7 +180,7 @@ def _refuse_pilots_without_office(
     *,
     te_offices: Sequence[Line[TeOffice]],
 ) -> None:
-    """An open review leaves the TE office responsible, so a pilot's municipality must have one on every day."""
+    """An open review leaves the TE office responsible, so a pilot needs one on every day."""
     by_ely = periods_by(te_offices, key=lambda office: office.ely_code)
     refuse_uncovered(
         [line for line in memberships if line.value.kind == "pilot"],
@@ -219,9 +222,8 @@ def _served_by_case_system(
     *,
     memberships: Sequence[Line[MembershipEntry]],
 ) -> dict[str, list[ServedMunicipality]]:
-    """A membership has one case system on each of its days, and a case system serves only members of an area."""
-    file = "case_system_members.csv"
-    lines = read_lines(folder, file, kind=ServiceLine)
+    """Each day of a membership has one case system, and a case system serves only members."""
+    lines = read_lines(folder, "case_system_members.csv", kind=ServiceLine)
     refuse_unknown(
         lines,
         code=lambda line: line.case_system_id,

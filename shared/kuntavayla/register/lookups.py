@@ -1,7 +1,7 @@
-"""The register as the services ask it: a dated question is one bisection and one dictionary look-up.
+"""The register as the services ask it: a dated question is a bisection and a dictionary hit.
 
-The days on which anything changes cut time into spans (a handful); within a span nothing changes, so each span holds its own
-dictionaries and sorted lists, made once.
+The days on which anything changes cut time into spans (a handful); within a span nothing changes,
+so each span holds its own dictionaries and sorted lists, made once.
 """
 
 from bisect import bisect_right
@@ -25,7 +25,8 @@ from kuntavayla.register.spans import Span, span_starts
 class Register:
     """Dated municipalities, areas, memberships, case systems and offices; it never changes.
 
-    Lists are sorted by code. `version` names the release of the data and the number of recorded changes in it.
+    Lists are sorted by code. `version` names the release of the data and the number of recorded
+    changes in it.
     """
 
     __slots__ = (
@@ -51,7 +52,7 @@ class Register:
         self._spans = tuple(Span.of(content, on=start) for start in self._starts)
 
     def municipality(self, code: str) -> Municipality | None:
-        """Return the municipality, also one that has ended; None where the register has never known the code."""
+        """Return the municipality, also one that has ended; None for a code never known."""
         return self._municipalities.get(code)
 
     def membership(self, code: str, *, on: date) -> Membership | None:
@@ -61,8 +62,8 @@ class Register:
     def te_office_of(self, municipality_code: str, *, on: date) -> str | None:
         """Return the TE office of the municipality's ELY area.
 
-        None for Åland and unknown municipalities, and from 2025, when the employment area is the authority itself.
-        Source: domain.md, section 1 (one office for each ELY area: assumed).
+        None for Åland and unknown municipalities, and from 2025, when the employment area is the
+        authority itself. Source: data/SOURCES.md (one office for each ELY area: assumed).
         """
         return self._span(on).te_office_by_municipality.get(municipality_code)
 
@@ -105,8 +106,8 @@ class Register:
     def with_changes(self, changes: Sequence[RegisterChange]) -> "Register":
         """Return a register with these recorded changes taken after its own, in their order.
 
-        Raises RegisterFault for a change that was taken before, that names no municipality, or that confirms a
-        municipality without an unconfirmed membership.
+        Raises RegisterFault for a change that was taken before, that names no municipality, or that
+        confirms a municipality without an unconfirmed membership.
         """
         return Register(content_with(self._content, changes))
 

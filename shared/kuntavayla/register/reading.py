@@ -1,5 +1,6 @@
-"""Reading the register's files: text to typed lines that remember where they stood. What the lines mean together is
-judged in `checking`.
+"""Reading the register's files: text to typed lines that remember where they stood.
+
+What the lines mean together is judged in `checking`.
 """
 
 import csv
@@ -142,8 +143,9 @@ def read_release(folder: Traversable) -> Release:
 def read_lines(folder: Traversable, file: str, *, kind: type[L]) -> tuple[Line[L], ...]:
     """Return the lines of a CSV file in their order.
 
-    Lines at the top that begin with # tell source and licence and are passed over. An empty cell is no value. Raises
-    RegisterFault for a file without lines, a line of another length than the header, or a cell that its column refuses.
+    Lines at the top that begin with # tell source and licence and are passed over. An empty cell is
+    no value. Raises RegisterFault for a file without lines, a line of another length than the
+    header, or a cell that its column refuses.
     """
     rows = _text_of(folder, file).splitlines(keepends=True)
     notes = next((n for n, row in enumerate(rows) if not row.startswith("#")), len(rows))

@@ -12,7 +12,7 @@ from kuntavayla.values.periods import Period
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """All that holds on each day of the span: dictionaries by municipality code, lists sorted by code."""
+    """All that holds on each day of the span: by municipality code, and in lists by code."""
 
     memberships: dict[str, Membership]
     te_office_by_municipality: dict[str, str]
@@ -57,7 +57,7 @@ class Span:
 
 
 def span_starts(content: Content) -> tuple[date, ...]:
-    """Return the first day of every span in order; the first span starts with the calendar itself."""
+    """Return the first day of every span in order; the first is the calendar's own."""
     starts = {date.min}
     for period in _periods(content):
         starts.add(period.starts_on)

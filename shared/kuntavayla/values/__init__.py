@@ -1,1 +1,1 @@
-"""Values of the field, pure and frozen: identity codes, business ids, codes, money, periods, days, officials."""
+"""Values of the field, pure and frozen: codes, money, periods, days, officials."""

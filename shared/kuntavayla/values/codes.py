@@ -1,7 +1,8 @@
 """Annotated text types of the wire: codes of outside registers, references, names, instants.
 
-Each carries a `title`, from which the edge makes the code of a fault (`municipality_code_not_text`), and a `description`,
-which is the advice that the caller reads. Codes are text, leading zeros kept (contracts.md).
+Each carries a `title`, from which the edge makes the code of a fault
+(`municipality_code_not_text`), and a `description`, which is the advice that the caller reads.
+Codes are text, leading zeros kept (contracts.md).
 """
 
 from datetime import datetime
@@ -25,7 +26,7 @@ CountryCode = Annotated[
     Meta(
         pattern=r"^([0-9]{3}|zzz)$",
         title="country_code",
-        description='Give the code as three digits in text, for example "246", or "zzz" for unknown.',
+        description='Give the code as three digits in text, such as "246", or "zzz" for unknown.',
     ),
 ]
 LanguageCode = Annotated[
@@ -41,7 +42,7 @@ OfficeCode = Annotated[
     Meta(
         pattern=r"^[a-z][a-z0-9-]{1,31}$",
         title="te_office_code",
-        description='Give the code of a TE office (from 2025 an employment area), such as "te-kainuu".',
+        description='Give the code of a TE office, such as "te-kainuu" (from 2025 of an area).',
     ),
 ]
 ServiceCode = Annotated[

@@ -11,7 +11,7 @@ Purpose = Literal["client_service", "statement", "quota_decision", "supervision"
 
 
 class ActingOfficial(Struct, frozen=True, forbid_unknown_fields=True):
-    """The official who acts: their id in their own organisation, role, and municipality or office."""
+    """The official who acts: id in their own organisation, role, municipality or office."""
 
     official_id: Reference
     role: Role

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Period(Struct, frozen=True, forbid_unknown_fields=True):
-    """The days from `starts_on` to `ends_on`, both included; without `ends_on` it has no last day."""
+    """The days from `starts_on` to `ends_on`, both included; without `ends_on` it is open."""
 
     starts_on: date
     ends_on: date | None = None
@@ -27,5 +27,5 @@ class Period(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def last_day(self) -> date:
-        """The last day; the calendar's own last day where the end is open, so that ends can be compared."""
+        """The last day; where the end is open, the calendar's own last day, to compare by."""
         return self.ends_on or date.max
