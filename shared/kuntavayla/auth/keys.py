@@ -61,7 +61,7 @@ class SigningKey:
 
 
 class SigningKeys:
-    """The keys by id, fetched again every five minutes, for an unknown id at most every ten seconds.
+    """The keys by id, fetched again every five minutes; for an unknown id every ten seconds.
 
     A known key stays valid for one hour after the last fetch that named it, so the service goes on
     while the issuer is away; later it answers 503, because it can no longer know. `clock` gives

@@ -48,9 +48,9 @@ def require_official(
     in_body: ActingOfficial | None = None,
     is_known: Callable[[ActingOfficial], bool] | None = None,
 ) -> ActingOfficial:
-    """Return the official of the body, else of the headers; refuses with 400 where neither names one.
+    """Return the official of the body, else of the headers; 400 where neither names one.
 
-    `is_known` may say that the named municipality or office does not exist: then 400
+    `is_known` may say that the named municipality or office does not exist: 400
     `acting_official_malformed`.
     """
     official = in_body if in_body is not None else official_of(headers)

@@ -1,6 +1,6 @@
 """What a service tells about itself: logs without personal data, traces, metrics."""
 
-from kuntavayla.telemetry.fields import SHARED_FIELDS, Shape
+from kuntavayla.telemetry.fields import SHARED_FIELDS, Shape, looks_like_identity_code
 from kuntavayla.telemetry.logs import Log, configure_logging, log
 from kuntavayla.telemetry.metrics import (
     BatchMetrics,
@@ -30,6 +30,7 @@ __all__ = [
     "current_trace",
     "enter_trace",
     "log",
+    "looks_like_identity_code",
     "new_traceparent",
     "start_metrics_server",
     "trace_of",

@@ -1,0 +1,24 @@
+"""The `Idempotency-Key` header of state-changing calls (contracts.md, "Rules for every call")."""
+
+import re
+
+from starlette.requests import Request
+
+from kuntavayla.auth import Refusal
+from kuntavayla.http.exchanges import exchange_of
+from kuntavayla.http.problems import KEY_MALFORMED, KEY_MISSING
+
+_KEY = re.compile(rb"[\x21-\x7E]{1,255}")
+
+
+def idempotency_key(request: Request) -> str:
+    """Return the key without surrounding quotes; 400 where it is missing or malformed."""
+    given = exchange_of(request).headers.get(b"idempotency-key")
+    if given is None:
+        raise Refusal(KEY_MISSING, detail="Send a key of your choice, the same on every repeat.")
+    key = given.strip()
+    if len(key) > 1 and key[:1] == key[-1:] == b'"':
+        key = key[1:-1]
+    if _KEY.fullmatch(key) is None:
+        raise Refusal(KEY_MALFORMED, detail="Give 1 to 255 visible ASCII characters.")
+    return key.decode("ascii")

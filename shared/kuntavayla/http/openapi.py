@@ -1,0 +1,130 @@
+"""The OpenAPI document: msgspec's schemas for bodies and answers, problems, scopes.
+
+Hot routes take the request alone, so FastAPI knows nothing of their bodies; `described` tells it.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from kuntavayla.auth import OPEN, ProblemCode
+from kuntavayla.errors import DomainError
+from kuntavayla.http.problems import Problem, status_of
+from kuntavayla.http.routes import SecuredRoute
+
+_REF_TEMPLATE = "#/components/schemas/{name}"
+_SECURITY = "token"
+_EVERY_CALL = (401, 403, 503)
+_WITH_BODY = (400, 413, 415, 422)
+
+
+class Described(dict[str, Any]):
+    """The `openapi_extra` of a route, with the types whose schemas the document must hold."""
+
+    def __init__(self, content: Mapping[str, Any], *, types: Sequence[Any]) -> None:
+        super().__init__(content)
+        self.types = tuple(types)
+
+
+def described(
+    *,
+    body: Any = None,  # noqa: ANN401  # any type that msgspec decodes
+    answers: Mapping[int, Any],
+    examples: Mapping[str, Any] | None = None,
+    problems: Sequence[ProblemCode | type[DomainError]] = (),
+    parameters: Sequence[Mapping[str, Any]] = (),
+    media_type: str = "application/json",
+) -> Described:
+    """Describe a route for `openapi_extra`: body, answers, and the problems that only it has.
+
+    `examples` maps names to bodies; `media_type` is that of body and answer both.
+    """
+    content: dict[str, Any] = {
+        "responses": {str(status): _answer(type_, media_type) for status, type_ in answers.items()}
+    }
+    statuses = {*_EVERY_CALL, *(_WITH_BODY if body is not None else ())}
+    for problem in problems:
+        statuses.add(
+            problem.status if isinstance(problem, ProblemCode) else status_of(problem.kind)
+        )
+    for status in sorted(statuses):
+        codes = [problem.code for problem in problems if _status(problem) == status]
+        content["responses"][str(status)] = _problem(status, codes)
+    if parameters:
+        content["parameters"] = [dict(parameter) for parameter in parameters]
+    if body is not None:
+        shown = {name: {"value": value} for name, value in (examples or {}).items()}
+        media = {"schema": _schema(body), **({"examples": shown} if shown else {})}
+        content["requestBody"] = {"required": True, "content": {media_type: media}}
+    types = [type_ for type_ in (body, *answers.values()) if type_ is not None]
+    return Described(content, types=types)
+
+
+def build_openapi(app: FastAPI, *, description: str) -> dict[str, Any]:
+    """Return the document of the app's routes, with every type of `described`."""
+    routes = [route for route in app.routes if isinstance(route, SecuredRoute)]
+    document = get_openapi(
+        title=app.title, version=app.version, description=description, routes=routes
+    )
+    types = [type_ for route in routes for type_ in _types_of(route)]
+    _, components = msgspec.json.schema_components([Problem, *types], ref_template=_REF_TEMPLATE)
+    kept = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        kept.pop(name, None)
+    kept.update(components)
+    document["components"]["securitySchemes"] = {
+        _SECURITY: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    }
+    for route in routes:
+        _finish(document["paths"].get(route.path_format, {}), route)
+    return document
+
+
+def _types_of(route: APIRoute) -> tuple[Any, ...]:
+    extra = route.openapi_extra
+    return extra.types if isinstance(extra, Described) else ()
+
+
+def _finish(path: dict[str, Any], route: SecuredRoute) -> None:
+    """Put the scope in, and FastAPI's own guesses about answers out."""
+    extra = route.openapi_extra
+    for method in route.methods or ():
+        operation = path.get(method.lower())
+        if operation is None:
+            continue
+        if isinstance(extra, Described):
+            operation["responses"] = extra["responses"]
+        else:
+            operation.get("responses", {}).pop("422", None)
+        if route.scope_needed is not OPEN:
+            operation["security"] = [{_SECURITY: [route.scope_needed]}]
+
+
+def _answer(type_: Any, media_type: str) -> dict[str, Any]:  # noqa: ANN401  # see `described`
+    if type_ is None:
+        return {"description": "Done."}
+    summary = (type_.__doc__ or "Done.").strip().splitlines()[0]
+    return {"description": summary, "content": {media_type: {"schema": _schema(type_)}}}
+
+
+def _problem(status: int, codes: Sequence[str]) -> dict[str, Any]:
+    listed = f" Codes of this call: {', '.join(sorted(codes))}." if codes else ""
+    schema = {"$ref": _REF_TEMPLATE.format(name=Problem.__name__)}
+    return {
+        "description": f"{HTTPStatus(status).phrase}.{listed}",
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+
+
+def _status(problem: ProblemCode | type[DomainError]) -> int:
+    return problem.status if isinstance(problem, ProblemCode) else status_of(problem.kind)
+
+
+def _schema(type_: Any) -> dict[str, Any]:  # noqa: ANN401  # see `described`
+    (schema,), _ = msgspec.json.schema_components([type_], ref_template=_REF_TEMPLATE)
+    return schema
