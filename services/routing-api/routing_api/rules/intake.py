@@ -85,15 +85,25 @@ def _legal_day(
     try:
         effective_on = registration.effective_on or legal_day(registration.registered_at)
     except OverflowError:
-        return None, [Fault(pointer, "effective_on_too_far_back", "Give an instant of our time.")]
+        # The instant lies at an end of the calendar, where it has no day in Helsinki.
+        is_ahead = registration.registered_at.year > today.year
+        return None, [_far_ahead(pointer, limits) if is_ahead else _far_back(pointer, limits)]
     days_ahead = (effective_on - today).days
     if days_ahead > limits.days_ahead_max:
-        advice = f"Give a day at most {limits.days_ahead_max} days ahead of today."
-        return effective_on, [Fault(pointer, "effective_on_too_far_ahead", advice)]
+        return effective_on, [_far_ahead(pointer, limits)]
     if -days_ahead > limits.days_back_max:
-        advice = f"Give a day at most {limits.days_back_max} days before today."
-        return effective_on, [Fault(pointer, "effective_on_too_far_back", advice)]
+        return effective_on, [_far_back(pointer, limits)]
     return effective_on, []
+
+
+def _far_ahead(pointer: str, limits: IntakeLimits) -> Fault:
+    advice = f"Give a day at most {limits.days_ahead_max} days ahead of today."
+    return Fault(pointer, "effective_on_too_far_ahead", advice)
+
+
+def _far_back(pointer: str, limits: IntakeLimits) -> Fault:
+    advice = f"Give a day at most {limits.days_back_max} days before today."
+    return Fault(pointer, "effective_on_too_far_back", advice)
 
 
 def _identity_code(

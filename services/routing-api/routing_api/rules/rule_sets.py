@@ -5,7 +5,7 @@ contain stands in `routing_api.rules.definitions`, what its rules do in
 `routing_api.rules.evaluating`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.resources.abc import Traversable
@@ -135,7 +135,14 @@ def parse_rule_sets(files: Mapping[str, bytes]) -> RuleSets:
 
     Raises RuleSetFault, see `load_rule_sets`.
     """
-    definitions = [_parsed(name, content) for name, content in sorted(files.items())]
+    return rule_sets_of([_parsed(name, content) for name, content in sorted(files.items())])
+
+
+def rule_sets_of(definitions: Sequence[RuleSetDefinition]) -> RuleSets:
+    """Return the rule sets of the definitions, made ready for judging.
+
+    Raises RuleSetFault where they leave a gap, overlap or repeat each other.
+    """
     _refuse_repetition(definitions)
     _refuse_gaps(definitions)
     _refuse_overlaps(definitions)
@@ -169,13 +176,13 @@ def _refuse_unknown_places(name: str, definition: RuleSetDefinition) -> None:
         raise RuleSetFault(where=name, reason="A text has an unknown place.") from error
 
 
-def _refuse_repetition(definitions: list[RuleSetDefinition]) -> None:
+def _refuse_repetition(definitions: Sequence[RuleSetDefinition]) -> None:
     for one, other in combinations(definitions, 2):
         if (one.id, one.version) == (other.id, other.version):
             raise RuleSetFault(where=_name(one), reason="The version stands twice.")
 
 
-def _refuse_gaps(definitions: list[RuleSetDefinition]) -> None:
+def _refuse_gaps(definitions: Sequence[RuleSetDefinition]) -> None:
     in_order = sorted(definitions, key=_first_day)
     if not in_order or _first_day(in_order[0]) != date.min:
         raise RuleSetFault(where="rule sets", reason="The first days have no rule set.")
@@ -188,7 +195,7 @@ def _refuse_gaps(definitions: list[RuleSetDefinition]) -> None:
         raise RuleSetFault(where=_name(in_order[-1]), reason="The last days have no rule set.")
 
 
-def _refuse_overlaps(definitions: list[RuleSetDefinition]) -> None:
+def _refuse_overlaps(definitions: Sequence[RuleSetDefinition]) -> None:
     """Let days be covered twice only by versions of one rule set, known one after the other."""
     for one, other in combinations(definitions, 2):
         overlap = _first_day(one) <= _last_day(other) and _first_day(other) <= _last_day(one)
@@ -196,7 +203,7 @@ def _refuse_overlaps(definitions: list[RuleSetDefinition]) -> None:
             raise RuleSetFault(where=_name(one), reason=f"It overlaps {_name(other)}.")
 
 
-def _compiled(definition: RuleSetDefinition, *, among: list[RuleSetDefinition]) -> RuleSet:
+def _compiled(definition: RuleSetDefinition, *, among: Sequence[RuleSetDefinition]) -> RuleSet:
     short_unemployment = _rule(definition, ShortUnemploymentRule)
     return RuleSet(
         definition=definition,
