@@ -1,0 +1,35 @@
+"""What the process is told at its start."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from kuntavayla_sandbox.calls import Credentials
+from kuntavayla_sandbox.clock import LegalClock
+
+
+class Work(StrEnum):
+    """How far the case systems go with an event."""
+
+    EFFECTS = "effects"
+    """They store its effect and stop there: what a bench of the feed measures."""
+    ALL = "all"
+    """They also fetch the person and take the client over."""
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One case system: its id in the register, where its clients are met, and its identity."""
+
+    case_system_id: str
+    contact_point: str
+    credentials: Credentials
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
+    """The process's configuration line."""
+
+    routing_url: str
+    database_url: str
+    clock: LegalClock
+    work: Work
+    endpoints: tuple[Endpoint, ...]

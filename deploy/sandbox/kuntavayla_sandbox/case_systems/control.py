@@ -1,0 +1,86 @@
+"""The process's own small HTTP interface.
+
+Is it alive, how far has it come, and what does a case system hold.
+"""
+
+from uuid import UUID
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Lifespan
+
+from kuntavayla_sandbox.case_systems import store
+from kuntavayla_sandbox.case_systems.fleet import Fleet
+from kuntavayla_sandbox.case_systems.progress import total
+
+PAGE_MAX = 1_000
+FIRST = UUID(int=0)
+
+
+def _json(content: object) -> Response:
+    return Response(msgspec.json.encode(content), media_type="application/json")
+
+
+def _parse_after(text: str) -> str | None:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
+
+
+def create_app(fleet: Fleet, *, lifespan: Lifespan[Starlette]) -> Starlette:
+    """Return the application over the case systems; they work while its lifespan runs."""
+
+    async def livez(_: Request) -> Response:
+        """Answer that the process serves."""
+        return _json({"status": "alive"})
+
+    async def status(_: Request) -> Response:
+        """Answer how many clients passed each stage, and how far each stream is read."""
+        async with fleet.pool.acquire() as connection:
+            positions = await store.list_positions(connection)
+        streams: dict[str, dict[str, str]] = {}
+        for position in positions:
+            streams.setdefault(position.consumer, {})[position.stream] = position.cursor
+        systems = [
+            {
+                "case_system_id": system.case_system_id,
+                "stages": {stage: entry.count for stage, entry in system.progress.stages.items()},
+                "cursors": streams.get(system.case_system_id, {}),
+                "problem_code": system.problem_code,
+            }
+            for system in fleet.case_systems
+        ]
+        stages = total([system.progress for system in fleet.case_systems])
+        return _json({"stages": stages, "case_systems": systems})
+
+    async def clients(request: Request) -> Response:
+        """Answer what one case system holds.
+
+        `case_system=`, `after=`, `limit=`; sorted by transfer id.
+        """
+        query = request.query_params
+        after = _parse_after(query.get("after", str(FIRST)))
+        limit = query.get("limit", str(PAGE_MAX))
+        if after is None or not limit.isdecimal() or not 1 <= int(limit) <= PAGE_MAX:
+            return Response(status_code=400)
+        if query.get("case_system") not in {system.case_system_id for system in fleet.case_systems}:
+            return Response(status_code=404)
+        async with fleet.pool.acquire() as connection:
+            items = await store.list_clients(
+                connection, query["case_system"], after=after, limit=int(limit)
+            )
+        next_cursor = items[-1].transfer_id if len(items) == int(limit) else None
+        return _json({"items": items, "next_cursor": next_cursor})
+
+    return Starlette(
+        routes=[
+            Route("/livez", livez),
+            Route("/status", status),
+            Route("/clients", clients),
+        ],
+        lifespan=lifespan,
+    )

@@ -1,0 +1,95 @@
+"""All case systems of the process.
+
+Opened together, counted from what is stored, run until the process ends.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+
+from kuntavayla.database import Pool, open_pool
+from kuntavayla.telemetry import log
+from kuntavayla_sandbox.case_systems import store
+from kuntavayla_sandbox.case_systems.configuration import Configuration
+from kuntavayla_sandbox.case_systems.worker import CALLS_IN_FLIGHT_MAX, CaseSystem, Shared
+
+CONNECTIONS_MAX = 8
+PASSED = {
+    "transferred": ("received", "fetched", "acknowledged", "refused", "ended"),
+    "fetched": ("fetched", "acknowledged"),
+    "acknowledged": ("acknowledged",),
+    "withdrawn": ("ended",),
+    "refused": ("refused",),
+}
+"""Which stored states have passed a stage, for the counts that a started process begins with."""
+
+
+class Fleet:
+    """The case systems and what they share."""
+
+    def __init__(self, pool: Pool, case_systems: list[CaseSystem]) -> None:
+        self.pool = pool
+        self.case_systems = case_systems
+
+    async def load_progress(self) -> None:
+        """Begin the counts with what is stored."""
+        async with self.pool.acquire() as connection:
+            counts = await store.count_states(connection)
+        for system in self.case_systems:
+            states = counts.get(system.case_system_id, {})
+            for stage, passed in PASSED.items():
+                system.progress.start_from(stage, sum(states.get(state, 0) for state in passed))
+
+    async def run(self) -> None:
+        """Let all case systems work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for system in self.case_systems:
+                group.create_task(system.run())
+
+
+@asynccontextmanager
+async def open_fleet(configuration: Configuration) -> AsyncIterator[Fleet]:
+    """Open the pool and the HTTP connections that the case systems share."""
+    pool = await open_pool(configuration.database_url, connections_max=CONNECTIONS_MAX)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    try:
+        async with httpx.AsyncClient(limits=limits) as client:
+            shared = Shared(
+                pool=pool,
+                client=client,
+                routing_url=configuration.routing_url,
+                clock=configuration.clock,
+                work=configuration.work,
+                calls_in_flight=asyncio.Semaphore(CALLS_IN_FLIGHT_MAX),
+            )
+            fleet = Fleet(pool, [CaseSystem(entry, shared) for entry in configuration.endpoints])
+            await fleet.load_progress()
+            yield fleet
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def working(fleet: Fleet) -> AsyncIterator[None]:
+    """Let the case systems work inside the block.
+
+    A fault that is not theirs to repeat ends the process.
+    """
+    task = asyncio.create_task(fleet.run())
+    task.add_done_callback(_end_on_fault)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _end_on_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("case_systems.stopped", exc_info=task.exception())
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,56 @@
+"""What the stack prepares for the case systems: their database, and whom each of them is."""
+
+import msgspec
+
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla.database.preparing import prepare_database
+from kuntavayla.register import CaseSystem
+from kuntavayla_sandbox.calls import credentials_of
+from kuntavayla_sandbox.case_systems.configuration import Configuration, Endpoint, Work
+from kuntavayla_sandbox.case_systems.tables import DATABASE, ROLE, create_tables
+from kuntavayla_sandbox.clock import LegalClock
+from kuntavayla_sandbox.state import Identity
+
+NAME = "case-systems"
+MODULE = "kuntavayla_sandbox.case_systems"
+
+
+async def prepare(server: EmbeddedServer) -> None:
+    """Create the database, the role and the tables where they do not stand yet."""
+    await prepare_database(server.url("postgres"), database=DATABASE, role=ROLE)
+    await create_tables(server.url(DATABASE))
+
+
+def endpoints(
+    case_systems: tuple[CaseSystem, ...], *, identities: tuple[Identity, ...], token_url: str
+) -> tuple[Endpoint, ...]:
+    """Return each case system with its identity."""
+    by_organisation = {identity.organisation: identity for identity in identities}
+    return tuple(
+        Endpoint(
+            case_system_id=system.case_system_id,
+            contact_point=system.contact_point,
+            credentials=credentials_of(by_organisation[system.case_system_id], token_url=token_url),
+        )
+        for system in case_systems
+    )
+
+
+def configuration_line(
+    server: EmbeddedServer,
+    *,
+    routing_url: str,
+    clock: LegalClock,
+    work: Work,
+    entries: tuple[Endpoint, ...],
+) -> bytes:
+    """Return what the process is told at its start."""
+    return msgspec.json.encode(
+        Configuration(
+            routing_url=routing_url,
+            database_url=server.url(DATABASE, role=ROLE),
+            clock=clock,
+            work=work,
+            endpoints=entries,
+        )
+    )

@@ -1,0 +1,196 @@
+"""One case system at work.
+
+Two feeds in, persons fetched, clients taken over; each step in a transaction of its own.
+
+The steps meet only in the database: a step that was cut off is found again by the state of its
+rows. Signals between them save waiting and carry nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import httpx
+from msgspec import Struct
+
+from kuntavayla.database import AGAIN, AWAY, Connection, Pool, transaction
+from kuntavayla.events import Channel
+from kuntavayla.feed import LIMIT_MAX
+from kuntavayla.inbox import FeedSource, Inbox, IncomingEvent, SourceBatch
+from kuntavayla.telemetry import log
+from kuntavayla_sandbox.calls import Tokens
+from kuntavayla_sandbox.case_systems import store
+from kuntavayla_sandbox.case_systems.configuration import Endpoint, Work
+from kuntavayla_sandbox.case_systems.effects import effects_of
+from kuntavayla_sandbox.case_systems.progress import Progress
+from kuntavayla_sandbox.case_systems.routing import CallRefused, RoutingAway, RoutingCalls
+
+ITEMS_MAX = 1_000
+"""The most items of a call on many: contracts.md, "Rules for every call"."""
+CALLS_IN_FLIGHT_MAX = 4
+"""Calls of all case systems together, so that 31 of them do not stand in each other's way."""
+BUSY_PAGE_EVENTS = 20
+"""A page with so many events, yet not full, means that more are on their way."""
+GATHER_S = 0.5
+"""How long a busy stream is left to fill, so that a flood is read in large pages and a single event
+at once.
+"""
+REFUSED_PAUSE_S = 5.0
+AWAY_PAUSE_S = 1.0
+
+
+class Shared(Struct, frozen=True):
+    """What all case systems of the process share."""
+
+    pool: Pool
+    client: httpx.AsyncClient
+    routing_url: str
+    clock: Callable[[], datetime]
+    work: Work
+    calls_in_flight: asyncio.Semaphore
+
+
+class GatheringSource:
+    """A feed that is read again only after a pause while it is busy."""
+
+    def __init__(self, feed: FeedSource) -> None:
+        self._feed = feed
+        self._is_busy = False
+
+    async def next_batch(self, cursor: str) -> SourceBatch:
+        """Return the events behind the cursor; see `FeedSource`."""
+        if self._is_busy:
+            await asyncio.sleep(GATHER_S)
+        batch = await self._feed.next_batch(cursor)
+        self._is_busy = BUSY_PAGE_EVENTS <= len(batch.events) < LIMIT_MAX
+        return batch
+
+
+class CaseSystem:
+    """One case system: its feeds, its steps, its progress."""
+
+    def __init__(self, endpoint: Endpoint, shared: Shared) -> None:
+        self.case_system_id = endpoint.case_system_id
+        self.progress = Progress()
+        self.problem_code: str | None = None
+        self._shared = shared
+        self._tokens = Tokens(shared.client, endpoint.credentials)
+        self._calls = RoutingCalls(
+            shared.client,
+            url=shared.routing_url,
+            tokens=self._tokens,
+            contact_point=endpoint.contact_point,
+        )
+        self._to_fetch = asyncio.Event()
+        self._to_acknowledge = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for channel, path in (
+                (Channel.COMMON, "/events"),
+                (Channel.RESTRICTED, "/events/restricted"),
+            ):
+                group.create_task(self._consume(channel, path))
+            if self._shared.work is Work.ALL:
+                group.create_task(self._repeat(self._fetch_once, self._to_fetch))
+                group.create_task(self._repeat(self._acknowledge_once, self._to_acknowledge))
+
+    async def _consume(self, channel: Channel, path: str) -> None:
+        feed = FeedSource(
+            self._shared.client, url=self._shared.routing_url + path, token=self._tokens
+        )
+        inbox = Inbox(
+            self._shared.pool,
+            GatheringSource(feed),
+            consumer=self.case_system_id,
+            stream=f"routing-api/{channel}",
+        )
+
+        async def handle(connection: Connection, events: Sequence[IncomingEvent]) -> None:
+            """Give a batch its effects, inside the inbox's transaction."""
+            await self._apply(connection, events, channel=channel)
+
+        await inbox.run(handle)
+
+    async def _apply(
+        self, connection: Connection, events: Sequence[IncomingEvent], *, channel: Channel
+    ) -> None:
+        effects = effects_of(events)
+        me = self.case_system_id
+        if effects.transferred:
+            count = await store.append_transferred(
+                connection, me, effects.transferred.values(), channel=channel
+            )
+            self.progress.add("transferred", count)
+        if effects.notified:
+            await store.mark_notified(connection, me, effects.notified.values())
+        if effects.updated:
+            await store.mark_updated(connection, me, effects.updated)
+        if effects.withdrawn:
+            count = await store.end_withdrawn(
+                connection, me, effects.withdrawn.values(), channel=channel
+            )
+            self.progress.add("withdrawn", count)
+        self._to_fetch.set()
+
+    async def _repeat(self, step: Callable[[], Awaitable[int]], signal: asyncio.Event) -> None:
+        """Run a step for as long as it finds a full batch of work, then wait for a signal."""
+        while True:
+            signal.clear()
+            try:
+                async with self._shared.calls_in_flight:
+                    found = await step()
+            except RoutingAway as away:
+                await asyncio.sleep(away.wait_s)
+                continue
+            except CallRefused as refused:
+                self.problem_code = refused.problem.code
+                log.warning("case_system.refused", problem=refused.problem.code)
+                await asyncio.sleep(REFUSED_PAUSE_S)
+                continue
+            except (*AWAY, *AGAIN) as error:
+                log.warning("case_system.repeating", error_type=type(error).__name__)
+                await asyncio.sleep(AWAY_PAUSE_S)
+                continue
+            self.problem_code = None
+            if found < ITEMS_MAX:
+                await signal.wait()
+                await asyncio.sleep(GATHER_S)
+
+    async def _fetch_once(self) -> int:
+        """Fetch and store the persons of at most 1,000 clients; return how many there were."""
+        async with self._shared.pool.acquire() as connection:
+            wanted = await store.list_to_fetch(connection, self.case_system_id, limit=ITEMS_MAX)
+        if not wanted:
+            return 0
+        fetched = await self._calls.fetch_persons(wanted)
+        async with transaction(self._shared.pool) as connection:
+            stored = await store.store_persons(connection, self.case_system_id, fetched.persons)
+            refused = await store.mark_refused(connection, self.case_system_id, fetched.refusals)
+        self.progress.add("fetched", stored)
+        self.progress.add("refused", refused)
+        self._to_acknowledge.set()
+        return len(wanted)
+
+    async def _acknowledge_once(self) -> int:
+        """Take over at most 1,000 clients whose persons are stored; return how many there were."""
+        async with self._shared.pool.acquire() as connection:
+            transfer_ids = await store.list_to_acknowledge(
+                connection, self.case_system_id, limit=ITEMS_MAX
+            )
+        if not transfer_ids:
+            return 0
+        outcomes = await self._calls.acknowledge(transfer_ids, taken_over_at=self._shared.clock())
+        done = [outcome.transfer_id for outcome in outcomes if outcome.result == "done"]
+        refusals = {
+            outcome.transfer_id: outcome.problem.code
+            for outcome in outcomes
+            if outcome.result != "done"
+        }
+        async with transaction(self._shared.pool) as connection:
+            acknowledged = await store.mark_acknowledged(connection, self.case_system_id, done)
+            refused = await store.mark_refused(connection, self.case_system_id, refusals)
+        self.progress.add("acknowledged", acknowledged)
+        self.progress.add("refused", refused)
+        return len(transfer_ids)

@@ -1,0 +1,26 @@
+"""Routing-api as a process of the stack.
+
+The service itself, with the legal clock in place of the machine's.
+"""
+
+import sys
+
+from routing_api.app import create_app
+from routing_api.settings import Settings
+
+from kuntavayla_sandbox.clock import LegalClock
+from kuntavayla_sandbox.serving import end_with_parent, read_configuration, serve_inherited
+
+
+def main() -> None:
+    """Run the process.
+
+    `python -m kuntavayla_sandbox.routing_process DESCRIPTOR`, the clock on its input.
+    """
+    clock = read_configuration(LegalClock)
+    end_with_parent()
+    serve_inherited(create_app(Settings(), clock=clock), descriptor=int(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

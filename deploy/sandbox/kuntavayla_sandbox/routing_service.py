@@ -1,0 +1,96 @@
+"""What the stack prepares for routing-api.
+
+Its database, its settings, and the register change at the start.
+"""
+
+import asyncio
+import base64
+import os
+import secrets
+import sys
+from datetime import date
+from enum import StrEnum
+
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla.database.preparing import migrate, prepare_database
+from kuntavayla_sandbox.issuer import AUDIENCE
+from kuntavayla_sandbox.state import SecretFile, StateFault
+
+NAME = "routing-api"
+MODULE = "kuntavayla_sandbox.routing_process"
+PATH = "/routing/v1"
+DATABASE = "routing_api"
+ROLE = "routing_api"
+KEY_BYTES = 32
+CONFIRMED_FOR_THE_SANDBOX = "confirmed for the sandbox"
+
+
+class Memberships(StrEnum):
+    """How the register's unconfirmed rows are taken."""
+
+    CONFIRMED = "confirmed"
+    """A recorded register change confirms them, so that everybody is routed."""
+    AS_PUBLISHED = "as_published"
+    """They stay unconfirmed, and their people wait in review."""
+
+
+class PreparationFailed(StateFault):
+    """The service's own command line could not do what the stack asked of it."""
+
+
+def make_key() -> str:
+    """Draw a key of 32 bytes, as base64."""
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def environment(server: EmbeddedServer, *, kept: SecretFile, issuer_url: str) -> dict[str, str]:
+    """Return the service's settings.
+
+    Its keys are made at the first start and kept with the state.
+    """
+    return {
+        "ROUTING_DATABASE_URL": server.url(DATABASE, role=ROLE),
+        "ROUTING_MIGRATION_DATABASE_URL": server.url(DATABASE),
+        "ROUTING_TOKEN_ISSUER": issuer_url,
+        "ROUTING_TOKEN_AUDIENCE": AUDIENCE,
+        "ROUTING_TOKEN_JWKS_URL": f"{issuer_url}/jwks.json",
+        "ROUTING_METRICS_PORT": "0",
+        "ROUTING_IDENTITY_KEYS": f"sandbox-1:{kept.keep('routing/identity_key', make=make_key)}",
+        "ROUTING_LOOKUP_KEY_A": kept.keep("routing/lookup_key_a", make=make_key),
+        "ROUTING_LOOKUP_KEY_B": kept.keep("routing/lookup_key_b", make=make_key),
+        "ROUTING_FINGERPRINT_KEY": kept.keep("routing/fingerprint_key", make=make_key),
+        "ROUTING_ALLOWS_TEST_IDENTITIES": "true",
+    }
+
+
+async def prepare(server: EmbeddedServer) -> None:
+    """Create the service's database and role, and bring its tables to the newest migration."""
+    await prepare_database(server.url("postgres"), database=DATABASE, role=ROLE)
+    await migrate(server.url(DATABASE), package="routing_api", role=ROLE)
+
+
+async def confirm_memberships(settings: dict[str, str], *, on: date) -> None:
+    """Let the service record that the unconfirmed rows are confirmed; raises PreparationFailed.
+
+    Again on a later start: what is confirmed stays so, and nothing new is recorded.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "routing_api.cli",
+        "confirm-memberships",
+        "--on",
+        on.isoformat(),
+        "--reason",
+        CONFIRMED_FOR_THE_SANDBOX,
+        "--official",
+        "operator:sandbox",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, **settings},
+    )
+    output, _ = await process.communicate()
+    if process.returncode != 0:
+        raise PreparationFailed(
+            f"routing-api could not confirm the memberships:\n{output.decode(errors='replace')}"
+        )

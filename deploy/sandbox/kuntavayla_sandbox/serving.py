@@ -1,0 +1,117 @@
+"""What every process of the stack does.
+
+Take its configuration, serve on the socket it was given, end with its parent.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import msgspec
+import uvicorn
+from starlette.types import ASGIApp
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
+
+T = TypeVar("T")
+
+GRACE_S_MAX = 5
+"""How long a stopping process waits for calls in flight; a long poll is the slowest of them."""
+START_POLL_S = 0.01
+IDLE_CONNECTION_S_MAX = 30
+"""Longer than a client's pause between two calls, so that connections live on between batches."""
+
+
+def bind_loopback() -> socket.socket:
+    """Return a socket on a free port of the loopback address.
+
+    The process that inherits it listens.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", 0))
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """Return the HTTP address of a bound socket."""
+    host, port = listening.getsockname()
+    return f"http://{host}:{port}"
+
+
+def read_configuration(kind: type[T]) -> T:
+    """Read this process's configuration.
+
+    The first line of its input, so that secrets are in no file and no argument.
+    """
+    return msgspec.json.decode(sys.stdin.buffer.readline(), type=kind)
+
+
+def end_with_parent() -> None:
+    """Ask this process to stop when its input closes: its parent has ended, however it did."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+
+
+def _server_configuration(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        cast("ASGIApplication", app),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S_MAX,
+        timeout_keep_alive=IDLE_CONNECTION_S_MAX,
+    )
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the fastest event loop that is installed here, or None for Python's own."""
+    return uvicorn.Config(app="", log_config=None).get_loop_factory()
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """Return a server for the application that logs nothing itself and stops within the grace."""
+    return uvicorn.Server(_server_configuration(app))
+
+
+def serve_inherited(app: ASGIApp, *, descriptor: int) -> None:
+    """Serve the application on the inherited socket until SIGTERM."""
+    with socket.socket(fileno=descriptor) as listening:
+        make_server(app).run(sockets=[listening])
+
+
+class GuestServer(uvicorn.Server):
+    """A server inside a process that handles signals itself."""
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signals alone."""
+        yield
+
+
+@asynccontextmanager
+async def served_here(app: ASGIApp, *, listening: socket.socket) -> AsyncIterator[None]:
+    """Serve the application in this event loop inside the block."""
+    server = GuestServer(_server_configuration(app))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        # The server tells nobody that it has started; it takes a few milliseconds.
+        while not server.started and not task.done():  # noqa: ASYNC110
+            await asyncio.sleep(START_POLL_S)
+        yield
+    finally:
+        server.should_exit = True
+        await task

@@ -1,0 +1,280 @@
+"""The whole local stack.
+
+Started in order, published in `stack.json`, watched, stopped in the opposite order.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date, datetime
+from pathlib import Path
+from socket import socket
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla.register import load_register
+from kuntavayla.values.calendar import legal_day
+from kuntavayla_sandbox import issuer, routing_service
+from kuntavayla_sandbox.case_systems import starting as case_systems
+from kuntavayla_sandbox.case_systems.configuration import Work
+from kuntavayla_sandbox.clock import (
+    WRITTEN_AHEAD,
+    LegalClock,
+    open_clock,
+    write_reached,
+)
+from kuntavayla_sandbox.identities import load_scopes, make_identities, organisations_on
+from kuntavayla_sandbox.processes import Child, Program, end_leftovers
+from kuntavayla_sandbox.routing_service import Memberships
+from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
+from kuntavayla_sandbox.state import Identity, SecretFile, Stack, StateDirectory
+
+LEGAL_DATE_DEFAULT = date(2021, 3, 1)
+"""The day on which the pilots began: Act 1269/2020."""
+TRANSPORT = "feed"
+CLOCK_TICK_S = 1.0
+MODULES = {routing_service.NAME: routing_service.MODULE, case_systems.NAME: case_systems.MODULE}
+
+Tell = Callable[[str], None]
+
+
+class StackPlan(Struct, frozen=True, kw_only=True):
+    """What to start.
+
+    The directory, its legal date if it is new, and how the register and the case systems behave.
+    """
+
+    directory: Path
+    legal_date: date | None = None
+    memberships: Memberships = Memberships.CONFIRMED
+    work: Work = Work.ALL
+
+
+class Ground(Struct, frozen=True, kw_only=True):
+    """What every part of the stack stands on."""
+
+    state: StateDirectory
+    server: EmbeddedServer
+    clock: LegalClock
+    legal_date: date
+    kept: SecretFile
+
+
+class RunningStack:
+    """The stack while it runs."""
+
+    def __init__(self, ground: Ground, stack: Stack) -> None:
+        self._ground = ground
+        self._stack = stack
+        self._children: list[Child] = []
+
+    @property
+    def stack(self) -> Stack:
+        """Return the stack as it is published now."""
+        return self._stack
+
+    @property
+    def clock(self) -> LegalClock:
+        """Return the legal clock."""
+        return self._ground.clock
+
+    @property
+    def server_pid(self) -> int | None:
+        """Return the process id of PostgreSQL."""
+        return self._ground.server.pid
+
+    async def start(self, program: Program) -> None:
+        """Start a process, add it to what is published, and wait until it is ready."""
+        child = Child(program, announce=self._announce)
+        await child.start()
+        self._children.append(child)
+        await child.wait_until_ready()
+
+    async def watch(self) -> None:
+        """Keep the processes and the clock's file going until cancelled; raises ProcessEnded."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_clock())
+            for child in self._children:
+                group.create_task(child.watch())
+
+    async def stop(self) -> None:
+        """Stop the processes, the newest first: readers before those that they read."""
+        for child in reversed(self._children):
+            await child.stop()
+
+    def publish(self) -> None:
+        """Write `stack.json` as the stack now is."""
+        self._ground.state.write_stack(self._stack)
+
+    def _announce(self, name: str, pid: int) -> None:
+        self._stack = replace(self._stack, pids={**self._stack.pids, name: pid})
+        self.publish()
+
+    async def _keep_clock(self) -> None:
+        while True:
+            keep_clock(self._ground, reached_at=self.clock() + WRITTEN_AHEAD)
+            await asyncio.sleep(CLOCK_TICK_S)
+
+
+def keep_clock(ground: Ground, *, reached_at: datetime) -> None:
+    """Write down how far the legal clock has come."""
+    write_reached(ground.state.clock_file, legal_date=ground.legal_date, reached_at=reached_at)
+
+
+@asynccontextmanager
+async def running_stack(plan: StackPlan, *, tell: Tell) -> AsyncIterator[RunningStack]:
+    """Start the stack, run the block, stop the stack cleanly.
+
+    Raises StateFault where the directory cannot be used, NotReady or ProcessEnded where a process
+    does not start.
+    """
+    async with AsyncExitStack() as opened:
+        ground = await opened.enter_async_context(_ground(plan, tell=tell))
+        running = await opened.enter_async_context(_processes(plan, ground, tell=tell))
+        yield running
+
+
+@asynccontextmanager
+async def _ground(plan: StackPlan, *, tell: Tell) -> AsyncIterator[Ground]:
+    """Own the directory, end what a killed `up` left, and hold clock and database server open."""
+    state = StateDirectory(plan.directory)
+    with state.owned():
+        clock, legal_date = open_clock(
+            state.clock_file, legal_date=plan.legal_date, default=LEGAL_DATE_DEFAULT
+        )
+        server = EmbeddedServer(state.path)
+        await asyncio.to_thread(_end_leftovers, state, server)
+        tell("Starting PostgreSQL")
+        await asyncio.to_thread(server.start)
+        kept = SecretFile(state.path / "secrets.json")
+        ground = Ground(state=state, server=server, clock=clock, legal_date=legal_date, kept=kept)
+        try:
+            yield ground
+        finally:
+            state.remove_stack()
+            keep_clock(ground, reached_at=clock())
+            await asyncio.to_thread(server.stop)
+
+
+def _end_leftovers(state: StateDirectory, server: EmbeddedServer) -> None:
+    left = state.find_stack()
+    if left is not None:
+        end_leftovers(left.pids, modules=MODULES)
+        state.remove_stack()
+    server.stop()
+
+
+class Addresses(Struct, frozen=True):
+    """Where the parts of the stack listen."""
+
+    issuer: str
+    routing: str
+    simulator: str
+
+    @property
+    def routing_url(self) -> str:
+        """Return where routing-api's calls begin."""
+        return self.routing + routing_service.PATH
+
+    @property
+    def token_url(self) -> str:
+        """Return where identities get tokens."""
+        return f"{self.issuer}/token"
+
+
+@asynccontextmanager
+async def _processes(plan: StackPlan, ground: Ground, *, tell: Tell) -> AsyncIterator[RunningStack]:
+    """Serve the issuer here and run the processes beside; the last stopped is the first started."""
+    on = legal_day(ground.clock())
+    identities = make_identities(organisations_on(load_register(), on=on), kept=ground.kept)
+    async with AsyncExitStack() as opened:
+        sockets = [opened.enter_context(bind_loopback()) for _ in range(3)]
+        at = Addresses(*map(address_of, sockets))
+        tokens = issuer.create_app(
+            issuer.Issuer(
+                identities,
+                issuer=at.issuer,
+                signing_key=ground.kept.keep("issuer/signing_key", make=issuer.make_signing_key),
+                scopes=load_scopes(on=on),
+            )
+        )
+        await opened.enter_async_context(served_here(tokens, listening=sockets[0]))
+        running = RunningStack(ground, _stack(ground, at, identities=identities))
+        opened.push_async_callback(running.stop)
+        tell("Preparing the databases")
+        settings = await _prepare(plan, ground, at=at)
+        tell("Starting routing-api")
+        await running.start(_routing(ground, at, settings=settings, listening=sockets[1]))
+        tell("Starting the case systems")
+        entries = case_systems.endpoints(
+            load_register().case_systems(on=on), identities=identities, token_url=at.token_url
+        )
+        configuration = case_systems.configuration_line(
+            ground.server,
+            routing_url=at.routing_url,
+            clock=ground.clock,
+            work=plan.work,
+            entries=entries,
+        )
+        await running.start(
+            _simulator(ground, at, configuration=configuration, listening=sockets[2])
+        )
+        yield running
+
+
+def _stack(ground: Ground, at: Addresses, *, identities: tuple[Identity, ...]) -> Stack:
+    return Stack(
+        transport=TRANSPORT,
+        legal_date=ground.legal_date.isoformat(),
+        token_url=at.token_url,
+        services={routing_service.NAME: at.routing_url},
+        simulators={case_systems.NAME: at.simulator},
+        databases={routing_service.NAME: ground.server.url(routing_service.DATABASE)},
+        pids={},
+        identities=identities,
+    )
+
+
+async def _prepare(plan: StackPlan, ground: Ground, *, at: Addresses) -> dict[str, str]:
+    """Bring both databases and the register to their state at the start.
+
+    Return the service's settings.
+    """
+    settings = routing_service.environment(ground.server, kept=ground.kept, issuer_url=at.issuer)
+    await routing_service.prepare(ground.server)
+    await case_systems.prepare(ground.server)
+    if plan.memberships is Memberships.CONFIRMED:
+        on = legal_day(ground.clock())
+        await routing_service.confirm_memberships(settings, on=on)
+    return settings
+
+
+def _routing(
+    ground: Ground, at: Addresses, *, settings: dict[str, str], listening: socket
+) -> Program:
+    return Program(
+        name=routing_service.NAME,
+        module=routing_service.MODULE,
+        configuration=msgspec.json.encode(ground.clock),
+        environment=settings,
+        listening=listening,
+        ready_url=f"{at.routing}/readyz",
+        log_file=ground.state.logs / f"{routing_service.NAME}.log",
+    )
+
+
+def _simulator(
+    ground: Ground, at: Addresses, *, configuration: bytes, listening: socket
+) -> Program:
+    return Program(
+        name=case_systems.NAME,
+        module=case_systems.MODULE,
+        configuration=configuration,
+        environment={},
+        listening=listening,
+        ready_url=f"{at.simulator}/livez",
+        log_file=ground.state.logs / f"{case_systems.NAME}.log",
+    )
