@@ -6,5 +6,15 @@ Faker. What is statistics and what is assumed: `kuntavayla_sandbox/data/README.m
 """
 
 from kuntavayla_sandbox.population.generating import NobodyMoves, generate, movers_only
+from kuntavayla_sandbox.population.marginals import Marginal, Marginals, marginals_of
+from kuntavayla_sandbox.population.plan import full_size
 
-__all__ = ["NobodyMoves", "generate", "movers_only"]
+__all__ = [
+    "Marginal",
+    "Marginals",
+    "NobodyMoves",
+    "full_size",
+    "generate",
+    "marginals_of",
+    "movers_only",
+]

@@ -60,13 +60,17 @@ def cell_of(number: int) -> Cell:
     return Cell(status=status, is_foreign=foreign == 1, age_band=age_band, is_man=sex == 1)
 
 
+def month_of(group: str) -> str:
+    """Return the month of the group's benchmark."""
+    return load_assumptions().structure.group_months.get(group, MONTH)
+
+
 def benchmark_of(group: str) -> int:
     """Return the country's benchmark of a group for 2/2021, scaled from its own month."""
-    benchmarks = load_benchmarks()
-    if group == "foreign_citizens":
-        return benchmarks[COUNTRY, "2021-07", group]
-    month = load_assumptions().structure.group_months.get(group, MONTH)
+    benchmarks, month = load_benchmarks(), month_of(group)
     value = benchmarks[COUNTRY, month, group]
+    if (COUNTRY, month, "unemployed") not in benchmarks:
+        return value
     now, then = (benchmarks[COUNTRY, each, "unemployed"] for each in (MONTH, month))
     return (2 * value * now + then) // (2 * then)
 
