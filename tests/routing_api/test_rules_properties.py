@@ -294,13 +294,13 @@ def test_a_wish_for_swedish_never_takes_anybody_to_a_municipality(
 
 
 @given(
-    PILOT_DAYS,
-    st.sampled_from(["entitled", "unknown"]),
-    st.sampled_from([("246",), ("643", "246"), (), ("999",), ("000", "zzz")]),
-    st.sampled_from(["fi", "sv", "sms", "zz", "yy"]),
+    on=PILOT_DAYS,
+    entitlement=st.sampled_from(["entitled", "unknown"]),
+    citizenship=st.sampled_from([("246",), ("643", "246"), (), ("999",), ("000", "zzz")]),
+    tongue=st.sampled_from(["fi", "sv", "sms", "zz", "yy"]),
 )
 def test_a_review_asks_for_exactly_the_facts_that_are_missing(
-    on: date, entitlement: str, citizenship: tuple[str, ...], tongue: str
+    *, on: date, entitlement: str, citizenship: tuple[str, ...], tongue: str
 ) -> None:
     base = Differing(citizenship=citizenship, tongue=tongue)
     case = structs.replace(base, entitlement=entitlement)
