@@ -5,7 +5,7 @@ import msgspec
 from kuntavayla.register import load_register
 from routing_api.rules.explaining import Ground, client_text, explain
 from routing_api.rules.facts import EarlierClienthood, Facts
-from routing_api.rules.gathering import gather
+from routing_api.rules.gathering import gather, with_home
 from routing_api.rules.judging import judge
 from routing_api.rules.registrations import Registration
 from routing_api.rules.rule_sets import load_rule_sets
@@ -150,3 +150,34 @@ def test_from_2025_the_client_is_told_the_employment_area() -> None:
         "Ditt sysselsättningsområde Kajanaland-Nordostlandet ansvarar för din arbetskraftsservice "
         "från och med 1.1.2025."
     )
+
+
+def test_a_home_municipality_that_a_review_has_cleared_up_is_judged_like_a_given_one() -> None:
+    rule_set = load_rule_sets(RULE_SETS).find("pilot", "1")
+    given = example_facts(FIRST_DAY)
+    hidden = msgspec.structs.replace(
+        given,
+        home_municipality_basis="protected",
+        home_municipality_code=None,
+        membership_status="hidden",
+        area_code=None,
+        case_system_id=None,
+        municipality_language_status=None,
+    )
+    assert judge(hidden, rule_set=rule_set).decided_by == "R3c"
+
+    cleared = with_home(hidden, "765", register=load_register(), rule_set=rule_set)
+
+    assert cleared == given
+
+
+def test_a_home_municipality_cleared_up_as_abroad_is_abroad() -> None:
+    rule_set = load_rule_sets(RULE_SETS).find("pilot", "1")
+
+    cleared = with_home(
+        example_facts(FIRST_DAY), "198", register=load_register(), rule_set=rule_set
+    )
+
+    judgement = judge(cleared, rule_set=rule_set)
+    assert (judgement.outcome, judgement.decided_by) == ("te_office", "R3")
+    assert judgement.te_office_code == "te-kainuu"

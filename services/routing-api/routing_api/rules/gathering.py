@@ -5,17 +5,45 @@ outside the pilots neither situation nor citizenship, language or age.
 """
 
 from datetime import date
+from typing import NamedTuple
+
+from msgspec import structs
 
 from kuntavayla.register import Register
 from kuntavayla.values.calendar import age_on, turns_on
 from kuntavayla.values.codes import TriState
-from routing_api.rules.facts import EarlierClienthood, Facts, MembershipStatus, MotherTongueGroup
-from routing_api.rules.registrations import Person, Registration, Situation
+from routing_api.rules.facts import (
+    EarlierClienthood,
+    Facts,
+    MembershipStatus,
+    MotherTongueGroup,
+    YesNo,
+)
+from routing_api.rules.registrations import Registration, Situation
 from routing_api.rules.rule_sets import RuleSet, TargetGroup
 
 _Place = tuple[MembershipStatus, str | None, str | None]
 """Where a municipality stands: status, area, case system."""
-_NO_TARGET: _Place = ("missing", None, None)
+
+
+class _Home(NamedTuple):
+    """The home municipality on the legal day, and the TE office concerned."""
+
+    on: date
+    place: _Place
+    te_office_code: str
+    language_status: str | None
+
+
+class _Transfer(NamedTuple):
+    """An accepted transfer in force on the legal day, and where its target stands."""
+
+    target_code: str | None = None
+    from_on: date | None = None
+    place: _Place = ("missing", None, None)
+
+
+_NO_TRANSFER = _Transfer()
 
 
 def gather(
@@ -32,59 +60,52 @@ def gather(
     `born_on` comes from the identity code. A transfer that is not in force on the day is no fact.
     """
     person = registration.person
-    code = person.home_municipality_code
-    place = _home_place(person, register=register, on=effective_on, rule_set=rule_set)
-    office_code = register.te_office_of(code, on=effective_on) if code else None
-    if office_code is None:
-        office_code = registration.te_office_code
-    group = rule_set.target_group
-    if group is None:
+    home = _home(registration, register=register, on=effective_on, rule_set=rule_set)
+    if rule_set.target_group is None:
+        status, area_code, case_system_id = home.place
         return Facts(
-            effective_on, person.home_municipality_basis, place[0], office_code, code, *place[1:]
+            effective_on=effective_on,
+            home_municipality_basis=person.home_municipality_basis,
+            membership_status=status,
+            te_office_code=home.te_office_code,
+            home_municipality_code=person.home_municipality_code,
+            area_code=area_code,
+            case_system_id=case_system_id,
         )
-    target_code, transfer_from_on = _transfer(earlier, on=effective_on, rule_set=rule_set)
-    target = _place(target_code, register=register, on=effective_on) if target_code else _NO_TARGET
-    municipality = register.municipality(code) if code else None
-    situation = registration.situation
-    return Facts(
-        effective_on=effective_on,
-        home_municipality_basis=person.home_municipality_basis,
-        membership_status=place[0],
-        te_office_code=office_code,
-        home_municipality_code=code,
-        area_code=place[1],
-        case_system_id=place[2],
-        municipality_language_status=municipality.language_status if municipality else None,
+    transfer = _transfer(earlier, register=register, on=effective_on, rule_set=rule_set)
+    return _facts_of_the_pilot(
+        registration,
+        home=home,
+        transfer=transfer,
+        born_on=born_on,
         has_earlier_clienthood="yes" if earlier.has_earlier_clienthood else "no",
-        transfer_target_code=target_code,
-        transfer_from_on=transfer_from_on,
-        target_membership_status=target[0],
-        target_area_code=target[1],
-        target_case_system_id=target[2],
-        employment_code=situation.employment_code,
-        service_code=situation.service_code,
-        unemployed_days=_unemployed_days(situation, on=effective_on, rule_set=rule_set),
-        wants_service_in_swedish=situation.wants_service_in_swedish,
-        earnings_related_entitlement=situation.earnings_related_entitlement,
-        age_years=age_on(born_on, effective_on),
-        turns_30_on=turns_on(born_on, group.age_years_limit),
-        has_finnish_citizenship=_has_finnish_citizenship(person.citizenship_codes, group),
-        mother_tongue_group=_mother_tongue_group(person.mother_tongue_code, group),
+        rule_set=rule_set,
     )
 
 
-def _home_place(person: Person, *, register: Register, on: date, rule_set: RuleSet) -> _Place:
-    if person.home_municipality_basis == "protected":
-        return "hidden", None, None
-    code = person.home_municipality_code
-    if code is None:
-        return "missing", None, None
-    if code in rule_set.abroad_municipality_codes:
-        return "abroad", None, None
-    return _place(code, register=register, on=on)
+def with_home(facts: Facts, code: str, *, register: Register, rule_set: RuleSet) -> Facts:
+    """Return the facts with another home municipality, as a review has cleared it up.
+
+    The basis is then the population register: an official has looked there.
+    """
+    place = _place_among(code, register=register, on=facts.effective_on, rule_set=rule_set)
+    status, area_code, case_system_id = place
+    office_code = register.te_office_of(code, on=facts.effective_on)
+    municipality = register.municipality(code)
+    return structs.replace(
+        facts,
+        home_municipality_basis="population_register",
+        home_municipality_code=code,
+        membership_status=status,
+        area_code=area_code,
+        case_system_id=case_system_id,
+        te_office_code=office_code or facts.te_office_code,
+        municipality_language_status=municipality.language_status if municipality else None,
+    )
 
 
-def _place(code: str, *, register: Register, on: date) -> _Place:
+def place_of(code: str, *, register: Register, on: date) -> _Place:
+    """Return where a municipality stands on a day: membership status, area, case system."""
     municipality = register.municipality(code)
     if municipality is None or not municipality.period.contains(on):
         return "not_valid", None, None
@@ -94,13 +115,73 @@ def _place(code: str, *, register: Register, on: date) -> _Place:
     return membership.status, membership.area_code, membership.case_system_id
 
 
+def _facts_of_the_pilot(
+    registration: Registration,
+    *,
+    home: _Home,
+    transfer: _Transfer,
+    born_on: date,
+    has_earlier_clienthood: YesNo,
+    rule_set: RuleSet,
+) -> Facts:
+    group = rule_set.target_group
+    assert group is not None, "Only rule sets with a target group ask for it."
+    person, situation = registration.person, registration.situation
+    status, area_code, case_system_id = home.place
+    target_status, target_area_code, target_case_system_id = transfer.place
+    return Facts(
+        effective_on=home.on,
+        home_municipality_basis=person.home_municipality_basis,
+        membership_status=status,
+        te_office_code=home.te_office_code,
+        home_municipality_code=person.home_municipality_code,
+        area_code=area_code,
+        case_system_id=case_system_id,
+        municipality_language_status=home.language_status,
+        has_earlier_clienthood=has_earlier_clienthood,
+        transfer_target_code=transfer.target_code,
+        transfer_from_on=transfer.from_on,
+        target_membership_status=target_status,
+        target_area_code=target_area_code,
+        target_case_system_id=target_case_system_id,
+        employment_code=situation.employment_code,
+        service_code=situation.service_code,
+        unemployed_days=_unemployed_days(situation, on=home.on, rule_set=rule_set),
+        wants_service_in_swedish=situation.wants_service_in_swedish,
+        earnings_related_entitlement=situation.earnings_related_entitlement,
+        age_years=age_on(born_on, home.on),
+        turns_30_on=turns_on(born_on, group.age_years_limit),
+        has_finnish_citizenship=_has_finnish_citizenship(person.citizenship_codes, group),
+        mother_tongue_group=_mother_tongue_group(person.mother_tongue_code, group),
+    )
+
+
+def _home(registration: Registration, *, register: Register, on: date, rule_set: RuleSet) -> _Home:
+    code = registration.person.home_municipality_code
+    is_hidden = registration.person.home_municipality_basis == "protected"
+    if code is None or is_hidden:
+        status: MembershipStatus = "hidden" if is_hidden else "missing"
+        return _Home(on, (status, None, None), registration.te_office_code, None)
+    place = _place_among(code, register=register, on=on, rule_set=rule_set)
+    office_code = register.te_office_of(code, on=on) or registration.te_office_code
+    municipality = register.municipality(code)
+    language_status = None if municipality is None else municipality.language_status
+    return _Home(on, place, office_code, language_status)
+
+
+def _place_among(code: str, *, register: Register, on: date, rule_set: RuleSet) -> _Place:
+    if code in rule_set.abroad_municipality_codes:
+        return "abroad", None, None
+    return place_of(code, register=register, on=on)
+
+
 def _transfer(
-    earlier: EarlierClienthood, *, on: date, rule_set: RuleSet
-) -> tuple[str | None, date | None]:
-    from_on = earlier.transfer_from_on
-    if from_on is None or on < from_on or on < rule_set.transfers_from_on:
-        return None, None
-    return earlier.transfer_target_code, from_on
+    earlier: EarlierClienthood, *, register: Register, on: date, rule_set: RuleSet
+) -> _Transfer:
+    code, from_on = earlier.transfer_target_code, earlier.transfer_from_on
+    if code is None or from_on is None or on < from_on or on < rule_set.transfers_from_on:
+        return _NO_TRANSFER
+    return _Transfer(code, from_on, place_of(code, register=register, on=on))
 
 
 def _unemployed_days(situation: Situation, *, on: date, rule_set: RuleSet) -> int | None:

@@ -5,11 +5,11 @@ contain stands in `routing_api.rules.definitions`, what its rules do in
 `routing_api.rules.evaluating`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.resources.abc import Traversable
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -177,7 +177,7 @@ def _refuse_unknown_places(name: str, definition: RuleSetDefinition) -> None:
 
 
 def _refuse_repetition(definitions: Sequence[RuleSetDefinition]) -> None:
-    for one, other in combinations(definitions, 2):
+    for one, other in _pairs(definitions):
         if (one.id, one.version) == (other.id, other.version):
             raise RuleSetFault(where=_name(one), reason="The version stands twice.")
 
@@ -197,10 +197,18 @@ def _refuse_gaps(definitions: Sequence[RuleSetDefinition]) -> None:
 
 def _refuse_overlaps(definitions: Sequence[RuleSetDefinition]) -> None:
     """Let days be covered twice only by versions of one rule set, known one after the other."""
-    for one, other in combinations(definitions, 2):
+    for one, other in _pairs(definitions):
         overlap = _first_day(one) <= _last_day(other) and _first_day(other) <= _last_day(one)
         if overlap and (one.id != other.id or one.known_from == other.known_from):
             raise RuleSetFault(where=_name(one), reason=f"It overlaps {_name(other)}.")
+
+
+def _pairs(
+    definitions: Sequence[RuleSetDefinition],
+) -> Iterator[tuple[RuleSetDefinition, RuleSetDefinition]]:
+    for index, one in enumerate(definitions):
+        for other in definitions[index + 1 :]:
+            yield one, other
 
 
 def _compiled(definition: RuleSetDefinition, *, among: Sequence[RuleSetDefinition]) -> RuleSet:
