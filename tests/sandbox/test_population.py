@@ -2,6 +2,7 @@ from collections import Counter
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from subprocess import run
 from sys import executable
 
@@ -14,8 +15,9 @@ from kuntavayla_sandbox.expectation import Confirmation, expect, load_membership
 from kuntavayla_sandbox.population import NobodyMoves, full_size, generate, movers_only
 from kuntavayla_sandbox.population.identities import IdentityCodes, IdentityCodesExhausted
 from kuntavayla_sandbox.population.names import latin, names_of
-from kuntavayla_sandbox.population.plan import largest_remainder
+from kuntavayla_sandbox.population.plan import kinds_per_place, largest_remainder, planned
 from kuntavayla_sandbox.population.statistics import load_figures
+from kuntavayla_sandbox.population.structure import CELLS
 from routing_api.rules.registrations import Registration
 
 DAY_ONE = date(2021, 3, 1)
@@ -56,6 +58,16 @@ def test_identity_codes_run_out_loudly_and_never_repeat() -> None:
 
 def test_the_full_size_is_the_unemployed_of_the_country_and_about_120_000_others() -> None:
     assert full_size() == 450_000
+
+
+def test_at_full_size_every_municipality_has_its_real_number_of_unemployed() -> None:
+    kinds = kinds_per_place()
+    plan = planned(full_size(), rng=Random(1))  # noqa: S311 - chance, not secrecy
+    unemployed = Counter(number // kinds for number in plan if number % kinds < CELLS)
+
+    real = [row.unemployed for row in load_figures()]
+    assert [unemployed[index] for index in range(len(real))] == real
+    assert sum(unemployed.values()) == 327_130
 
 
 @pytest.mark.parametrize("legal_date", [DAY_ONE, date(2024, 2, 29), date(2025, 1, 1)], ids=str)

@@ -1,6 +1,6 @@
 """Where a person lives and how they are reached: real postal codes, invented streets.
 
-No telephone numbers: Finland has no range of numbers that is reserved for examples.
+No telephone numbers: any that looks real might be somebody's.
 """
 
 from collections.abc import Callable

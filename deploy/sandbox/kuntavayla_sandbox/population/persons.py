@@ -1,8 +1,8 @@
 """Registrations as lines of the wire: one number of the plan becomes one line of JSON.
 
 All chance comes from one generator, drawn in a fixed order, so that a seed gives the same file
-everywhere. Lines are pasted together from ready JSON texts, because that is three times as fast as
-encoding values.
+everywhere. Lines are pasted
+together from ready JSON texts, so that the full size takes seconds.
 """
 
 from datetime import date
