@@ -9,7 +9,7 @@ import asyncio
 import contextvars
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Generic, TypeVar, cast
 
@@ -206,7 +206,9 @@ class MicroBatcher(Generic[Item, Outcome]):
     ) -> None:
         self._limits = limits
         self._single = _Lane(run, limits=limits, unavailable=unavailable, metrics=single_metrics)
-        self._bulk = _Lane(run, limits=limits, unavailable=unavailable, metrics=bulk_metrics)
+        # A chunk is a batch of its own: the lane stops behind the first unit.
+        alone = replace(limits, batch_items_max=1)
+        self._bulk = _Lane(run, limits=alone, unavailable=unavailable, metrics=bulk_metrics)
         self._is_closed = False
 
     async def submit(self, item: Item, *, organisation: str) -> Outcome:

@@ -82,7 +82,8 @@ def create_service(spec: ServiceSpec) -> FastAPI:
     app.state.verifier = spec.verifier
     routes = _secured_routes(spec)
     # Ahead of the documents, whole paths ahead of templates: the router takes the first that fits.
-    app.router.routes[:0] = sorted(routes, key=_has_template)
+    ordered = sorted(routes, key=_has_template)
+    app.router.routes[:0] = ordered
     _add_open_routes(app, spec)
     add_handlers(app, unavailable=spec.unavailable)
     app.add_middleware(Edge, metrics=spec.metrics)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import BeforeValidator
+from pydantic_settings import NoDecode
 
 _KEY_BYTES = 32
 _KEY_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -65,7 +66,7 @@ def _parse_named(part: str) -> tuple[str, Key]:
     return key_id, parse_key(text)
 
 
-KeyText = Annotated[Key, BeforeValidator(parse_key)]
+KeyText = Annotated[Key, NoDecode, BeforeValidator(parse_key)]
 """A settings field that holds one key."""
-KeyRingText = Annotated[KeyRing, BeforeValidator(parse_key_ring)]
+KeyRingText = Annotated[KeyRing, NoDecode, BeforeValidator(parse_key_ring)]
 """A settings field that holds a key ring."""
