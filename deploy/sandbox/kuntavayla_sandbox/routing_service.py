@@ -59,7 +59,7 @@ def environment(server: EmbeddedServer, *, kept: SecretFile, issuer_url: str) ->
         "ROUTING_LOOKUP_KEY_A": kept.keep("routing/lookup_key_a", make=make_key),
         "ROUTING_LOOKUP_KEY_B": kept.keep("routing/lookup_key_b", make=make_key),
         "ROUTING_FINGERPRINT_KEY": kept.keep("routing/fingerprint_key", make=make_key),
-        "ROUTING_ALLOWS_TEST_IDENTITIES": "true",
+        "ROUTING_IS_TEST_CODE_ALLOWED": "true",
     }
 
 

@@ -146,7 +146,7 @@ async def _ground(plan: StackPlan, *, tell: Tell) -> AsyncIterator[Ground]:
             state.clock_file, legal_date=plan.legal_date, default=LEGAL_DATE_DEFAULT
         )
         server = EmbeddedServer(state.path)
-        await asyncio.to_thread(_end_leftovers, state, server)
+        await asyncio.to_thread(end_what_a_killed_stack_left, state, server)
         tell("Starting PostgreSQL")
         await asyncio.to_thread(server.start)
         kept = SecretFile(state.path / "secrets.json")
@@ -159,7 +159,8 @@ async def _ground(plan: StackPlan, *, tell: Tell) -> AsyncIterator[Ground]:
             await asyncio.to_thread(server.stop)
 
 
-def _end_leftovers(state: StateDirectory, server: EmbeddedServer) -> None:
+def end_what_a_killed_stack_left(state: StateDirectory, server: EmbeddedServer) -> None:
+    """Stop the processes and the database server of a killed `up`, each by its id."""
     left = state.find_stack()
     if left is not None:
         end_leftovers(left.pids, modules=MODULES)

@@ -64,7 +64,7 @@ class ClientRow(Row, table=True):
 
 
 class PersonRow(Row, table=True):
-    """The person as fetched: the answer's item as it came, and the two keys by which it is compared."""
+    """The person as fetched: the item as it came, and the two keys by which it is compared."""
 
     __tablename__ = "persons"
     case_system_id: str = Field(primary_key=True)

@@ -5,7 +5,7 @@ Two in flight, compressed, repeated as the service asks, never a line left witho
 
 import asyncio
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 from msgspec import Struct
@@ -26,7 +26,8 @@ ATTEMPTS_MAX = 12
 """
 BACKOFF_S_MAX = 30.0
 
-OnLines = Callable[[list[LineAnswer]], None]
+OnLines = Callable[[list[tuple[int, LineAnswer]]], None]
+"""Hears of final answers, each with its line of the file."""
 OnPart = Callable[[Tally], None]
 
 
@@ -58,16 +59,17 @@ class PartOnItsWay:
         """Return the lines that wait, as one body."""
         return b"".join([self._lines[index] for index in self._waiting])
 
-    def take(self, answers: list[LineAnswer]) -> list[LineAnswer]:
+    def take(self, answers: list[LineAnswer]) -> list[tuple[int, LineAnswer]]:
         """Count final answers and return them; lines that were not executed go on waiting."""
         sent, self._waiting = self._waiting, []
-        final: list[LineAnswer] = []
+        final: list[tuple[int, LineAnswer]] = []
         for index, answer in zip(sent, answers, strict=True):
             if answer.is_to_repeat():
                 self._waiting.append(index)
                 continue
-            final.append(answer)
-            self.tally.add_line(answer, file_line=self._part.first_line + index)
+            file_line = self._part.first_line + index
+            final.append((file_line, answer))
+            self.tally.add_line(answer, file_line=file_line)
         return final
 
 
@@ -100,19 +102,24 @@ class Sender:
         for tally in journal.done.values():
             on_part(tally)
         waiting = iter([part for part in plan.parts if part.number not in journal.done])
+        breaks: list[SendBroken] = []
 
-        async def work(parts: Iterator[Part]) -> None:
-            for part in parts:
-                tally = await self._send_part(plan, part, on_lines=on_lines)
-                journal.add(part.number, tally)
-                on_part(tally)
+        async def work() -> None:
+            # After a break no part is begun, but one that is on its way is seen to its end.
+            while not breaks and (part := next(waiting, None)) is not None:
+                try:
+                    tally = await self._send_part(plan, part, on_lines=on_lines)
+                except SendBroken as broken:
+                    breaks.append(broken)
+                else:
+                    journal.add(part.number, tally)
+                    on_part(tally)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(CALLS_IN_FLIGHT):
-                    group.create_task(work(waiting))
-        except* SendBroken as broken:
-            raise SendBroken(str(broken.exceptions[0])) from None
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CALLS_IN_FLIGHT):
+                group.create_task(work())
+        if breaks:
+            raise breaks[0]
         journal.close()
         return total(journal.done.values())
 

@@ -1,0 +1,232 @@
+"""The command `kuntavayla`.
+
+One function per subcommand, each no more than its options and its output.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+
+from kuntavayla_sandbox import status as statuses
+from kuntavayla_sandbox.calls import Tokens, credentials_of
+from kuntavayla_sandbox.clock import LegalDateDiffers
+from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
+from kuntavayla_sandbox.population import full_size, generate
+from kuntavayla_sandbox.population_file import TENTH, marginals_table, write_population
+from kuntavayla_sandbox.processes import NotReady, ProcessEnded
+from kuntavayla_sandbox.routing_service import Memberships
+from kuntavayla_sandbox.send import SendBroken
+from kuntavayla_sandbox.send.command import faults_table, send_with_progress, summary_table
+from kuntavayla_sandbox.stack import (
+    LEGAL_DATE_DEFAULT,
+    TRANSPORT,
+    RunningStack,
+    StackPlan,
+    running_stack,
+)
+from kuntavayla_sandbox.state import DEFAULT_DIRECTORY, StateDirectory, StateFault
+
+KNOWN_FAULTS = (StateFault, LegalDateDiffers, NotReady, ProcessEnded, SendBroken)
+"""What a user can mend; told in one sentence instead of a trace."""
+DEMO_DIRECTORY = Path(".kuntavayla-demo")
+
+app = typer.Typer(
+    help="The local stack of Kuntaväylä: services, counterparts, a synthetic population.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+State = Annotated[Path, typer.Option("--state", help="Directory of the stack's data.")]
+LegalDate = Annotated[
+    datetime | None,
+    typer.Option("--legal-date", formats=["%Y-%m-%d"], help="The day the legal clock starts on."),
+]
+AsPublished = Annotated[
+    bool,
+    typer.Option("--as-published", help="Leave the register's 14 unconfirmed rows unconfirmed."),
+]
+Registrations = Annotated[int, typer.Option(min=1, help="How many registrations.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same population.")]
+FullSize = Annotated[
+    bool, typer.Option("--full-size", help="The real size: everybody, in place of --registrations.")
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(standalone_mode=True)
+    except KNOWN_FAULTS as fault:
+        Console(stderr=True).print(str(fault), style="red", markup=False)
+        sys.exit(1)
+
+
+def _run(work: Coroutine[Any, Any, int]) -> None:
+    """Run until the work ends or the user stops it; both SIGINT and SIGTERM stop it cleanly."""
+
+    async def stoppable() -> int:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Only the first stops the work: a second one shall not cut its clean end off.
+            loop.add_signal_handler(number, _cancel_once(task))
+        with suppress(asyncio.CancelledError):
+            return await task
+        return 0
+
+    raise typer.Exit(asyncio.run(stoppable()))
+
+
+def _cancel_once(task: asyncio.Future[int]) -> Callable[[], None]:
+    asked = False
+
+    def cancel() -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            task.cancel()
+
+    return cancel
+
+
+def _day_of(legal_date: datetime | None) -> date | None:
+    return None if legal_date is None else legal_date.date()
+
+
+def _memberships(*, as_published: bool) -> Memberships:
+    return Memberships.AS_PUBLISHED if as_published else Memberships.CONFIRMED
+
+
+@app.command()
+def up(
+    *,
+    state: State = DEFAULT_DIRECTORY,
+    transport: Annotated[str, typer.Option(help="Only feed exists so far.")] = TRANSPORT,
+    legal_date: LegalDate = None,
+    as_published: AsPublished = False,
+) -> None:
+    """Start the stack and keep it up until Ctrl-C; a second start goes on with the same data."""
+    if transport != TRANSPORT:
+        raise typer.BadParameter(
+            f"{transport!r} does not exist yet: events travel by {TRANSPORT}.",
+            param_hint="--transport",
+        )
+    plan = StackPlan(
+        directory=state,
+        legal_date=_day_of(legal_date),
+        memberships=_memberships(as_published=as_published),
+    )
+    _run(_keep_up(plan, console=Console()))
+
+
+async def _keep_up(plan: StackPlan, *, console: Console) -> int:
+    async with running_stack(plan, tell=console.print) as running:
+        _tell_addresses(running, plan=plan, console=console)
+        await running.watch()
+    return 0
+
+
+def _tell_addresses(running: RunningStack, *, plan: StackPlan, console: Console) -> None:
+    stack = running.stack
+    console.print(f"Up, legal clock at {running.clock():%Y-%m-%d %H:%M} UTC. Ctrl-C stops it.")
+    for name, address in {**stack.services, **stack.simulators}.items():
+        console.print(f"  {name:<14}{address}", highlight=False)
+    console.print(f"  {'docs':<14}{stack.services['routing-api']}/docs", highlight=False)
+    console.print(f"  {'stack file':<14}{plan.directory / 'stack.json'}", highlight=False)
+    console.print(
+        f"  a token:      kuntavayla token te-kainuu --state {plan.directory}", highlight=False
+    )
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="An identity, for example te-kainuu or cs-sotkamo.")],
+    *,
+    state: State = DEFAULT_DIRECTORY,
+) -> None:
+    """Print a bearer token of an identity of the running stack, with all its scopes."""
+    stack = StateDirectory(state).load_stack()
+    credentials = credentials_of(stack.identity(name), token_url=stack.token_url)
+
+    async def fetch() -> str:
+        async with httpx.AsyncClient() as client:
+            return await Tokens(client, credentials)()
+
+    typer.echo(asyncio.run(fetch()))
+
+
+@app.command()
+def status(*, state: State = DEFAULT_DIRECTORY) -> None:
+    """Show whether the stack runs, how far its parts have come, and its identities."""
+    stack = StateDirectory(state).load_stack()
+    _run(statuses.show(stack, console=Console()))
+
+
+@app.command()
+def population(
+    *,
+    registrations: Registrations = TENTH,
+    full_size_wanted: FullSize = False,
+    seed: Seed = 1,
+    legal_date: LegalDate = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; else standard output.")] = None,
+) -> None:
+    """Write synthetic registrations as NDJSON, and on standard error how close they come."""
+    count = full_size() if full_size_wanted else registrations
+    lines = generate(count, seed=seed, legal_date=_day_of(legal_date) or LEGAL_DATE_DEFAULT)
+    if out is None:
+        marginals = write_population(lines, sys.stdout.buffer)
+    else:
+        with out.open("wb") as file:
+            marginals = write_population(lines, file)
+    Console(stderr=True).print(marginals_table(marginals))
+
+
+@app.command()
+def send(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="NDJSON to send.")],
+    *,
+    name: Annotated[str, typer.Option("--as", help="The identity that sends.")],
+    state: State = DEFAULT_DIRECTORY,
+) -> None:
+    """Send a file of registrations; after a break the same command goes on where it stopped."""
+    stack = StateDirectory(state).load_stack()
+    console = Console()
+    tally = asyncio.run(send_with_progress(file, stack=stack, name=name, console=console))
+    console.print(summary_table(tally))
+    if tally.failed:
+        console.print(faults_table(tally))
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    *,
+    registrations: Registrations = TENTH,
+    full_size_wanted: FullSize = False,
+    seed: Seed = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
+    as_published: AsPublished = False,
+    state: State = DEMO_DIRECTORY,
+) -> None:
+    """Live through day one: send, decide, transfer, fetch, take over; then check it and show it."""
+    plan = DemoPlan(
+        directory=state,
+        registrations=full_size() if full_size_wanted else registrations,
+        seed=seed,
+        memberships=_memberships(as_published=as_published),
+        keeps=keep,
+    )
+    _run(tell_the_story(plan, console=Console()))
+
+
+if __name__ == "__main__":
+    main()

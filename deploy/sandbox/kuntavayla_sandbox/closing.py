@@ -1,0 +1,123 @@
+"""The closing table of day one.
+
+What was sent, decided, transferred, taken over; how fast, and whether it is right.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from kuntavayla.register import Register
+from kuntavayla_sandbox.demo.checking import Verdict
+from kuntavayla_sandbox.demo.day_one import Day
+from kuntavayla_sandbox.population import Marginals
+from kuntavayla_sandbox.processes import peak_memory_mib
+
+REAL_UNEMPLOYED_CLIENTS = 162_100
+"""Unemployed pilot clients at the end of March 2021: docs/sources.md, from the ministry's page of
+3/2022.
+"""
+SANITY_GROUP = "unemployed_moved"
+
+
+def _table(title: str, *headings: str, numbers: int) -> Table:
+    """Return an empty table whose last `numbers` columns are numbers."""
+    table = Table(title=title, title_justify="left")
+    for index, heading in enumerate(headings):
+        is_number = index >= len(headings) - numbers
+        table.add_column(heading, justify="right" if is_number else "left")
+    return table
+
+
+def stages_table(day: Day) -> Table:
+    """Return how many passed each stage, in how long, at what rate."""
+    table = _table("Day one", "stage", "registrations", "seconds", "per second", numbers=3)
+    for stage in day.stages:
+        rate = f"{stage.count / stage.seconds:,.0f}" if stage.seconds else "-"
+        table.add_row(stage.name, f"{stage.count:,}", f"{stage.seconds:.1f}", rate)
+    rate = f"{day.file.lines / day.seconds:,.0f}" if day.seconds else "-"
+    table.add_row("in all", f"{day.file.lines:,}", f"{day.seconds:.1f}", rate, style="bold")
+    return table
+
+
+def decisions_table(day: Day) -> Table:
+    """Return what was decided, by outcome and by the rule that decided."""
+    counts = Counter(
+        ("no answer", "-") if answer is None else (answer.outcome, answer.decided_by)
+        for answer in day.answers
+    )
+    outcomes = Counter[str]()
+    for (outcome, _), count in counts.items():
+        outcomes[outcome] += count
+    table = _table("Decided", "outcome", "by", "registrations", numbers=1)
+    for outcome, total in outcomes.most_common():
+        table.add_row(outcome, "", f"{total:,}", style="bold")
+        for (of, rule), count in sorted(counts.items()):
+            if of == outcome:
+                table.add_row("", rule, f"{count:,}")
+    return table
+
+
+def areas_table(by_municipality: Mapping[str, int], *, register: Register, on: date) -> Table:
+    """Return how many clients the case systems of each area hold."""
+    areas, names = Counter[str](), {}
+    for municipality_code, count in by_municipality.items():
+        membership = register.membership(municipality_code, on=on)
+        assert membership is not None, "a case system holds clients of its municipalities only"
+        areas[membership.area_code] += count
+        names[membership.area_code] = membership.area_name_fi
+    table = _table("Transferred", "area", "clients", numbers=1)
+    for area_code, count in sorted(areas.items(), key=lambda item: names[item[0]]):
+        table.add_row(names[area_code], f"{count:,}")
+    table.add_row("all areas", f"{areas.total():,}", style="bold")
+    return table
+
+
+def memory_table(pids: Mapping[str, int]) -> Table:
+    """Return the peak memory of our own processes; PostgreSQL is not among them."""
+    table = _table("Peak memory", "process", "MiB", numbers=1)
+    for name, pid in {**pids, "demo, sender and issuer": os.getpid()}.items():
+        table.add_row(name, str(peak_memory_mib(pid) or "-"))
+    return table
+
+
+def sanity_line(marginals: Marginals) -> str:
+    """Return the unemployed clients moved beside the real figure, at this population's size."""
+    [row] = [row for row in marginals.rows if row.group == SANITY_GROUP]
+    return (
+        f"Unemployed clients moved: {row.synthetic:,}. The real figure at the end of March 2021 is "
+        f"{REAL_UNEMPLOYED_CLIENTS:,}, at this size {row.scaled or 0:,}."
+    )
+
+
+def verdict_lines(verdict: Verdict) -> list[RenderableType]:
+    """Return the check's outcome in a sentence, with the first differences where there are any."""
+    compared = f"{verdict.lines_compared:,} lines and {verdict.clients_compared:,} clients compared"
+    if verdict.is_right:
+        return [
+            f"[green]Every client sent is where the law puts it, exactly once[/green] ({compared})."
+        ]
+    table = _table(
+        f"The first of {verdict.differences:,} differences",
+        "what",
+        "line of the file",
+        "expected",
+        "found",
+        numbers=0,
+    )
+    for difference in verdict.shown:
+        line = "-" if difference.line is None else str(difference.line)
+        table.add_row(difference.what, line, difference.expected, difference.found)
+    failed = f"Not every client is where the law puts it: {verdict.differences:,} differences"
+    return [f"[red]{failed}[/red] ({compared}).", table]
+
+
+def print_closing(console: Console, *parts: RenderableType) -> None:
+    """Print the parts with a line between them."""
+    for part in parts:
+        console.print(part)
+        console.print()

@@ -1,0 +1,148 @@
+"""The demo from its first line to its last.
+
+Population, stack, day one, closing table, three stories.
+"""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import httpx
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla.register import load_register
+from kuntavayla.values.calendar import legal_day
+from kuntavayla_sandbox import closing
+from kuntavayla_sandbox.demo.checking import Checker
+from kuntavayla_sandbox.demo.day_one import Day, DayOne
+from kuntavayla_sandbox.demo.stories import Narrator, aino
+from kuntavayla_sandbox.expectation import Confirmation, load_memberships
+from kuntavayla_sandbox.population import Marginals, generate
+from kuntavayla_sandbox.population_file import marginals_table, write_population
+from kuntavayla_sandbox.routing_service import Memberships
+from kuntavayla_sandbox.simulators import iterate_clients, load_status
+from kuntavayla_sandbox.stack import (
+    LEGAL_DATE_DEFAULT,
+    RunningStack,
+    StackPlan,
+    end_what_a_killed_stack_left,
+    running_stack,
+)
+from kuntavayla_sandbox.state import StackAlreadyRunning, StateDirectory, StateFault
+
+MARK = "made-by-the-demo"
+"""A file that says: this directory was made by the demo, the next one may begin anew in it."""
+CONFIRMATION = {
+    Memberships.CONFIRMED: Confirmation.ALL,
+    Memberships.AS_PUBLISHED: Confirmation.AS_PUBLISHED,
+}
+
+
+class DemoPlan(Struct, frozen=True, kw_only=True):
+    """How large, by which seed, where, on which register.
+
+    `keeps` leaves the stack up at the end.
+    """
+
+    directory: Path
+    registrations: int
+    seed: int
+    memberships: Memberships
+    keeps: bool
+
+
+class DirectoryInUse(StateFault):
+    """The directory holds something that the demo did not make."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"{directory} holds data that are not the demo's; day one begins on an empty directory."
+        )
+
+
+async def tell_the_story(plan: DemoPlan, *, console: Console) -> int:
+    """Run the demo; return 0 where the check holds, else 1."""
+    begin_anew(plan.directory)
+    file = plan.directory / "day-one.ndjson"
+    console.print(f"Day one, 1.3.2021, with {plan.registrations:,} synthetic registrations.")
+    making = asyncio.create_task(asyncio.to_thread(_make_population, plan, file))
+    stack_plan = StackPlan(
+        directory=plan.directory, legal_date=LEGAL_DATE_DEFAULT, memberships=plan.memberships
+    )
+    async with running_stack(stack_plan, tell=console.print) as running:
+        marginals = await making
+        watching = asyncio.create_task(running.watch())
+        try:
+            is_right = await _live_through(plan, running, marginals=marginals, console=console)
+            if plan.keeps:
+                console.print("The stack stays up; Ctrl-C stops it.")
+                await watching
+        finally:
+            watching.cancel()
+    return 0 if is_right else 1
+
+
+def begin_anew(directory: Path) -> None:
+    """Empty the demo's own directory; raises DirectoryInUse where it is somebody else's."""
+    if StateDirectory(directory).is_owned():
+        raise StackAlreadyRunning(directory)
+    if directory.exists() and any(directory.iterdir()):
+        if not (directory / MARK).exists():
+            raise DirectoryInUse(directory)
+        server = EmbeddedServer(directory)
+        end_what_a_killed_stack_left(StateDirectory(directory), server)
+        shutil.rmtree(server.data, ignore_errors=True)
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / MARK).touch()
+
+
+async def _live_through(
+    plan: DemoPlan, running: RunningStack, *, marginals: Marginals, console: Console
+) -> bool:
+    file = plan.directory / "day-one.ndjson"
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        day = await DayOne(running.stack, progress=progress).live_through(file)
+    async with httpx.AsyncClient() as client:
+        checker = await _check(plan, running, day=day, client=client)
+        verdict = checker.finish()
+        on = legal_day(running.clock())
+        closing.print_closing(
+            console,
+            closing.stages_table(day),
+            closing.decisions_table(day),
+            closing.areas_table(checker.by_municipality, register=load_register(), on=on),
+            closing.memory_table(running.stack.pids),
+            marginals_table(marginals),
+            closing.sanity_line(marginals),
+            *closing.verdict_lines(verdict),
+        )
+        narrator = Narrator(running.stack, client=client, console=console)
+        now = running.clock()
+        decision = await narrator.tell_the_decision(aino(registered_at=now, effective_on=on))
+        await narrator.tell_the_refusal(decision)
+        await narrator.tell_the_way(decision)
+    return verdict.is_right
+
+
+async def _check(
+    plan: DemoPlan, running: RunningStack, *, day: Day, client: httpx.AsyncClient
+) -> Checker:
+    checker = Checker(load_memberships(confirmed=CONFIRMATION[plan.memberships]))
+    await asyncio.to_thread(checker.read_file, day.file.path, answers=day.answers)
+    url = running.stack.simulators["case-systems"]
+    fleet = await load_status(client, url)
+    for system in fleet.case_systems:
+        clients = iterate_clients(client, url, case_system_id=system.case_system_id)
+        await checker.read_holdings(system.case_system_id, clients)
+    return checker
+
+
+def _make_population(plan: DemoPlan, file: Path) -> Marginals:
+    lines = generate(plan.registrations, seed=plan.seed, legal_date=LEGAL_DATE_DEFAULT)
+    with file.open("wb") as out:
+        return write_population(lines, out)

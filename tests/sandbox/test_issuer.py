@@ -1,0 +1,167 @@
+import base64
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+
+from kuntavayla.register import load_register
+from kuntavayla_sandbox.identities import load_scopes, make_identities, organisations_on
+from kuntavayla_sandbox.issuer import AUDIENCE, Issuer, create_app, make_signing_key
+from kuntavayla_sandbox.state import Identity, SecretFile
+
+MARCH_1 = date(2021, 3, 1)
+URL = "http://issuer.test"
+
+
+@pytest.fixture(scope="module")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Identity]:
+    kept = SecretFile(Path(tmp_path_factory.mktemp("issuer")) / "secrets.json")
+    everybody = make_identities(organisations_on(load_register(), on=MARCH_1), kept=kept)
+    return {identity.name: identity for identity in everybody}
+
+
+@pytest.fixture(scope="module")
+async def issuer(identities: dict[str, Identity]) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(
+        Issuer(
+            identities.values(),
+            issuer=URL,
+            signing_key=make_signing_key(),
+            scopes=load_scopes(on=MARCH_1),
+        )
+    )
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+        yield client
+
+
+def form_of(identity: Identity, **more: str) -> dict[str, str]:
+    return {
+        "grant_type": "client_credentials",
+        "client_id": identity.client_id,
+        "client_secret": identity.client_secret,
+        **more,
+    }
+
+
+async def test_a_wrong_secret_gets_no_token(
+    issuer: httpx.AsyncClient, identities: dict[str, Identity]
+) -> None:
+    form = {**form_of(identities["te-kainuu"]), "client_secret": "wrong"}
+
+    answer = await issuer.post("/token", data=form)
+
+    assert (answer.status_code, answer.json()) == (401, {"error": "invalid_client"})
+
+
+async def test_another_identitys_secret_gets_no_token(
+    issuer: httpx.AsyncClient, identities: dict[str, Identity]
+) -> None:
+    form = {
+        **form_of(identities["te-kainuu"]),
+        "client_secret": identities["te-lappi"].client_secret,
+    }
+
+    answer = await issuer.post("/token", data=form)
+
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("grant", ["password", "authorization_code", ""])
+async def test_only_client_credentials_are_a_grant(
+    issuer: httpx.AsyncClient, identities: dict[str, Identity], grant: str
+) -> None:
+    form = {**form_of(identities["te-kainuu"]), "grant_type": grant}
+
+    answer = await issuer.post("/token", data=form)
+
+    assert answer.json() == {"error": "unsupported_grant_type"}
+
+
+async def test_a_scope_that_the_role_does_not_have_is_refused(
+    issuer: httpx.AsyncClient, identities: dict[str, Identity]
+) -> None:
+    form = form_of(identities["te-kainuu"], scope="persons.read")
+
+    answer = await issuer.post("/token", data=form)
+
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_scope"})
+
+
+async def test_an_oversized_form_is_refused(issuer: httpx.AsyncClient) -> None:
+    answer = await issuer.post("/token", content=b"grant_type=" + b"x" * 10_000)
+
+    assert answer.status_code == 400
+
+
+async def test_a_token_names_the_organisation_and_holds_against_the_published_key(
+    issuer: httpx.AsyncClient, identities: dict[str, Identity]
+) -> None:
+    answer = await issuer.post("/token", data=form_of(identities["cs-sotkamo"]))
+    keys = jwt.PyJWKSet.from_dict((await issuer.get("/jwks.json")).json())
+
+    token = answer.json()["access_token"]
+    key = keys[jwt.get_unverified_header(token)["kid"]]
+    claims = jwt.decode(token, key, algorithms=["EdDSA"], audience=AUDIENCE, issuer=URL)
+
+    assert claims["organisation"] == "cs-sotkamo"
+    assert claims["roles"] == ["case_system"]
+    assert "persons.read" in claims["scope"].split()
+    assert claims["exp"] - claims["iat"] == 3600
+
+
+async def test_credentials_may_come_as_http_basic(
+    issuer: httpx.AsyncClient, identities: dict[str, Identity]
+) -> None:
+    auditor = identities["auditor"]
+    pair = base64.b64encode(f"{auditor.client_id}:{auditor.client_secret}".encode()).decode()
+
+    answer = await issuer.post(
+        "/token",
+        data={"grant_type": "client_credentials", "scope": "audit.read"},
+        headers={"Authorization": f"Basic {pair}"},
+    )
+
+    assert answer.json()["scope"] == "audit.read"
+
+
+async def test_a_broken_basic_header_gets_no_token(issuer: httpx.AsyncClient) -> None:
+    answer = await issuer.post(
+        "/token",
+        data={"grant_type": "client_credentials"},
+        headers={"Authorization": "Basic ~"},
+    )
+
+    assert answer.status_code == 401
+
+
+def test_in_the_pilots_every_office_and_case_system_has_an_identity(
+    identities: dict[str, Identity],
+) -> None:
+    roles = [identity.roles for identity in identities.values()]
+
+    assert roles.count(("te",)) == 16
+    assert roles.count(("case_system",)) == 31
+    assert {"te-national", "ely-14", "keha", "operator", "auditor"} <= identities.keys()
+
+
+def test_from_2025_the_employment_areas_take_the_place_of_offices(tmp_path: Path) -> None:
+    on = date(2025, 1, 1)
+    kept = SecretFile(tmp_path / "secrets.json")
+    roles = [
+        identity.roles
+        for identity in make_identities(organisations_on(load_register(), on=on), kept=kept)
+    ]
+
+    assert roles.count(("te",)) == 46
+    assert roles.count(("case_system",)) == 45
+
+
+def test_every_role_has_its_scopes() -> None:
+    scopes = load_scopes(on=MARCH_1)
+
+    assert set(scopes) == {"te", "case_system", "ely", "keha", "operator", "auditor"}
+    assert load_scopes(on=date(2019, 1, 1)) == scopes
