@@ -365,6 +365,8 @@ async def test_the_edges_own_refusals_are_problem_documents(
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
+    page = "not-found" if status == 404 else code.replace("_", "-")
+    assert answer.json()["type"] == f"https://docs.kuntavayla.example/problems/{page}"
 
 
 async def test_an_identity_code_in_a_path_is_not_repeated(client: httpx.AsyncClient) -> None:
@@ -414,7 +416,7 @@ async def test_lines_are_counted_and_limited(client: httpx.AsyncClient) -> None:
     ],
 )
 async def test_a_caller_is_judged_before_the_body_is_read(
-    client: httpx.AsyncClient, authorization: str, status: int, code: str
+    client: httpx.AsyncClient, authorization: str, *, status: int, code: str
 ) -> None:
     answer = await client.post(
         f"{PREFIX}/items", content=b"{", headers={"Authorization": authorization}

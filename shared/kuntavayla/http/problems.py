@@ -5,6 +5,7 @@ What belongs here: from a failure to its document. How a document is sent stands
 """
 
 import re
+from http import HTTPStatus
 from uuid import UUID
 
 from msgspec import Struct
@@ -35,6 +36,8 @@ ENCODING_REFUSED = ProblemCode(
     "content_encoding_refused", 415, "The body's content encoding is not taken"
 )
 PARAMETERS_INVALID = ProblemCode("invalid_content", 422, "The parameters have faults")
+CURSOR_MALFORMED = ProblemCode("cursor_malformed", 400, "The cursor is none of ours")
+CURSOR_EXPIRED = ProblemCode("cursor_expired", 410, "What the cursor points at is kept no longer")
 IF_MATCH_MISSING = ProblemCode("if_match_missing", 428, "The call needs If-Match")
 INTERNAL_FAULT = ProblemCode("internal_fault", 500, "The service met a fault of its own")
 NOT_READY = ProblemCode("not_ready", 503, "The service is not ready", is_retryable=True)
@@ -55,6 +58,8 @@ EDGE_PROBLEMS: tuple[ProblemCode, ...] = (
     MEDIA_TYPE_REFUSED,
     ENCODING_REFUSED,
     PARAMETERS_INVALID,
+    CURSOR_MALFORMED,
+    CURSOR_EXPIRED,
     IF_MATCH_MISSING,
     INTERNAL_FAULT,
     NOT_READY,
@@ -136,7 +141,7 @@ def problem_of(
     if isinstance(failure, Refusal):
         problem = failure.problem
         return Problem(
-            type=page_of(problem.code),
+            type=page_of(problem.code, status=problem.status),
             title=problem.title,
             status=problem.status,
             detail=failure.detail,
@@ -147,7 +152,7 @@ def problem_of(
             errors=failure.faults,
         )
     return Problem(
-        type=page_of(failure.code),
+        type=page_of(failure.code, status=status_of(failure.kind)),
         title=_title_of(failure),
         status=status_of(failure.kind),
         detail=_detail_of(failure),
@@ -167,9 +172,14 @@ def item_problem(failure: Exception) -> Problem:
     return problem_of(Refusal(INTERNAL_FAULT))
 
 
-def page_of(code: str) -> str:
-    """Return the address of a problem's page."""
-    return f"{PAGES}{code.replace('_', '-')}"
+def page_of(code: str, *, status: int) -> str:
+    """Return the address of a problem's page; all that is not found has one page (examples.md)."""
+    return PAGES + page_name(code, status=status)
+
+
+def page_name(code: str, *, status: int) -> str:
+    """Return the name of a problem's page, a file of `docs/problems`."""
+    return "not-found" if status == HTTPStatus.NOT_FOUND else code.replace("_", "-")
 
 
 def safe_instance(path: str) -> str:

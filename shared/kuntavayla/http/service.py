@@ -78,6 +78,8 @@ def create_service(spec: ServiceSpec) -> FastAPI:
         static_url=f"{spec.prefix}/docs-files",
         lifespan=spec.lifespan,
         redirect_slashes=False,
+        # FastAPI's own spans would hold addresses and messages of exceptions.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.verifier = spec.verifier
     routes = _secured_routes(spec)
