@@ -211,7 +211,7 @@ async def _processes(plan: StackPlan, ground: Ground, *, tell: Tell) -> AsyncIte
         await running.start(_routing(ground, at, settings=settings, listening=sockets[1]))
         tell("Starting the case systems")
         entries = case_systems.endpoints(
-            load_register().case_systems(on=on), identities=identities, token_url=at.token_url
+            load_register(), on=on, identities=identities, token_url=at.token_url
         )
         configuration = case_systems.configuration_line(
             ground.server,

@@ -18,9 +18,13 @@ class Work(StrEnum):
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One case system: its id in the register, where its clients are met, and its identity."""
+    """One case system: its id in the register, where its clients are met, and its identity.
+
+    `municipality_code` is one of those that it serves: the one for which its import acts.
+    """
 
     case_system_id: str
+    municipality_code: str
     contact_point: str
     credentials: Credentials
 

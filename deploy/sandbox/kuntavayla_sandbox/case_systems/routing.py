@@ -11,11 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from kuntavayla_sandbox.calls import Problem, Tokens, problem_of, wait_s_of
+from kuntavayla_sandbox.case_systems.configuration import Endpoint
 from kuntavayla_sandbox.case_systems.store import StoredPerson, ToFetch
 
 ANSWER_S_MAX = 60
-AUTOMATED_IMPORT = {"official_id": "system", "role": "import"}
-"""Who acts when no caseworker does: contracts.md, "Who acts"."""
+IMPORTER = "system"
+"""Who acts when no caseworker does: docs/consumers.md."""
 
 
 class RoutingAway(Exception):
@@ -86,18 +87,22 @@ class RoutingCalls:
     """Calls to routing-api as one case system."""
 
     def __init__(
-        self, client: httpx.AsyncClient, *, url: str, tokens: Tokens, contact_point: str
+        self, client: httpx.AsyncClient, *, url: str, tokens: Tokens, endpoint: Endpoint
     ) -> None:
         self._client = client
         self._url = url
         self._tokens = tokens
-        self._contact_point = contact_point
+        self._endpoint = endpoint
 
     async def fetch_persons(self, wanted: Sequence[ToFetch]) -> Fetched:
         """Fetch the persons of these clients in one call; raises RoutingAway or CallRefused."""
         body = {
             "purpose": "client_service",
-            "acting_official": AUTOMATED_IMPORT,
+            "acting_official": {
+                "official_id": IMPORTER,
+                "role": "import",
+                "municipality_code": self._endpoint.municipality_code,
+            },
             "transfer_ids": [client.transfer_id for client in wanted],
         }
         answer = await self._post("/persons:fetch", body)
@@ -123,7 +128,7 @@ class RoutingCalls:
         self, transfer_ids: Sequence[str], *, taken_over_at: datetime
     ) -> list[ItemOutcome]:
         """Take these transfers over in one call; raises RoutingAway or CallRefused."""
-        caseworker = {"official_id": "system", "contact_point": self._contact_point}
+        caseworker = {"official_id": IMPORTER, "contact_point": self._endpoint.contact_point}
         at = taken_over_at.isoformat(timespec="milliseconds")
         body = {
             "items": [

@@ -1,10 +1,12 @@
 """What the stack prepares for the case systems: their database, and whom each of them is."""
 
+from datetime import date
+
 import msgspec
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.database.preparing import prepare_database
-from kuntavayla.register import CaseSystem
+from kuntavayla.register import Register
 from kuntavayla_sandbox.calls import credentials_of
 from kuntavayla_sandbox.case_systems.configuration import Configuration, Endpoint, Work
 from kuntavayla_sandbox.case_systems.tables import DATABASE, ROLE, create_tables
@@ -22,17 +24,18 @@ async def prepare(server: EmbeddedServer) -> None:
 
 
 def endpoints(
-    case_systems: tuple[CaseSystem, ...], *, identities: tuple[Identity, ...], token_url: str
+    register: Register, *, on: date, identities: tuple[Identity, ...], token_url: str
 ) -> tuple[Endpoint, ...]:
-    """Return each case system with its identity."""
+    """Return each case system in force on the day, with its identity."""
     by_organisation = {identity.organisation: identity for identity in identities}
     return tuple(
         Endpoint(
             case_system_id=system.case_system_id,
+            municipality_code=system.municipality_codes(on=on)[0],
             contact_point=system.contact_point,
             credentials=credentials_of(by_organisation[system.case_system_id], token_url=token_url),
         )
-        for system in case_systems
+        for system in register.case_systems(on=on)
     )
 
 

@@ -7,8 +7,9 @@ rows. Signals between them save waiting and carry nothing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 import httpx
 from msgspec import Struct
@@ -16,7 +17,7 @@ from msgspec import Struct
 from kuntavayla.database import AGAIN, AWAY, Connection, Pool, transaction
 from kuntavayla.events import Channel
 from kuntavayla.feed import LIMIT_MAX
-from kuntavayla.inbox import FeedSource, Inbox, IncomingEvent, SourceBatch
+from kuntavayla.inbox import CursorRefused, FeedSource, Inbox, IncomingEvent, SourceBatch
 from kuntavayla.telemetry import log
 from kuntavayla_sandbox.calls import Tokens
 from kuntavayla_sandbox.case_systems import store
@@ -37,6 +38,15 @@ at once.
 """
 REFUSED_PAUSE_S = 5.0
 AWAY_PAUSE_S = 1.0
+
+
+class Step(Protocol):
+    """One step of the work over a bounded batch."""
+
+    __name__: str
+
+    async def __call__(self) -> int:
+        """Do the step once and return how many clients it found."""
 
 
 class Shared(Struct, frozen=True):
@@ -72,17 +82,22 @@ class CaseSystem:
     def __init__(self, endpoint: Endpoint, shared: Shared) -> None:
         self.case_system_id = endpoint.case_system_id
         self.progress = Progress()
-        self.problem_code: str | None = None
+        self._problems: dict[str, str] = {}
         self._shared = shared
         self._tokens = Tokens(shared.client, endpoint.credentials)
         self._calls = RoutingCalls(
             shared.client,
             url=shared.routing_url,
             tokens=self._tokens,
-            contact_point=endpoint.contact_point,
+            endpoint=endpoint,
         )
         self._to_fetch = asyncio.Event()
         self._to_acknowledge = asyncio.Event()
+
+    @property
+    def problem_code(self) -> str | None:
+        """Return what a step of this case system is refused now, or None."""
+        return next(iter(self._problems.values()), None)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -111,7 +126,12 @@ class CaseSystem:
             """Give a batch its effects, inside the inbox's transaction."""
             await self._apply(connection, events, channel=channel)
 
-        await inbox.run(handle)
+        try:
+            await inbox.run(handle)
+        except CursorRefused:
+            # Only a service that was restored from a backup forgets a cursor that it gave.
+            self._problems[channel] = "cursor_expired"
+            log.error("case_system.cursor_expired", recipient=self.case_system_id, stream=channel)
 
     async def _apply(
         self, connection: Connection, events: Sequence[IncomingEvent], *, channel: Channel
@@ -134,7 +154,7 @@ class CaseSystem:
             self.progress.add("withdrawn", count)
         self._to_fetch.set()
 
-    async def _repeat(self, step: Callable[[], Awaitable[int]], signal: asyncio.Event) -> None:
+    async def _repeat(self, step: Step, signal: asyncio.Event) -> None:
         """Run a step for as long as it finds a full batch of work, then wait for a signal."""
         while True:
             signal.clear()
@@ -145,7 +165,7 @@ class CaseSystem:
                 await asyncio.sleep(away.wait_s)
                 continue
             except CallRefused as refused:
-                self.problem_code = refused.problem.code
+                self._problems[step.__name__] = refused.problem.code
                 log.warning("case_system.refused", problem=refused.problem.code)
                 await asyncio.sleep(REFUSED_PAUSE_S)
                 continue
@@ -153,7 +173,7 @@ class CaseSystem:
                 log.warning("case_system.repeating", error_type=type(error).__name__)
                 await asyncio.sleep(AWAY_PAUSE_S)
                 continue
-            self.problem_code = None
+            self._problems.pop(step.__name__, None)
             if found < ITEMS_MAX:
                 await signal.wait()
                 await asyncio.sleep(GATHER_S)

@@ -16,6 +16,7 @@ from kuntavayla_sandbox.calls import Tokens, credentials_of
 from kuntavayla_sandbox.state import Stack
 
 OFFICE, STRANGER, AUDITOR = "te-kainuu", "cs-helsinki", "auditor"
+STRANGERS_MUNICIPALITY = "091"
 OFFICIAL = "te-kainuu:u-0001; role=caseworker; office=te-kainuu"
 IDENTITY_CODE = "240587-921N"
 """A test code (individual number 900-999): design example 1."""
@@ -86,7 +87,11 @@ class Narrator:
         transfer_id = decision["transfer"]["transfer_id"]
         body = {
             "purpose": "client_service",
-            "acting_official": {"official_id": "system", "role": "import"},
+            "acting_official": {
+                "official_id": "system",
+                "role": "import",
+                "municipality_code": STRANGERS_MUNICIPALITY,
+            },
             "transfer_ids": [transfer_id],
         }
         answer = await self._call(STRANGER, "POST", "/persons:fetch", body=body)
