@@ -118,6 +118,8 @@ async def refusal_of(desk: Desk, authorization: str | None) -> Refusal:
         (header(exp=NOW_S - 1), "token_expired"),
         (header(exp=None), "token_invalid"),
         (header(exp="soon"), "token_invalid"),
+        (header(exp=float("nan")), "token_expired"),
+        (header(nbf=float("nan")), "token_invalid"),
         (header(nbf=NOW_S + 3_600), "token_invalid"),
         (header(aud="somebody-else"), "token_wrong_audience"),
         (header(aud=["a", "b"]), "token_wrong_audience"),

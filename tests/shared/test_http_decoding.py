@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
@@ -251,6 +251,7 @@ def nearly_good(draw: st.DrawFn) -> dict[str, Any]:
     return body
 
 
+@settings(deadline=None)
 @given(nearly_good())
 def test_the_schema_refuses_whatever_the_decoder_refuses_and_nothing_else(
     body: dict[str, Any],
@@ -268,6 +269,7 @@ def test_the_schema_refuses_whatever_the_decoder_refuses_and_nothing_else(
         assert not DECODER._faults_of(text.encode())
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=string.ascii_letters + string.digits + "-+ÄÖ ", min_size=12, max_size=40))
 def test_a_refused_value_is_never_repeated(value: str) -> None:
     body = changed(**{"identity_code": value, "basis": value, "at": value, value: value})
@@ -277,6 +279,7 @@ def test_a_refused_value_is_never_repeated(value: str) -> None:
     assert value not in shown
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_answered_by_a_refusal_of_ours(body: bytes) -> None:
     with pytest.raises((Refusal, InvalidBody)):

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kuntavayla.telemetry import configure_logging, enter_trace, log, trace_of
 from kuntavayla.telemetry.fields import SHARED_FIELDS, scrub
-from kuntavayla.telemetry.logs import LineMaker, describe_error
+from kuntavayla.telemetry.logs import LineMaker, LineWriter, describe_error
 
 CHECK_CHARACTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 CENTURY_SIGNS = "-+YXWVUABCDEF"
@@ -40,6 +40,7 @@ def values_with_a_code(draw: st.DrawFn) -> tuple[str, Any]:
     return code, value
 
 
+@settings(deadline=None)
 @given(values_with_a_code(), st.one_of(st.sampled_from(sorted(SHARED_FIELDS)), st.text()))
 def test_no_identity_code_comes_out_of_any_field(found: tuple[str, Any], field: str) -> None:
     code, value = found
@@ -50,6 +51,7 @@ def test_no_identity_code_comes_out_of_any_field(found: tuple[str, Any], field: 
     assert code.lower() not in line
 
 
+@settings(deadline=None)
 @given(identity_codes(), st.text(max_size=5))
 def test_no_identity_code_comes_out_of_an_event_name(code: str, before: str) -> None:
     line = MAKER.line_of("info", {"event": f"{before}{code}"})
@@ -57,11 +59,13 @@ def test_no_identity_code_comes_out_of_an_event_name(code: str, before: str) -> 
     assert code not in line
 
 
+@settings(deadline=None)
 @given(identity_codes(), st.text(max_size=40), st.text(max_size=40))
 def test_the_last_scrub_leaves_no_right_code(code: str, before: str, after: str) -> None:
     assert code not in scrub(f"{before}{code}{after}")
 
 
+@settings(deadline=None)
 @given(st.uuids())
 def test_an_id_that_holds_no_right_code_comes_out_whole(value: UUID) -> None:
     line = MAKER.line_of("info", {"event": "batch.done", "client_id": value})
@@ -69,6 +73,7 @@ def test_an_id_that_holds_no_right_code_comes_out_whole(value: UUID) -> None:
     assert str(value) in line or "[redacted]" in scrub(str(value))
 
 
+@settings(deadline=None)
 @given(identity_codes())
 def test_an_exception_is_written_without_its_message(code: str) -> None:
     try:
@@ -201,6 +206,16 @@ def test_our_lines_carry_the_request_and_the_trace(stream: io.BytesIO) -> None:
     text = stream.getvalue().decode()
     assert request_id in text
     assert "4bf92f3577b34da6a3ce929d0e0e4736" in text
+
+
+def test_a_stream_that_is_gone_costs_the_line_and_not_the_call() -> None:
+    stream = io.BytesIO()
+    stream.close()
+    writer = LineWriter(stream)
+
+    writer.write_line("{}")
+
+    assert writer.lost_lines == 1
 
 
 def test_a_service_adds_its_own_fields(stream: io.BytesIO) -> None:

@@ -123,9 +123,10 @@ class TokenVerifier:
         expires, begins = claims["exp"], claims.get("nbf", 0)
         if not _is_number(expires) or not _is_number(begins):
             raise _invalid(TOKEN_INVALID)
-        if begins > now + _CLOCK_SKEW_S_MAX:
+        # Written so that a NaN, which some JSON readers take, is refused.
+        if not begins <= now + _CLOCK_SKEW_S_MAX:
             raise _invalid(TOKEN_INVALID)
-        if expires <= now:
+        if not expires > now:
             raise _invalid(TOKEN_EXPIRED)
 
     def _remember(self, authorization: str, claims: Mapping[str, Any], key: SigningKey) -> Caller:

@@ -17,6 +17,8 @@ from kuntavayla.http.idempotency_keys import idempotency_key
 from kuntavayla.http.lines import read_lines, split_lines
 from kuntavayla.http.openapi import described
 from kuntavayla.http.problems import (
+    CURSOR_EXPIRED,
+    CURSOR_MALFORMED,
     EDGE_PROBLEMS,
     Problem,
     item_problem,
@@ -27,6 +29,8 @@ from kuntavayla.http.routes import SecuredRoute, secured_router
 from kuntavayla.http.service import ServiceDocuments, ServiceSpec, create_service
 
 __all__ = [
+    "CURSOR_EXPIRED",
+    "CURSOR_MALFORMED",
     "EDGE_PROBLEMS",
     "BatchLimits",
     "BodyLimits",

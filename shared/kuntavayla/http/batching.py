@@ -245,6 +245,11 @@ class MicroBatcher(Generic[Item, Outcome]):
         except (DomainError, Refusal) as failure:
             return [failure] * len(items)
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Return how many single items and how many bulk chunks wait now."""
+        return self._single.waiting_units, self._bulk.waiting_units
+
     async def close(self) -> None:
         """Take no more; return when what was taken is answered."""
         self._is_closed = True

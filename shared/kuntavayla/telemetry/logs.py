@@ -41,15 +41,22 @@ _encode = msgspec.json.Encoder().encode
 
 
 class LineWriter:
-    """Write one line a call to a binary stream, at once."""
+    """Write one line a call to a binary stream, at once.
+
+    A stream that is gone costs lines, which are counted, and never an answer.
+    """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self.lost_lines = 0
 
     def write_line(self, line: str) -> None:
         """Write the line; the stream is flushed, so that a crash loses no line."""
-        self._stream.write(line.encode() + b"\n")
-        self._stream.flush()
+        try:
+            self._stream.write(line.encode() + b"\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost_lines += 1
 
     debug = info = warning = error = critical = exception = log = msg = write_line
 

@@ -1,0 +1,52 @@
+"""Serve an app by uvicorn, with our logs in place of its own, and a clean end."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from kuntavayla.settings import ServiceSettings
+
+_KEEP_ALIVE_S = 30
+_BACKLOG = 2_048
+
+
+async def serve(
+    app: ASGIApp,
+    settings: ServiceSettings,
+    *,
+    on_listening: Callable[[int], None],
+    until: asyncio.Event | None = None,
+) -> None:
+    """Serve until a signal ends the process, or `until` is set; `on_listening` learns the port.
+
+    At the end no new request is taken and those in flight have `shutdown_grace_s`.
+    """
+    listening = socket.create_server(
+        (settings.listen_host, settings.listen_port), backlog=_BACKLOG, reuse_port=False
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="on",
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=settings.shutdown_grace_s,
+        )
+    )
+    with listening:
+        on_listening(listening.getsockname()[1])
+        ending = asyncio.create_task(_end(server, until)) if until is not None else None
+        await server.serve(sockets=[listening])
+        if ending is not None:
+            ending.cancel()
+
+
+async def _end(server: uvicorn.Server, until: asyncio.Event) -> None:
+    await until.wait()
+    server.should_exit = True
