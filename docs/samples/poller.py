@@ -1,6 +1,6 @@
 """CLIENT_SECRET=… python poller.py ROUTING_URL TOKEN_URL CLIENT_ID MUNICIPALITY_CODE"""
 
-# ruff: noqa: D103, D400, D415, INP001, T201, TID251 - a script to copy, no part of the system
+# ruff: noqa: D103, D415, INP001, T201, TID251 - a script to copy, no part of the system
 import os
 import sys
 import time
@@ -29,7 +29,8 @@ def take_over(transfer_ids: list[str]) -> None:  # At most 1,000; a repeat does 
         print(item["client_id"], item["person"]["family_name"], flush=True)
     at = datetime.now(UTC).isoformat()
     done = [{"transfer_id": item["transfer_id"], "taken_over_at": at} for item in disclosed]
-    client.post("/transfers:acknowledge", json={"items": done}).raise_for_status()
+    if done:
+        client.post("/transfers:acknowledge", json={"items": done}).raise_for_status()
 
 
 def start() -> str:  # From the snapshot, then from the cursor of its first page.
@@ -44,9 +45,7 @@ def start() -> str:  # From the snapshot, then from the cursor of its first page
     return cursor
 
 
-def poll(
-    cursor: str,
-) -> str:  # Waits up to 25 seconds; answers where to go on, also without events.
+def poll(cursor: str) -> str:  # Waits up to 25 seconds for events; tells where to go on.
     answer = client.get("/events", params={"after": cursor, "limit": 1000, "wait": 25})
     if answer.status_code == httpx.codes.GONE:  # The cursor is too old: begin anew.
         return start()

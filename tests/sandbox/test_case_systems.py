@@ -1,0 +1,288 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import httpx
+import msgspec
+import pytest
+
+from kuntavayla.database import Pool, open_pool
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla_sandbox.calls import Credentials
+from kuntavayla_sandbox.case_systems import starting, store
+from kuntavayla_sandbox.case_systems.configuration import Endpoint, Work
+from kuntavayla_sandbox.case_systems.fleet import Fleet, working
+from kuntavayla_sandbox.case_systems.store import HeldClient
+from kuntavayla_sandbox.case_systems.tables import DATABASE, ROLE
+from kuntavayla_sandbox.case_systems.worker import CaseSystem, Shared
+
+NOW = datetime(2021, 3, 1, 6, 0, tzinfo=UTC)
+PATIENCE_S = 20
+
+
+@pytest.fixture(scope="module")
+async def pool(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool]:
+    with EmbeddedServer(tmp_path_factory.mktemp("server")) as server:
+        await starting.prepare(server)
+        pool = await open_pool(server.url(DATABASE, role=ROLE), connections_max=8)
+        yield pool
+        await pool.close()
+
+
+def transfer_id(number: int) -> str:
+    return str(UUID(int=number))
+
+
+def event(kind: str, number: int, *, position: int, **more: object) -> dict[str, object]:
+    data = {
+        "transfer_id": transfer_id(number),
+        "client_id": str(UUID(int=1_000_000 + number)),
+        "clienthood_version": 1,
+        "municipality_code": "765",
+        "effective_on": "2021-03-01",
+        **more,
+    }
+    return {
+        "id": str(position),
+        "type": f"fi.kuntavayla.client.{kind}.v1",
+        "subject": data["client_id"],
+        "time": "2021-03-01T06:00:00.000Z",
+        "sequence": f"000001.{position:018d}",
+        "data": data,
+    }
+
+
+class Routing:
+    """Routing-api as far as a case system sees it: feeds by path, persons, acknowledgements."""
+
+    def __init__(self) -> None:
+        self.feeds: dict[str, list[dict[str, object]]] = {"/events": [], "/events/restricted": []}
+        self.fetched: list[str] = []
+        self.acknowledged: list[str] = []
+        self.refused: set[str] = set()
+        self.away_times = 0
+
+    def add(self, *events: dict[str, object], path: str = "/events") -> None:
+        self.feeds[path].extend(events)
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if path == "/token":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
+        if path in self.feeds:
+            return await self.feed(path, request.url.params["after"])
+        if self.away_times:
+            self.away_times -= 1
+            return httpx.Response(503, headers={"Retry-After": "0"})
+        if path == "/persons:fetch":
+            return self.fetch(json.loads(request.content)["transfer_ids"])
+        assert path == "/transfers:acknowledge"
+        return self.acknowledge(json.loads(request.content)["items"])
+
+    async def feed(self, path: str, after: str) -> httpx.Response:
+        start = 0 if after == "earliest" else int(after)
+        events = self.feeds[path][start : start + 1000]
+        if not events:
+            await asyncio.sleep(0.02)
+        headers = {"Next-Cursor": str(start + len(events))}
+        return httpx.Response(200, json=events, headers=headers)
+
+    def fetch(self, wanted: list[str]) -> httpx.Response:
+        self.fetched += wanted
+        return httpx.Response(200, json={"items": [self.person(each) for each in wanted]})
+
+    def person(self, wanted: str) -> dict[str, object]:
+        if wanted in self.refused:
+            problem = {"status": 404, "code": "transfer_not_found"}
+            return {"transfer_id": wanted, "result": "refused", "problem": problem}
+        person = {"identity_code": f"code-{UUID(wanted).int}", "family_name": "Esimerkki"}
+        return {
+            "transfer_id": wanted,
+            "result": "disclosed",
+            "person": person,
+            "source_client_number": "URA-C-1",
+            "a_later_field": None,
+        }
+
+    def acknowledge(self, items: list[dict[str, str]]) -> httpx.Response:
+        ids = [item["transfer_id"] for item in items]
+        self.acknowledged += ids
+        answers = [{"transfer_id": each, "result": "done", "state": "acknowledged"} for each in ids]
+        return httpx.Response(200, json={"items": answers})
+
+
+class Bench:
+    """One case system over a database of its own name and a routing-api that answers as told."""
+
+    def __init__(self, pool: Pool, name: str, *, work: Work = Work.ALL) -> None:
+        self.pool = pool
+        self.name = name
+        self.work = work
+        self.routing = Routing()
+
+    def system(self, client: httpx.AsyncClient) -> CaseSystem:
+        shared = Shared(
+            pool=self.pool,
+            client=client,
+            routing_url="http://routing.test",
+            clock=lambda: NOW,
+            work=self.work,
+            calls_in_flight=asyncio.Semaphore(4),
+        )
+        endpoint = Endpoint(
+            case_system_id=self.name,
+            municipality_code="765",
+            contact_point="sotkamo",
+            credentials=Credentials("http://routing.test/token", self.name, "secret"),
+        )
+        return CaseSystem(endpoint, shared)
+
+    async def held(self) -> list[HeldClient]:
+        async with self.pool.acquire() as connection:
+            return await store.list_clients(connection, self.name, after=transfer_id(0), limit=1000)
+
+    async def work_until(self, is_reached: Callable[[list[HeldClient]], bool]) -> list[HeldClient]:
+        transport = httpx.MockTransport(self.routing)
+        async with httpx.AsyncClient(transport=transport) as client:
+            fleet = Fleet(self.pool, [self.system(client)])
+            async with asyncio.timeout(PATIENCE_S), working(fleet):
+                # What is waited for happens in the database, which tells nobody.
+                while not is_reached(held := await self.held()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        return held
+
+
+def states(held: list[HeldClient]) -> list[str]:
+    return [client.state for client in held]
+
+
+def all_are(state: str, *, count: int) -> Callable[[list[HeldClient]], bool]:
+    return lambda held: states(held) == [state] * count
+
+
+async def test_a_transferred_client_is_fetched_and_taken_over(pool: Pool) -> None:
+    bench = Bench(pool, "cs-one")
+    bench.routing.add(event("transferred", 1, position=1))
+
+    [client] = await bench.work_until(all_are("acknowledged", count=1))
+
+    assert (client.identity_code, client.source_client_number) == ("code-1", "URA-C-1")
+    assert bench.routing.acknowledged == [transfer_id(1)]
+
+
+async def test_events_read_twice_have_effect_once(pool: Pool) -> None:
+    bench = Bench(pool, "cs-twice")
+    bench.routing.add(event("transferred", 1, position=1), event("transferred", 1, position=1))
+
+    await bench.work_until(all_are("acknowledged", count=1))
+    bench.routing.add(event("transferred", 1, position=1), event("transferred", 2, position=2))
+    held = await bench.work_until(all_are("acknowledged", count=2))
+
+    assert len(held) == 2
+    assert sorted(bench.routing.fetched) == [transfer_id(1), transfer_id(2)]
+
+
+async def test_work_that_was_cut_off_between_two_steps_is_taken_up(pool: Pool) -> None:
+    bench = Bench(pool, "cs-cut", work=Work.EFFECTS)
+    bench.routing.add(*[event("transferred", n, position=n) for n in range(1, 6)])
+    await bench.work_until(all_are("received", count=5))
+
+    bench.work = Work.ALL
+    held = await bench.work_until(all_are("acknowledged", count=5))
+
+    assert len(held) == 5
+    assert len(bench.routing.fetched) == 5
+
+
+async def test_a_withdrawal_read_before_its_transfer_leaves_no_client(pool: Pool) -> None:
+    bench = Bench(pool, "cs-crossed", work=Work.EFFECTS)
+    bench.routing.add(event("withdrawn", 1, position=9), path="/events/restricted")
+    await bench.work_until(all_are("ended", count=1))
+
+    bench.routing.add(event("transferred", 1, position=1), event("transferred", 2, position=2))
+    held = await bench.work_until(lambda held: len(held) == 2)
+
+    assert states(held) == ["ended", "received"]
+
+
+async def test_a_withdrawn_client_is_ended_and_not_fetched_again(pool: Pool) -> None:
+    bench = Bench(pool, "cs-ended")
+    bench.routing.add(
+        event("transferred", 1, position=1),
+        event("withdrawn", 1, position=2),
+        event("updated", 1, position=3, changed_groups=["contact"]),
+    )
+
+    await bench.work_until(all_are("ended", count=1))
+
+    assert bench.routing.fetched == []
+
+
+async def test_an_update_asks_for_the_person_again(pool: Pool) -> None:
+    bench = Bench(pool, "cs-updated")
+    bench.routing.add(event("transferred", 1, position=1))
+    await bench.work_until(all_are("acknowledged", count=1))
+
+    bench.routing.add(event("updated", 1, position=2, changed_groups=["contact"]))
+    await bench.work_until(lambda _: len(bench.routing.fetched) == 2)
+
+    assert bench.routing.acknowledged == [transfer_id(1)]
+
+
+async def test_a_notice_is_noted(pool: Pool) -> None:
+    bench = Bench(pool, "cs-notice", work=Work.EFFECTS)
+    bench.routing.add(
+        event("transferred", 1, position=1),
+        event("notified", 1, position=2, notified_at="2021-03-01T06:05:00.100Z"),
+    )
+
+    [client] = await bench.work_until(lambda held: bool(held) and held[0].is_notified)
+
+    assert client.state == "received"
+
+
+async def test_a_refused_person_is_marked_and_the_others_go_on(pool: Pool) -> None:
+    bench = Bench(pool, "cs-refused")
+    bench.routing.refused.add(transfer_id(1))
+    bench.routing.add(event("transferred", 1, position=1), event("transferred", 2, position=2))
+
+    held = await bench.work_until(lambda held: "acknowledged" in states(held))
+
+    assert states(held) == ["refused", "acknowledged"]
+
+
+async def test_a_service_that_is_away_is_asked_again(pool: Pool) -> None:
+    bench = Bench(pool, "cs-away")
+    bench.routing.away_times = 3
+    bench.routing.add(event("transferred", 1, position=1))
+
+    await bench.work_until(all_are("acknowledged", count=1))
+
+    assert bench.routing.acknowledged == [transfer_id(1)]
+
+
+async def test_types_and_fields_from_later_versions_do_no_harm(pool: Pool) -> None:
+    bench = Bench(pool, "cs-later", work=Work.EFFECTS)
+    bench.routing.add(
+        event("moved_to_the_moon", 1, position=1),
+        event("transferred", 2, position=2, a_later_field="x"),
+    )
+
+    await bench.work_until(all_are("received", count=1))
+
+
+async def test_clients_of_the_restricted_feed_are_known_as_such(pool: Pool) -> None:
+    bench = Bench(pool, "cs-restricted", work=Work.EFFECTS)
+    bench.routing.add(event("transferred", 1, position=1), path="/events/restricted")
+
+    [client] = await bench.work_until(all_are("received", count=1))
+
+    assert client.channel == "restricted"
+
+
+def test_a_held_client_shows_no_name() -> None:
+    fields = {field.name for field in msgspec.structs.fields(HeldClient)}
+
+    assert not fields & {"family_name", "given_names", "contact"}
