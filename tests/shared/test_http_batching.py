@@ -123,6 +123,7 @@ async def test_a_full_queue_answers_503_and_takes_nothing() -> None:
     with pytest.raises(QueueFull) as refused:
         await batcher.submit(5, organisation="b")
 
+    assert batcher.waiting == (3, 0)
     assert refused.value.retry_after_s == 1
     bench.gate.release()
     bench.gate.release()
