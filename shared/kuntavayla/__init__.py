@@ -1,0 +1,1 @@
+"""Plumbing and the common language of the Kuntaväylä services; knows no service."""

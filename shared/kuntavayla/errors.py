@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from typing_extensions import override
+
 
 class Kind(StrEnum):
     """What a failure means to the caller; each edge has one table from kind to its answer."""
@@ -47,9 +49,11 @@ class DomainError(Exception):
         """Return the public title of the failure."""
         return (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
 
+    @override
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
+    @override
     def __hash__(self) -> int:
         return hash((type(self), tuple(sorted(self.facts.items()))))
 

@@ -4,9 +4,10 @@ The id, time and bytes of an event are made once, when it is written to the outb
 the types of data stand in each service's `events.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 import uuid_utils
@@ -42,15 +43,15 @@ class EventDraft(Struct, frozen=True, kw_only=True):
     recipient: str
     channel: Channel
     causation_id: str
+    traceparent: str
     data: Struct
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """What all events of one batch share: the service that speaks, the moment (`instant_text`), the trace."""
+    """What all events of one batch share: the service that speaks, and the moment as `instant_text`."""
 
     source: str
     at_text: str
-    traceparent: str
 
 
 def new_ids_at(now: datetime) -> NewId:
@@ -89,9 +90,68 @@ def envelope(draft: EventDraft, origin: Origin) -> tuple[bytes, bytes]:
         "datacontenttype": "application/json",
         "dataschema": f"/schemas/{draft.type_name}/{draft.version}.json",
         "partitionkey": draft.subject,
-        "traceparent": origin.traceparent,
+        "traceparent": draft.traceparent,
         "causationid": draft.causation_id,
         "recipient": draft.recipient,
         "sequence": "",
     }
     return _encode(head)[:-2], b'","data":' + _encode(draft.data)[:-1] + b"}}"
+
+
+def event_schemas(
+    event_types: Sequence[type[Struct]], *, version: int = 1
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the JSON Schema of each type's data, by name and version, as served under /schemas.
+
+    A reader must accept members that are not listed: within a version changes are additive.
+    """
+    return {
+        (_name_of(event_type), str(version)): {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$id": f"/schemas/{_name_of(event_type)}/{version}.json",
+            **_inlined(event_type),
+        }
+        for event_type in event_types
+    }
+
+
+def asyncapi_document(
+    *, title: str, version: str, source: str, event_types: Sequence[type[Struct]]
+) -> dict[str, Any]:
+    """Return the AsyncAPI 3 document of a service's events: one feed per recipient, both channels."""
+    messages = {
+        _name_of(event_type): {
+            "name": f"fi.kuntavayla.{_name_of(event_type)}.v1",
+            "title": (event_type.__doc__ or "").splitlines()[0],
+            "contentType": "application/json",
+            "payload": _inlined(event_type),
+        }
+        for event_type in event_types
+    }
+    listed = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
+    channels = {
+        "events": {"address": "/events", "messages": listed},
+        "restricted": {"address": "/events/restricted", "messages": listed},
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": title, "version": version, "description": f"CloudEvents of {source}."},
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": {
+            f"send-{name}": {"action": "send", "channel": {"$ref": f"#/channels/{name}"}}
+            for name in channels
+        },
+        "components": {"messages": messages},
+    }
+
+
+def _name_of(event_type: type[Struct]) -> str:
+    name: str = event_type.type_name  # type: ignore[attr-defined]
+    return name
+
+
+def _inlined(event_type: type[Struct]) -> dict[str, Any]:
+    [schema], components = msgspec.json.schema_components([event_type])
+    assert len(components) == 1, "event data nest no other types"
+    return dict(components[schema["$ref"].rpartition("/")[2]])

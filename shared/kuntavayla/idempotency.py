@@ -19,7 +19,7 @@ INSERT INTO idempotency_keys (organisation, route, key, fingerprint, result_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[])
 ORDER BY 1, 2, 3
 ON CONFLICT (organisation, route, key) DO NOTHING
-RETURNING result_id::text
+RETURNING organisation, route, key
 """
 FIND = """
 SELECT k.organisation, k.route, k.key, k.fingerprint, k.result_id::text
@@ -27,7 +27,11 @@ FROM idempotency_keys k
 JOIN unnest($1::text[], $2::text[], $3::text[]) AS a (organisation, route, key)
   USING (organisation, route, key)
 """
-RELEASE = "DELETE FROM idempotency_keys WHERE result_id = ANY($1::uuid[])"
+RELEASE = """
+DELETE FROM idempotency_keys k
+USING unnest($1::text[], $2::text[], $3::text[]) AS a (organisation, route, key)
+WHERE k.organisation = a.organisation AND k.route = a.route AND k.key = a.key
+"""
 
 _encode_in_order = msgspec.json.Encoder(order="sorted").encode
 
@@ -39,6 +43,10 @@ class IdempotencyKeyReused(DomainError):
     code = "idempotency_key_reused"
 
 
+Scope = tuple[str, str, str]
+"""Organisation, route and key."""
+
+
 class KeyUse(Struct, frozen=True, kw_only=True):
     """One use of a key: its scope, the fingerprint of the body, and the id that the result will have."""
 
@@ -47,6 +55,11 @@ class KeyUse(Struct, frozen=True, kw_only=True):
     key: str
     fingerprint: bytes
     result_id: str
+
+    @property
+    def scope(self) -> Scope:
+        """Return what makes the key one: organisation, route and key."""
+        return self.organisation, self.route, self.key
 
 
 class Replay(Struct, frozen=True):
@@ -64,7 +77,7 @@ def add_table(metadata: sa.MetaData) -> None:
         sa.Column("route", sa.Text, primary_key=True),
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("fingerprint", sa.LargeBinary, nullable=False),
-        sa.Column("result_id", sa.Uuid, nullable=False, unique=True),
+        sa.Column("result_id", sa.Uuid, nullable=False),
     )
 
 
@@ -79,39 +92,42 @@ async def claim(
     """Claim keys for the caller's transaction; answer one outcome per use, None where the key is new.
 
     Locks the keys in sorted order; a key in flight in another process is waited for (lock_timeout of the role). A key
-    that stands twice in the batch counts as new once; its later uses are repeats.
+    that stands twice in the batch is new once; its later uses are repeats.
     """
-    if not uses:
-        return []
-    claimed = {
-        row["result_id"]
-        for row in await connection.fetch(
-            CLAIM,
-            [use.organisation for use in uses],
-            [use.route for use in uses],
-            [use.key for use in uses],
-            [use.fingerprint for use in uses],
-            [use.result_id for use in uses],
-        )
-    }
-    if len(claimed) == len(uses):
-        return [None] * len(uses)
-    # A new statement, because the one that waited for another transaction cannot see its row.
-    known = {
-        (row["organisation"], row["route"], row["key"]): (row["fingerprint"], row["result_id"])
-        for row in await connection.fetch(
-            FIND,
-            [use.organisation for use in uses],
-            [use.route for use in uses],
-            [use.key for use in uses],
-        )
-    }
+    first: dict[Scope, KeyUse] = {}
+    for use in uses:
+        first.setdefault(use.scope, use)
+    claimed = await _insert(connection, list(first.values()))
+    known = {scope: (use.fingerprint, use.result_id) for scope, use in first.items()}
+    if len(claimed) < len(first):
+        # A new statement, because the one that waited for another transaction cannot see its row.
+        rows = await connection.fetch(FIND, *_columns(list(first.keys() - claimed)))
+        known |= {
+            (row["organisation"], row["route"], row["key"]): (row["fingerprint"], row["result_id"])
+            for row in rows
+        }
     return [
         None
-        if use.result_id in claimed
-        else _repeat_of(use, *known[use.organisation, use.route, use.key])
+        if use is first[use.scope] and use.scope in claimed
+        else _repeat_of(use, *known[use.scope])
         for use in uses
     ]
+
+
+async def _insert(connection: Connection, uses: Sequence[KeyUse]) -> set[Scope]:
+    if not uses:
+        return set()
+    rows = await connection.fetch(
+        CLAIM,
+        *_columns([use.scope for use in uses]),
+        [use.fingerprint for use in uses],
+        [use.result_id for use in uses],
+    )
+    return {(row["organisation"], row["route"], row["key"]) for row in rows}
+
+
+def _columns(scopes: Sequence[Scope]) -> list[list[str]]:
+    return [[scope[place] for scope in scopes] for place in range(3)]
 
 
 def _repeat_of(use: KeyUse, fingerprint: bytes, result_id: str) -> Replay | IdempotencyKeyReused:
@@ -120,7 +136,7 @@ def _repeat_of(use: KeyUse, fingerprint: bytes, result_id: str) -> Replay | Idem
     return IdempotencyKeyReused()
 
 
-async def release(connection: Connection, result_ids: Sequence[str]) -> None:
+async def release(connection: Connection, uses: Sequence[KeyUse]) -> None:
     """Give keys back whose call came to nothing: answers other than 2xx are not kept."""
-    if result_ids:
-        await connection.execute(RELEASE, list(result_ids))
+    if uses:
+        await connection.execute(RELEASE, *_columns([use.scope for use in uses]))

@@ -64,6 +64,10 @@ class CursorRefused(Exception):
     """The publisher no longer knows the cursor: start again from its snapshot."""
 
 
+PASSING: tuple[type[BaseException], ...] = (SourceAway, *AWAY, *AGAIN)
+"""Failures that pass by themselves: the batch is read again."""
+
+
 class Source(Protocol):
     """Where batches come from; a feed now, a broker's partition likewise."""
 
@@ -134,7 +138,7 @@ class Inbox:
             try:
                 await self.step(handle)
                 failures = 0
-            except (SourceAway, *AWAY, *AGAIN) as error:
+            except PASSING as error:
                 failures += 1
                 log.warning("inbox.repeating", error_type=type(error).__name__, failures=failures)
                 ceiling = min(BACKOFF_S_MAX, BACKOFF_S_MIN * 2**failures)
@@ -158,7 +162,9 @@ class Inbox:
     ) -> int:
         position: Any = await connection.fetchrow(LOCK_POSITION, self._consumer, self._stream)
         if position["cursor"] != read_from:
-            return 0  # Another process of this consumer was faster: read again from where it stands.
+            return (
+                0  # Another process of this consumer was faster: read again from where it stands.
+            )
         seen: str = position["sequence"]
         fresh = [event for event in batch.events if event.sequence > seen]
         self.redeliveries += len(batch.events) - len(fresh)

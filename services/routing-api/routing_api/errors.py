@@ -89,13 +89,6 @@ class ReviewClosed(DomainError):
     code: ClassVar[str] = "review_closed"
 
 
-class ReviewChanged(DomainError):
-    """The review has changed since it was read."""
-
-    kind: ClassVar[Kind] = Kind.CONFLICT
-    code: ClassVar[str] = "review_changed"
-
-
 class ResolutionContradictsRules(DomainError):
     """With these facts the rules decide otherwise."""
 

@@ -111,7 +111,7 @@ class DecisionRow(Row, table=True):
     rule_set_id: str
     rule_set_version: str
     register_version: str
-    facts: str = Field(sa_type=JSON)
+    facts: str | None = Field(sa_type=JSON, nullable=True)
     grounds: str
     transfer_id: UUID | None
     acknowledge_due_at: datetime | None = _instant()  # type: ignore[assignment]
@@ -148,7 +148,6 @@ class ClienthoodRow(Row, table=True):
     decision_id: UUID
     valid_from: date
     valid_to: date | None
-    is_restricted: bool
     __table_args__ = (
         sa.CheckConstraint("authority IN ('municipality', 'te_office')", name="known_authority"),
         sa.CheckConstraint("valid_to >= valid_from - 1", name="period_in_order"),
@@ -230,7 +229,7 @@ class RegisterChangeRow(Row, table=True):
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     change_id: UUID = Field(unique=True)
     kind: str
-    municipality_codes: list[str] = Field(sa_type=sa.ARRAY(sa.Text))  # type: ignore[call-overload]
+    municipality_codes: list[str] = Field(sa_type=sa.ARRAY(sa.Text))
     reason: str
     organisation: str
     official_id: str

@@ -8,9 +8,10 @@ from kuntavayla.database.connections import (
     AGAIN,
     AWAY,
     Connection,
+    LostRace,
     Pool,
     open_pool,
     transaction,
 )
 
-__all__ = ["AGAIN", "AWAY", "Connection", "Pool", "open_pool", "transaction"]
+__all__ = ["AGAIN", "AWAY", "Connection", "LostRace", "Pool", "open_pool", "transaction"]

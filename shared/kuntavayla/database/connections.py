@@ -7,7 +7,6 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-type_of_connection = PoolConnectionProxy
 Connection = PoolConnectionProxy | asyncpg.Connection
 Pool = asyncpg.Pool
 
@@ -23,9 +22,15 @@ AWAY: tuple[type[BaseException], ...] = (
 )
 """The server is away or the outcome of a commit is unknown: answer 503, the same request is safe to repeat."""
 
+
+class LostRace(Exception):
+    """Another transaction stored first what this one was about to; the batch is safe to run again."""
+
+
 AGAIN: tuple[type[BaseException], ...] = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
+    LostRace,
 )
 """The transaction lost against another one and is safe to run again as a whole."""
 

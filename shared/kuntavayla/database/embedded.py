@@ -29,7 +29,9 @@ def data_directory_of(directory: Path) -> Path:
     system's folder for temporary files, named by the state directory, and nobody's folder is opened.
     """
     directory = directory.resolve()
-    private = any(not part.stat().st_mode & stat.S_IXOTH for part in directory.parents if part.exists())
+    private = any(
+        not part.stat().st_mode & stat.S_IXOTH for part in directory.parents if part.exists()
+    )
     if os.geteuid() != 0 or not private:
         return directory / "postgres"
     name = hashlib.sha256(str(directory).encode()).hexdigest()[:16]

@@ -1,6 +1,5 @@
 """Databases and roles, and migrations under a lock: what an operator does once before a service starts."""
 
-import asyncio
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 
@@ -48,8 +47,11 @@ def sqlalchemy_url(url: str) -> str:
     return url.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
-async def migrate(url: str, *, package: str) -> None:
-    """Bring the database to the newest migration of a service, one caller at a time."""
+async def migrate(url: str, *, package: str, role: str) -> None:
+    """Bring the database to the newest migration of a service, one caller at a time.
+
+    `url` names an owner of the tables; `role` is the service's own role, to which the migrations grant its rights.
+    """
     engine = create_async_engine(sqlalchemy_url(url), poolclass=sqlalchemy.NullPool)
     try:
         async with engine.begin() as connection:
@@ -57,23 +59,19 @@ async def migrate(url: str, *, package: str) -> None:
             await connection.execute(
                 sqlalchemy.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK}
             )
-            await connection.run_sync(_upgrade, package)
+            await connection.run_sync(_upgrade, package, role)
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: sqlalchemy.Connection, package: str) -> None:
+def _upgrade(connection: sqlalchemy.Connection, package: str, role: str) -> None:
     with as_file(files(package) / "migrations") as scripts:
         config = Config()
         config.set_main_option("script_location", str(scripts))
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
+        config.attributes["role"] = role
         command.upgrade(config, "head")
-
-
-def migrate_now(url: str, *, package: str) -> None:
-    """Run `migrate` from a command line."""
-    asyncio.run(migrate(url, package=package))
 
 
 def grants(role: str, *, append_only: Sequence[str], mutable: Sequence[str]) -> list[str]:

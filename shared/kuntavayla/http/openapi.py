@@ -72,7 +72,7 @@ def build_openapi(app: FastAPI, *, description: str) -> dict[str, Any]:
         title=app.title, version=app.version, description=description, routes=routes
     )
     types = [type_ for route in routes for type_ in _types_of(route)]
-    _, components = msgspec.json.schema_components([Problem, *types], ref_template=_REF_TEMPLATE)
+    _, components = _components([Problem, *types])
     kept = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         kept.pop(name, None)
@@ -108,7 +108,8 @@ def _finish(path: dict[str, Any], route: SecuredRoute) -> None:
 def _answer(type_: Any, media_type: str) -> dict[str, Any]:  # noqa: ANN401  # see `described`
     if type_ is None:
         return {"description": "Done."}
-    summary = (type_.__doc__ or "Done.").strip().splitlines()[0]
+    is_ours = isinstance(type_, type) and issubclass(type_, msgspec.Struct)
+    summary = (type_.__doc__ or "Done.").strip().splitlines()[0] if is_ours else "Done."
     return {"description": summary, "content": {media_type: {"schema": _schema(type_)}}}
 
 
@@ -126,5 +127,18 @@ def _status(problem: ProblemCode | type[DomainError]) -> int:
 
 
 def _schema(type_: Any) -> dict[str, Any]:  # noqa: ANN401  # see `described`
-    (schema,), _ = msgspec.json.schema_components([type_], ref_template=_REF_TEMPLATE)
+    (schema,), _ = _components([type_])
     return schema
+
+
+def _components(types: Sequence[Any]) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    return msgspec.json.schema_components(
+        types, schema_hook=_schema_of_anything, ref_template=_REF_TEMPLATE
+    )
+
+
+def _schema_of_anything(type_: type) -> dict[str, Any]:
+    """Describe `object` as any JSON; every other type is msgspec's to know."""
+    if type_ is not object:
+        raise NotImplementedError
+    return {}

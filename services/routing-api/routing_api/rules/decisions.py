@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from msgspec import Struct
 
-from routing_api.rules.clienthoods import Authority
+from routing_api.rules.clienthoods import Authority, DecisionCause
 from routing_api.rules.facts import Facts
 from routing_api.rules.judging import Outcome
 
@@ -19,7 +19,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     registration_id: str
     client_id: str
     outcome: Outcome
-    cause: str
+    cause: DecisionCause
     decided_by: str
     effective_on: date
     decided_at: datetime
@@ -31,7 +31,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     rule_set_id: str
     rule_set_version: str
     register_version: str
-    facts: Facts
+    facts: Facts | None
     grounds: str
     transfer_id: str | None = None
     acknowledge_due_at: datetime | None = None

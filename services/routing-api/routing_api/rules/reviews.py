@@ -32,3 +32,13 @@ class Review(Struct, frozen=True, kw_only=True):
     def missing_facts_text(self) -> str:
         """Return the names of the missing facts, joined by commas."""
         return ",".join(self.missing_facts)
+
+
+class ReviewFilter(Struct, frozen=True, kw_only=True):
+    """Which reviews are asked for; what is None does not filter. `due_before` is exclusive."""
+
+    te_office_code: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    due_before: date | None = None
+    may_see_restricted: bool = False

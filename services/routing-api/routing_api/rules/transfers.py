@@ -4,7 +4,11 @@ from datetime import date, datetime
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+TransferCause = Literal[
+    "first_entry", "return", "move", "transfer_request", "register_change", "correction"
+]
 TransferState = Literal["offered", "acknowledged", "disputed", "withdrawn"]
 
 
@@ -22,7 +26,7 @@ class Transfer(Struct, frozen=True, kw_only=True):
     municipality_code: str
     area_code: str
     te_office_code: str
-    cause: str
+    cause: TransferCause
     effective_on: date
     is_restricted: bool
     state: TransferState
@@ -71,3 +75,18 @@ class Notice(Struct, frozen=True, kw_only=True):
             and transfer.notice_language_code == self.language_code
             and transfer.notice_template == self.template
         )
+
+    def repeats(self, other: "Notice") -> bool:
+        """Say whether two notices tell the same of the same transfer."""
+        return replace(self, notice_id=other.notice_id) == other
+
+
+class TransferFilter(Struct, frozen=True, kw_only=True):
+    """Which transfers are asked for; what is None or False does not filter."""
+
+    case_system_id: str | None = None
+    te_office_code: str | None = None
+    state: str | None = None
+    overdue_at: datetime | None = None
+    is_without_notice: bool = False
+    may_see_restricted: bool = False

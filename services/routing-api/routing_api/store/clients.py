@@ -23,6 +23,7 @@ FOR UPDATE
 LOCK_BY_ID = f"""
 SELECT {STATE_COLUMNS} FROM clients WHERE client_id = ANY($1::uuid[]) ORDER BY client_id FOR UPDATE
 """  # noqa: S608 - a constant of ours
+FIND_STATE = f"SELECT {STATE_COLUMNS} FROM clients WHERE client_id = $1"  # noqa: S608 - a constant of ours
 FIND_BY_LOOKUP = "SELECT client_id::text FROM clients WHERE lookup_a = $1"
 _STATE = {
     "client_id": "uuid",
@@ -72,7 +73,6 @@ _CLIENTHOOD_COLUMNS = Columns(
         "decision_id": "uuid",
         "valid_from": "date",
         "valid_to": "date",
-        "is_restricted": "bool",
     }
 )
 INSERT_CLIENTHOODS = _CLIENTHOOD_COLUMNS.insert_into("clienthoods")
@@ -83,7 +83,7 @@ WHERE clienthoods.client_id = e.client_id AND clienthoods.version = e.version
 """
 HISTORY = """
 SELECT client_id::text, version, authority, municipality_code, area_code, case_system_id, te_office_code,
-       decision_id::text, valid_from, valid_to, is_restricted
+       decision_id::text, valid_from, valid_to
 FROM clienthoods WHERE client_id = $1 ORDER BY version LIMIT $2
 """
 SNAPSHOT = """
@@ -91,7 +91,7 @@ SELECT h.client_id::text, h.version, h.municipality_code, h.area_code, h.te_offi
        t.transfer_id::text, t.state, t.cause, t.acknowledge_due_at, t.notified_at IS NOT NULL AS is_notified
 FROM clienthoods h
 JOIN transfers t ON t.client_id = h.client_id AND t.clienthood_version = h.version
-WHERE h.case_system_id = $1 AND h.client_id > $2 AND h.is_restricted = ANY($3::bool[])
+WHERE h.case_system_id = $1 AND h.client_id > $2 AND (NOT t.is_restricted OR $3)
   AND h.valid_from <= $4 AND (h.valid_to IS NULL OR h.valid_to >= $4)
 ORDER BY h.client_id
 LIMIT $5
@@ -119,7 +119,6 @@ class Clienthood(Struct, frozen=True, kw_only=True):
     decision_id: str
     valid_from: date
     valid_to: date | None
-    is_restricted: bool
 
 
 class EndedClienthood(Struct, frozen=True):
@@ -186,6 +185,12 @@ async def lock_by_id(connection: Connection, client_ids: Sequence[str]) -> dict[
     return {row["client_id"]: _state(row) for row in await connection.fetch(LOCK_BY_ID, client_ids)}
 
 
+async def find_state(connection: Connection, client_id: str) -> ClientState | None:
+    """Return a client's current state without a lock."""
+    row = await connection.fetchrow(FIND_STATE, client_id)
+    return _state(row) if row else None
+
+
 async def find_by_lookup(connection: Connection, lookup: bytes) -> str | None:
     """Return the client_id that a look-up knows."""
     client_id: str | None = await connection.fetchval(FIND_BY_LOOKUP, lookup)
@@ -232,7 +237,6 @@ async def list_history(connection: Connection, client_id: str) -> list[Clienthoo
             decision_id=row["decision_id"],
             valid_from=row["valid_from"],
             valid_to=row["valid_to"],
-            is_restricted=row["is_restricted"],
         )
         for row in await connection.fetch(HISTORY, client_id, HISTORY_MAX)
     ]
@@ -244,13 +248,11 @@ async def list_held(  # noqa: PLR0913 - a filter, a place and a limit
     *,
     on: date,
     after: str,
-    channels_restricted: Sequence[bool],
+    may_see_restricted: object,
     limit: int,
 ) -> list[HeldClienthood]:
     """List the clienthoods that a case system holds on a day, in client order behind `after`."""
-    rows = await connection.fetch(
-        SNAPSHOT, case_system_id, after, list(channels_restricted), on, limit
-    )
+    rows = await connection.fetch(SNAPSHOT, case_system_id, after, may_see_restricted, on, limit)
     return [
         HeldClienthood(
             client_id=row["client_id"],

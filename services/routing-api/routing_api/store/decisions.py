@@ -63,14 +63,19 @@ async def append_decisions(connection: Connection, decisions: Sequence[Decision]
         await connection.execute(
             INSERT,
             *_COLUMNS.arguments(decisions),
-            [_encode_facts(decision.facts).decode() for decision in decisions],
+            [_facts_text(decision) for decision in decisions],
             [",".join(decision.missing_facts) for decision in decisions],
         )
 
 
+def _facts_text(decision: Decision) -> str:
+    assert decision.facts is not None, "a new decision has its facts"
+    return _encode_facts(decision.facts).decode()
+
+
 def _decision(row: object) -> Decision:
     values = dict(row)  # type: ignore[call-overload]
-    values["facts"] = _decode_facts(values["facts"])
+    values["facts"] = _decode_facts(values["facts"]) if values["facts"] else None
     missing = values["missing_facts"]
     values["missing_facts"] = tuple(missing.split(",")) if missing else ()
     return Decision(**values)

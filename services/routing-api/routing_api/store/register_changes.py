@@ -9,7 +9,8 @@ COUNT = "SELECT coalesce(max(number), 0) FROM register_changes"
 LIST = """
 SELECT change_id::text, kind, municipality_codes, reason, recorded_on FROM register_changes ORDER BY number
 """
-LOCK = "LOCK TABLE register_changes IN SHARE ROW EXCLUSIVE MODE"
+CHANGES_LOCK = 0x72656769
+LOCK = f"SELECT pg_advisory_xact_lock({CHANGES_LOCK})"
 APPEND = """
 INSERT INTO register_changes (number, change_id, kind, municipality_codes, reason, organisation, official_id,
                               recorded_at, recorded_on)

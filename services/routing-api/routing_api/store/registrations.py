@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import asyncpg
 from msgspec import Struct
 
-from kuntavayla.database import Connection
+from kuntavayla.database import Connection, LostRace
 from kuntavayla.database.statements import Columns
 
 FIND_BY_SOURCE = """
@@ -33,7 +34,10 @@ _COLUMNS = Columns(
 INSERT = _COLUMNS.insert_into("registrations")
 LOAD_PROFILES = """
 SELECT registration_id::text, profile_ciphertext, profile_key_id
-FROM registrations WHERE registration_id = ANY($1::uuid[])
+FROM registrations WHERE registration_id = ANY($1::uuid[]) AND profile_ciphertext IS NOT NULL
+"""
+ERASE_PROFILE = """
+UPDATE registrations SET profile_ciphertext = NULL, profile_key_id = NULL WHERE registration_id = $1
 """
 FIND = """
 SELECT registration_id::text, organisation, source_system, source_registration_id, client_number, fingerprint,
@@ -62,13 +66,6 @@ class StoredRegistration(Struct, frozen=True, kw_only=True):
     profile_key_id: str | None
 
 
-class Sealed(Struct, frozen=True):
-    """A ciphertext and the id of its key."""
-
-    ciphertext: bytes
-    key_id: str
-
-
 async def find_by_source(
     connection: Connection, keys: Sequence[SourceKey]
 ) -> dict[SourceKey, tuple[str, bytes]]:
@@ -88,19 +85,21 @@ async def find_by_source(
 async def append_registrations(
     connection: Connection, registrations: Sequence[StoredRegistration]
 ) -> None:
-    """Store registrations; a business key taken meanwhile raises asyncpg's UniqueViolationError."""
-    if registrations:
+    """Store registrations; raises LostRace where a business key was taken meanwhile."""
+    if not registrations:
+        return
+    try:
         await connection.execute(INSERT, *_COLUMNS.arguments(registrations))
+    except asyncpg.UniqueViolationError as error:
+        raise LostRace from error
 
 
 async def load_profiles(
     connection: Connection, registration_ids: Sequence[str]
-) -> dict[str, Sealed | None]:
-    """Return the profiles' ciphertexts by registration id."""
+) -> dict[str, tuple[bytes, str]]:
+    """Return ciphertext and key id of the profiles that are stored, by registration id."""
     return {
-        row["registration_id"]: None
-        if row["profile_ciphertext"] is None
-        else Sealed(row["profile_ciphertext"], row["profile_key_id"])
+        row["registration_id"]: (row["profile_ciphertext"], row["profile_key_id"])
         for row in await connection.fetch(LOAD_PROFILES, registration_ids)
     }
 
@@ -111,3 +110,8 @@ async def find_registration(
     """Return one registration."""
     row = await connection.fetchrow(FIND, registration_id)
     return StoredRegistration(**dict(row)) if row else None
+
+
+async def erase_profile(connection: Connection, registration_id: str) -> None:
+    """Erase what only a responsible case system may know; the TE office stays responsible."""
+    await connection.execute(ERASE_PROFILE, registration_id)

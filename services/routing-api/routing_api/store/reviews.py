@@ -1,13 +1,13 @@
 """Reviews: open questions, their resolution, and their lists."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 from msgspec import Struct
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
-from routing_api.rules.reviews import Review
+from routing_api.rules.reviews import Review, ReviewFilter
 
 _OPEN = Columns(
     {
@@ -49,16 +49,6 @@ WHERE review_id > $1
 ORDER BY review_id
 LIMIT $7
 """  # noqa: S608 - a constant of ours
-
-
-class ReviewFilter(Struct, frozen=True, kw_only=True):
-    """Which reviews are asked for; what is None does not filter. `due_before` is exclusive."""
-
-    te_office_code: str | None = None
-    state: str | None = None
-    reason: str | None = None
-    due_before: date | None = None
-    may_see_restricted: bool = False
 
 
 class Closing(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
-from routing_api.rules.transfers import Acknowledgement, Notice, Transfer
+from routing_api.rules.transfers import Acknowledgement, Notice, Transfer, TransferFilter
 
 _OFFER = Columns(
     {
@@ -38,7 +38,6 @@ t.notice_id::text, t.notified_at, t.notice_channel, t.notice_language_code, t.no
 LOCK = f"""
 SELECT {_SELECTED} FROM transfers t WHERE t.transfer_id = ANY($1::uuid[]) ORDER BY t.transfer_id FOR UPDATE
 """  # noqa: S608 - a constant of ours
-FIND = f"SELECT {_SELECTED} FROM transfers t WHERE t.transfer_id = $1"  # noqa: S608 - a constant of ours
 WITHDRAW = "UPDATE transfers SET state = 'withdrawn' WHERE transfer_id = ANY($1::uuid[])"
 RESTRICT = """
 UPDATE transfers SET is_restricted = n.is_restricted, registration_id = n.registration_id
@@ -83,17 +82,6 @@ WHERE t.transfer_id = ANY($1::uuid[]) AND t.case_system_id = $2 AND t.state <> '
 """
 
 
-class TransferFilter(Struct, frozen=True, kw_only=True):
-    """Which transfers are asked for; what is None or False does not filter."""
-
-    case_system_id: str | None = None
-    te_office_code: str | None = None
-    state: str | None = None
-    overdue_at: datetime | None = None
-    is_without_notice: bool = False
-    may_see_restricted: bool = False
-
-
 class Disclosable(Struct, frozen=True, kw_only=True):
     """What a case system may be told by one transfer, as ciphertexts."""
 
@@ -122,12 +110,6 @@ async def lock_transfers(
     """Lock transfers in order of their ids; ids that are not known are left out."""
     rows = await connection.fetch(LOCK, transfer_ids)
     return {row["transfer_id"]: Transfer(**dict(row)) for row in rows}
-
-
-async def find_transfer(connection: Connection, transfer_id: str) -> Transfer | None:
-    """Return one transfer."""
-    row = await connection.fetchrow(FIND, transfer_id)
-    return Transfer(**dict(row)) if row else None
 
 
 async def withdraw(connection: Connection, transfer_ids: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Create the tables of routing-api"""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
 from sqlalchemy.dialects import postgresql
 
 from kuntavayla.database.preparing import grants
@@ -74,7 +74,6 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("result_id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("organisation", "route", "key", name=op.f("pk_idempotency_keys")),
-        sa.UniqueConstraint("result_id", name=op.f("uq_idempotency_keys_result_id")),
     )
     op.create_table(
         "outbox",
@@ -130,7 +129,6 @@ def upgrade() -> None:
         sa.Column("decision_id", sa.Uuid(), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
-        sa.Column("is_restricted", sa.Boolean(), nullable=False),
         sa.CheckConstraint(
             "authority IN ('municipality', 'te_office')",
             name=op.f("ck_clienthoods_known_authority"),
@@ -288,7 +286,7 @@ def upgrade() -> None:
         sa.Column("rule_set_id", sa.Text(), nullable=False),
         sa.Column("rule_set_version", sa.Text(), nullable=False),
         sa.Column("register_version", sa.Text(), nullable=False),
-        sa.Column("facts", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.Column("facts", postgresql.JSON(astext_type=sa.Text()), nullable=True),
         sa.Column("grounds", sa.Text(), nullable=False),
         sa.Column("transfer_id", sa.Uuid(), nullable=True),
         sa.Column("acknowledge_due_at", sa.DateTime(timezone=True), nullable=True),
@@ -316,7 +314,7 @@ def upgrade() -> None:
 
     op.execute("INSERT INTO outbox_head DEFAULT VALUES")
     for statement in grants(
-        op.get_context().config.attributes["role"],
+        context.config.attributes["role"],
         append_only=("audit", "outbox", "decisions", "register_changes"),
         mutable=(
             "clients",

@@ -1,0 +1,255 @@
+"""The composition root of routing-api: settings in, app out; nothing below builds its own collaborators."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.resources import files
+
+import asyncpg
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
+from kuntavayla.database import AGAIN, AWAY, Pool, open_pool, transaction
+from kuntavayla.events import asyncapi_document, event_schemas
+from kuntavayla.feed import StreamWaiters
+from kuntavayla.http import (
+    BatchLimits,
+    BodyLimits,
+    MicroBatcher,
+    Remedy,
+    ServiceDocuments,
+    ServiceSpec,
+    create_service,
+    run_halving,
+)
+from kuntavayla.register import load_register
+from kuntavayla.telemetry import (
+    BatchMetrics,
+    RequestMetrics,
+    start_metrics_server,
+)
+from routing_api.events import EVENT_TYPES
+from routing_api.operations import registrations
+from routing_api.operations.law import Law
+from routing_api.operations.moments import SOURCE
+from routing_api.operations.registers import RegisterKeeper
+from routing_api.operations.repeats import Outcome, Registered
+from routing_api.operations.submissions import Submission
+from routing_api.operations.vault import IdentityVault, VaultKeys
+from routing_api.routes import ROUTERS, SCOPES
+from routing_api.routes.answers import PREFIX
+from routing_api.routes.desk import Desk, moment_at
+from routing_api.rules.competences import load_competences
+from routing_api.rules.due_times import Deadlines
+from routing_api.rules.intake import IntakeLimits
+from routing_api.rules.rule_sets import load_rule_sets
+from routing_api.settings import Settings
+from routing_api.workers import FigureGauges, keep_fresh
+
+Clock = Callable[[], datetime]
+DATA = files("routing_api") / "data"
+DESCRIPTION = (
+    "Decides by dated law who is responsible for a jobseeker, keeps the clienthood, and lets the municipalities' case"
+    " systems learn of their clients. Problems: docs/problems; events: /asyncapi.json."
+)
+
+
+def machine_clock() -> datetime:
+    """Return the machine's time; the sandbox passes a clock of its own."""
+    return datetime.now(UTC)
+
+
+def law_of(settings: Settings) -> Law:
+    """Return the law and the register of a process, from the packaged data and the settings."""
+    key_id, _ = settings.identity_keys.newest
+    keys = VaultKeys(
+        encryption={name: key.secret for name, key in settings.identity_keys.keys},
+        current_id=key_id,
+        lookup_a=settings.lookup_key_a.secret,
+        lookup_b=settings.lookup_key_b.secret,
+        fingerprint=settings.fingerprint_key.secret,
+    )
+    return Law(
+        rule_sets=load_rule_sets(DATA / "rule_sets"),
+        registers=RegisterKeeper(load_register()),
+        deadlines=Deadlines(
+            acknowledge_days=settings.acknowledge_working_days,
+            acknowledge_initial_days=settings.acknowledge_initial_working_days,
+            acknowledge_hour=settings.acknowledge_hour,
+            notice_days=settings.notice_working_days,
+            review_days=settings.review_working_days,
+        ),
+        vault=IdentityVault(keys, random_bytes=os.urandom),
+    )
+
+
+def create_app(
+    settings: Settings, *, clock: Clock = machine_clock, keys: KeySource | None = None
+) -> FastAPI:
+    """Return the app; it opens its pool and ports when it starts and closes them when it ends.
+
+    `keys` are where the issuer's public keys come from, when not from the address in the settings.
+    """
+    law = law_of(settings)
+    metrics = CollectorRegistry()
+    client = httpx.AsyncClient()
+    verifier = TokenVerifier(
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        keys=keys or HttpKeySource(client, settings.token_jwks_url),
+        organisation_of=law.registers.newest.organisation,
+        clock=time.time,
+    )
+    running = _Running(settings, law, clock=clock, metrics=metrics, client=client)
+    return create_service(
+        ServiceSpec(
+            name="routing-api",
+            title="Kuntaväylä routing-api",
+            version=version("kuntavayla-routing-api"),
+            description=DESCRIPTION,
+            prefix=PREFIX,
+            routers=ROUTERS,
+            scopes=SCOPES,
+            verifier=verifier,
+            metrics=RequestMetrics(metrics),
+            documents=ServiceDocuments(
+                asyncapi=asyncapi_document(
+                    title="Kuntaväylä routing-api events",
+                    version=version("kuntavayla-routing-api"),
+                    source=SOURCE,
+                    event_types=EVENT_TYPES,
+                ),
+                schemas=event_schemas(EVENT_TYPES),
+            ),
+            probes={"database": running.probe},
+            unavailable=AWAY,
+            lifespan=running.lifespan,
+        )
+    )
+
+
+class _Running:
+    """What lives as long as the app runs: pool, listener, loops, metrics port."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        law: Law,
+        *,
+        clock: Clock,
+        metrics: CollectorRegistry,
+        client: httpx.AsyncClient,
+    ) -> None:
+        self._settings = settings
+        self._law = law
+        self._clock = clock
+        self._metrics = metrics
+        self._client = client
+        self._pool: Pool | None = None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        """Open everything, serve, close everything in the other order."""
+        settings = self._settings
+        url = settings.database_url.get_secret_value()
+        async with contextlib.AsyncExitStack() as stack:
+            pool = self._pool = await open_pool(
+                url, connections_max=settings.database_connections_max
+            )
+            stack.push_async_callback(pool.close)
+            stack.push_async_callback(self._client.aclose)
+            waiters = StreamWaiters(url)
+            await stack.enter_async_context(waiters.listening())
+            desk = self._desk(pool, waiters)
+            stack.push_async_callback(desk.registrations.close)
+            loop = asyncio.create_task(self._keep_fresh(pool))
+            stack.push_async_callback(_end, loop)
+            server = start_metrics_server(
+                settings.metrics_port, registry=self._metrics, host=settings.metrics_host
+            )
+            stack.callback(server.close)
+            app.state.desk = desk
+            yield
+
+    async def probe(self) -> None:
+        """Return where the database answers; raises one of AWAY where not."""
+        if self._pool is None:
+            raise ConnectionError
+        async with transaction(self._pool) as connection:
+            await connection.execute("SELECT 1")
+
+    async def _keep_fresh(self, pool: Pool) -> None:
+        await keep_fresh(
+            pool,
+            law=self._law,
+            moment=lambda: moment_at(self._clock),
+            gauges=FigureGauges(self._metrics),
+        )
+
+    def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
+        settings, batches = self._settings, BatchMetrics(self._metrics)
+        runner = _Registrar(pool, self._law, self._clock)
+        inflated = settings.body_inflated_bytes_max
+        bulk = settings.bulk_inflated_bytes_max
+        return Desk(
+            pool=pool,
+            law=self._law,
+            clock=self._clock,
+            waiters=waiters,
+            registrations=MicroBatcher[Submission, Registered](
+                runner.run,
+                limits=BatchLimits(),
+                unavailable=(*AWAY, *AGAIN),
+                single_metrics=batches.lane("registrations", "single"),
+                bulk_metrics=batches.lane("registrations", "bulk"),
+            ),
+            intake_limits=IntakeLimits(
+                days_ahead_max=settings.effective_days_ahead_max,
+                days_back_max=settings.effective_days_back_max,
+                age_years_max=settings.age_years_max,
+                is_test_code_allowed=settings.is_test_code_allowed,
+            ),
+            body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
+            bulk_limits=BodyLimits(bulk, bulk),
+            competences=load_competences(DATA / "competences.csv"),
+        )
+
+
+class _Registrar:
+    """Runs batches of registrations, each part in a transaction of its own."""
+
+    def __init__(self, pool: Pool, law: Law, clock: Clock) -> None:
+        self._pool = pool
+        self._law = law
+        self._clock = clock
+
+    async def run(self, batch: Sequence[Submission]) -> Sequence[Registered | Exception]:
+        """Return one outcome per submission; a culprit that fails a batch is found by halving."""
+        return await run_halving(self._run_part, batch, remedy_of=remedy_of)
+
+    async def _run_part(self, part: Sequence[Submission]) -> Sequence[Outcome]:
+        moment = moment_at(self._clock)
+        async with transaction(self._pool) as connection:
+            return await registrations.register(connection, part, law=self._law, moment=moment)
+
+
+def remedy_of(error: Exception) -> Remedy:
+    """Say what helps against a failed batch: again, in halves, or nothing."""
+    if isinstance(error, AGAIN):
+        return Remedy.REPEAT
+    if isinstance(error, AWAY):
+        return Remedy.NONE
+    is_content = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
+    return Remedy.SPLIT if is_content else Remedy.NONE
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

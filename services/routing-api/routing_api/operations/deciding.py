@@ -1,0 +1,266 @@
+"""Decide one case and say all that follows: the clienthood, the transfer, the review, the events; pure but for new ids.
+
+Used by the registration of a person and by the resolution of a review alike.
+"""
+
+from datetime import date, timedelta
+
+from msgspec import Struct
+
+from kuntavayla.events import Channel
+from routing_api.events import INTERNAL, ChangedGroup, EventData
+from routing_api.operations import announcing
+from routing_api.operations.effects import Effects
+from routing_api.operations.law import Law
+from routing_api.operations.moments import Call, Moment
+from routing_api.rules.clienthoods import ClientState, Transition, transition
+from routing_api.rules.decisions import Decision
+from routing_api.rules.due_times import acknowledge_due_at, notice_due_on, review_due_on
+from routing_api.rules.facts import Facts
+from routing_api.rules.judging import Judgement
+from routing_api.rules.reviews import Review
+from routing_api.rules.rule_sets import RuleSet
+from routing_api.rules.transfers import Transfer
+from routing_api.store.clients import Clienthood, EndedClienthood
+from routing_api.store.reviews import Closing
+
+ONE_DAY = timedelta(days=1)
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """One case to decide: whose, from what day, on which facts, with which judgement.
+
+    `resolution_reason` is given where an official resolves the client's open review; otherwise a decision supersedes it.
+    """
+
+    decision_id: str
+    client_id: str
+    registration_id: str
+    client_number: str | None
+    effective_on: date
+    facts: Facts
+    judgement: Judgement
+    rule_set: RuleSet
+    register_version: str
+    is_restricted: bool
+    call: Call
+    changed_groups: tuple[ChangedGroup, ...] = ()
+    resolution_reason: str | None = None
+
+
+class Decider(Struct, frozen=True):
+    """Decides the cases of one batch into its effects."""
+
+    law: Law
+    moment: Moment
+    effects: Effects
+
+    def decide(self, case: Case, *, state: ClientState | None) -> tuple[Decision, ClientState]:
+        """Return the decision and the client's new state; everything else goes into the effects."""
+        change = transition(state, case.judgement)
+        decision = self._decision(case, change)
+        new = self._state(case, state, change=change, decision=decision)
+        if state is not None:
+            self._leave(case, state, change=change, decision=decision)
+        if change.begins is not None:
+            self._begin(case, state, new=new, decision=decision)
+        elif new.transfer_id is not None:
+            self._refresh(case, new, decision=decision)
+        if decision.review_id is not None:
+            self.effects.reviews.append(self._review(case, decision))
+        self.effects.decisions.append(decision)
+        self.effects.keep_client(new)
+        return decision, new
+
+    def _decision(self, case: Case, change: Transition) -> Decision:
+        judgement, responsible = case.judgement, change.responsible
+        offers = change.begins is not None and change.begins.authority == "municipality"
+        reviews = judgement.outcome == "review"
+        first_day_on = case.rule_set.first_day_on
+        is_initial = change.cause == "first_entry" and case.effective_on == first_day_on
+        begins_on = max(self.moment.today, case.effective_on)
+        days = self.law.deadlines
+        due_at = acknowledge_due_at(begins_on, is_initial=is_initial, deadlines=days)
+        return Decision(
+            decision_id=case.decision_id,
+            registration_id=case.registration_id,
+            client_id=case.client_id,
+            outcome=judgement.outcome,
+            cause=change.cause,
+            decided_by=judgement.decided_by,
+            effective_on=case.effective_on,
+            decided_at=self.moment.now,
+            authority=responsible.authority,
+            municipality_code=responsible.municipality_code,
+            area_code=responsible.area_code,
+            case_system_id=responsible.case_system_id,
+            te_office_code=judgement.te_office_code,
+            rule_set_id=case.rule_set.id,
+            rule_set_version=case.rule_set.version,
+            register_version=case.register_version,
+            facts=case.facts,
+            grounds=judgement.grounds,
+            transfer_id=self.moment.new_id() if offers else None,
+            acknowledge_due_at=due_at if offers else None,
+            notice_due_on=notice_due_on(begins_on, deadlines=days) if offers else None,
+            review_id=self.moment.new_id() if reviews else None,
+            review_reason=judgement.review_reason,
+            missing_facts=judgement.missing_facts,
+            review_due_on=review_due_on(begins_on, deadlines=days) if reviews else None,
+        )
+
+    def _state(
+        self, case: Case, state: ClientState | None, *, change: Transition, decision: Decision
+    ) -> ClientState:
+        goes_on = state is not None and change.begins is None
+        version = 1 if state is None else state.version + (not goes_on)
+        is_client = change.responsible.authority == "municipality"
+        return ClientState(
+            client_id=case.client_id,
+            version=version,
+            responsible=change.responsible,
+            transfer_id=state.transfer_id if goes_on and state else decision.transfer_id,
+            decision_id=decision.decision_id,
+            registration_id=case.registration_id,
+            review_id=decision.review_id,
+            newest_effective_on=case.effective_on,
+            is_restricted=case.is_restricted,
+            has_been_client=is_client or (state is not None and state.has_been_client),
+        )
+
+    def _leave(
+        self, case: Case, state: ClientState, *, change: Transition, decision: Decision
+    ) -> None:
+        """End what the decision ends: the old channel, the standing version, the open review."""
+        if state.transfer_id is not None and state.is_restricted != case.is_restricted:
+            self._announce_channel(case, state, decision=decision)
+        if state.review_id is not None:
+            self._close_review(case, state.review_id, decision=decision)
+        if change.begins is None:
+            return
+        ends_on = case.effective_on - ONE_DAY
+        ended = EndedClienthood(state.client_id, state.version, ends_on)
+        self.effects.ended_clienthoods.append(ended)
+        if state.transfer_id is not None:
+            self.effects.withdrawn_transfers.append(state.transfer_id)
+            data = announcing.withdrawn(state, ends_on=ends_on, next_authority=decision.authority)
+            self._tell(case, data, recipient=state.responsible.case_system_id, decision=decision)
+
+    def _announce_channel(self, case: Case, state: ClientState, *, decision: Decision) -> None:
+        """Tell both feeds, without a reason, that the client's events change over to the other."""
+        data = announcing.updated(state, groups=("channel",))
+        for recipient in (state.responsible.case_system_id, INTERNAL):
+            for channel in Channel:
+                self._tell(case, data, recipient=recipient, decision=decision, channel=channel)
+
+    def _close_review(self, case: Case, review_id: str, *, decision: Decision) -> None:
+        is_superseded = case.resolution_reason is None
+        self.effects.closings.append(
+            Closing(
+                review_id=review_id,
+                state="superseded" if is_superseded else "resolved",
+                outcome=None if is_superseded else decision.outcome,
+                resolution_reason=case.resolution_reason,
+                decision_id=decision.decision_id,
+            )
+        )
+        data = announcing.review_resolved(review_id, decision, is_superseded=is_superseded)
+        self._tell(case, data, recipient=decision.te_office_code, decision=decision)
+
+    def _begin(
+        self, case: Case, state: ClientState | None, *, new: ClientState, decision: Decision
+    ) -> None:
+        self.effects.clienthoods.append(
+            Clienthood(
+                client_id=new.client_id,
+                version=new.version,
+                responsible=new.responsible,
+                decision_id=decision.decision_id,
+                valid_from=case.effective_on,
+                valid_to=None,
+            )
+        )
+        if decision.transfer_id is not None:
+            transfer = self._transfer(case, new, decision=decision)
+            self.effects.transfers.append(transfer)
+            previous = "te_office" if state is None else state.responsible.authority
+            data = announcing.transferred(transfer, previous_authority=previous)
+            self._tell(case, data, recipient=transfer.case_system_id, decision=decision)
+        if new.transfer_id is not None or (state is not None and state.transfer_id is not None):
+            changed = announcing.responsibility_changed(new, client_number=case.client_number)
+            self._tell(case, changed, recipient=INTERNAL, decision=decision)
+
+    def _transfer(self, case: Case, new: ClientState, *, decision: Decision) -> Transfer:
+        assert decision.transfer_id is not None
+        assert decision.case_system_id is not None
+        assert decision.municipality_code is not None
+        assert decision.area_code is not None
+        assert decision.acknowledge_due_at is not None
+        assert decision.notice_due_on is not None
+        assert decision.cause != "update", "a new transfer has a cause"
+        return Transfer(
+            transfer_id=decision.transfer_id,
+            client_id=new.client_id,
+            clienthood_version=new.version,
+            registration_id=case.registration_id,
+            case_system_id=decision.case_system_id,
+            municipality_code=decision.municipality_code,
+            area_code=decision.area_code,
+            te_office_code=decision.te_office_code,
+            cause=decision.cause,
+            effective_on=case.effective_on,
+            is_restricted=case.is_restricted,
+            state="offered",
+            offered_at=self.moment.now,
+            acknowledge_due_at=decision.acknowledge_due_at,
+            notice_due_on=decision.notice_due_on,
+        )
+
+    def _refresh(self, case: Case, new: ClientState, *, decision: Decision) -> None:
+        """Point the standing transfer to the new registration and name the groups that changed."""
+        assert new.transfer_id is not None, "only a standing transfer is refreshed"
+        refreshed = (new.transfer_id, case.is_restricted, case.registration_id)
+        self.effects.refreshed_transfers.append(refreshed)
+        if case.changed_groups:
+            data = announcing.updated(new, groups=case.changed_groups)
+            self._tell(case, data, recipient=new.responsible.case_system_id, decision=decision)
+
+    def _review(self, case: Case, decision: Decision) -> Review:
+        assert decision.review_id is not None
+        assert decision.review_reason is not None
+        assert decision.review_due_on is not None
+        return Review(
+            review_id=decision.review_id,
+            client_id=case.client_id,
+            registration_id=case.registration_id,
+            decision_id=decision.decision_id,
+            te_office_code=decision.te_office_code,
+            reason=decision.review_reason,
+            missing_facts=decision.missing_facts,
+            is_restricted=case.is_restricted,
+            state="open",
+            version=1,
+            opened_at=self.moment.now,
+            due_on=decision.review_due_on,
+        )
+
+    def _tell(
+        self,
+        case: Case,
+        data: EventData,
+        *,
+        recipient: str | None,
+        decision: Decision,
+        channel: Channel | None = None,
+    ) -> None:
+        """Announce to one recipient, in the feed that applies to the client unless another is named."""
+        assert recipient is not None, "a municipality has a case system"
+        applying = Channel.RESTRICTED if case.is_restricted else Channel.COMMON
+        self.effects.announce(
+            data,
+            recipient=recipient,
+            channel=channel or applying,
+            cause_id=decision.decision_id,
+            call=case.call,
+            moment=self.moment,
+        )

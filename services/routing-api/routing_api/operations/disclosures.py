@@ -1,0 +1,104 @@
+"""Personal data to those who may read it: by transfer, to the responsible case system, each disclosure audited."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from kuntavayla import audit
+from kuntavayla.audit import AuditLine
+from kuntavayla.database import Connection
+from kuntavayla.errors import DomainError
+from routing_api.errors import TransferNotFound
+from routing_api.operations.effects import line_of
+from routing_api.operations.law import Law
+from routing_api.operations.moments import Call, Moment
+from routing_api.operations.profiles import Profile, decode
+from routing_api.operations.transfers import Party
+from routing_api.store import transfers
+from routing_api.store.transfers import Disclosable
+
+ACTION = "person.disclosed"
+
+
+class Disclosure(Struct, frozen=True):
+    """What one case system is told about one person."""
+
+    disclosure_id: str
+    transfer_id: str
+    client_id: str
+    clienthood_version: int
+    identity_code: str
+    profile: Profile
+
+
+Outcome = Disclosure | DomainError
+
+
+async def fetch_persons(
+    connection: Connection,
+    transfer_ids: Sequence[str],
+    *,
+    party: Party,
+    call: Call,
+    law: Law,
+    moment: Moment,
+) -> list[Outcome]:
+    """Return one disclosure or refusal per transfer, in order; a transfer of another case system is like an unknown one.
+
+    Takes no locks; each line of the audit, disclosed or refused, commits before the answer leaves.
+    """
+    assert party.case_system_id is not None, "only a case system fetches persons"
+    known = await transfers.load_disclosable(
+        connection,
+        transfer_ids,
+        case_system_id=party.case_system_id,
+        may_see_restricted=party.may_see_restricted,
+    )
+    outcomes: list[Outcome] = []
+    lines: list[AuditLine] = []
+    for transfer_id in transfer_ids:
+        found = known.get(transfer_id)
+        if found is None or found.profile_ciphertext is None:
+            outcomes.append(TransferNotFound())
+            lines.append(_line(call, "refused", transfer_id=transfer_id, moment=moment))
+            continue
+        outcomes.append(_disclose(found, law=law, moment=moment))
+        lines.append(
+            _line(
+                call, "disclosed", transfer_id=transfer_id, moment=moment, client_id=found.client_id
+            )
+        )
+    await audit.append(connection, lines)
+    return outcomes
+
+
+def _disclose(found: Disclosable, *, law: Law, moment: Moment) -> Disclosure:
+    assert found.profile_ciphertext is not None
+    assert found.profile_key_id is not None
+    identity_code = law.vault.open(
+        found.identity_ciphertext, key_id=found.identity_key_id, belongs_to=found.client_id
+    )
+    profile = law.vault.open(
+        found.profile_ciphertext, key_id=found.profile_key_id, belongs_to=found.registration_id
+    )
+    return Disclosure(
+        moment.new_id(),
+        found.transfer_id,
+        found.client_id,
+        found.clienthood_version,
+        identity_code.decode(),
+        decode(profile),
+    )
+
+
+def _line(
+    call: Call, outcome: str, *, transfer_id: str, moment: Moment, client_id: str | None = None
+) -> AuditLine:
+    return line_of(
+        call,
+        action=ACTION,
+        outcome=outcome,
+        moment=moment,
+        client_id=client_id,
+        resource_id=transfer_id,
+    )

@@ -1,0 +1,123 @@
+"""What a batch of decisions writes, gathered in memory and written at its end by a handful of statements."""
+
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from kuntavayla import audit, outbox
+from kuntavayla.audit import AuditLine
+from kuntavayla.database import Connection, LostRace
+from kuntavayla.events import Channel, EventDraft
+from routing_api.events import EventData
+from routing_api.operations.moments import Call, Moment
+from routing_api.rules.clienthoods import ClientState
+from routing_api.rules.decisions import Decision
+from routing_api.rules.reviews import Review
+from routing_api.rules.transfers import Transfer
+from routing_api.store import clients, decisions, registrations, reviews, transfers
+from routing_api.store.clients import Clienthood, EndedClienthood, NewClient
+from routing_api.store.registrations import StoredRegistration
+from routing_api.store.reviews import Closing
+
+
+class Effects(Struct):
+    """Rows and events of one batch, in the order in which they were decided."""
+
+    new_clients: dict[str, NewClient] = field(default_factory=dict)
+    changed_clients: dict[str, ClientState] = field(default_factory=dict)
+    registrations: list[StoredRegistration] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    clienthoods: list[Clienthood] = field(default_factory=list)
+    ended_clienthoods: list[EndedClienthood] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    withdrawn_transfers: list[str] = field(default_factory=list)
+    refreshed_transfers: list[tuple[str, bool, str]] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    closings: list[Closing] = field(default_factory=list)
+    audit: list[AuditLine] = field(default_factory=list)
+    events: list[EventDraft] = field(default_factory=list)
+
+    def announce(  # noqa: PLR0913 - an event's envelope
+        self,
+        data: EventData,
+        *,
+        recipient: str,
+        channel: Channel,
+        cause_id: str,
+        call: Call,
+        moment: Moment,
+    ) -> None:
+        """Add an event about a client."""
+        self.events.append(
+            EventDraft(
+                event_id=moment.new_id(),
+                type_name=data.type_name,
+                version=1,
+                subject=data.client_id,
+                recipient=recipient,
+                channel=channel,
+                causation_id=cause_id,
+                traceparent=call.traceparent,
+                data=data,
+            )
+        )
+
+    def witness(
+        self, call: Call, *, action: str, outcome: str, moment: Moment, **more: Any
+    ) -> None:  # noqa: ANN401
+        """Add a line to the audit; `more` are further fields of AuditLine."""
+        self.audit.append(line_of(call, action=action, outcome=outcome, moment=moment, **more))
+
+    def keep_client(self, state: ClientState) -> None:
+        """Remember a client's newest state."""
+        new = self.new_clients.get(state.client_id)
+        if new is None:
+            self.changed_clients[state.client_id] = state
+        else:
+            self.new_clients[state.client_id] = replace(new, state=state)
+
+    def keep_new_client(self, client: NewClient) -> None:
+        """Remember a client who was not known before, with the state that `keep_client` was given."""
+        self.changed_clients.pop(client.state.client_id, None)
+        self.new_clients[client.state.client_id] = client
+
+    async def write(self, connection: Connection, *, moment: Moment) -> None:
+        """Write everything; the outbox last, because no lock is taken after its head.
+
+        Raises LostRace where another transaction stored one of the new clients first.
+        """
+        new_clients = list(self.new_clients.values())
+        if new_clients and await clients.append_clients(connection, new_clients) < len(new_clients):
+            raise LostRace
+        await clients.update_clients(connection, list(self.changed_clients.values()))
+        await registrations.append_registrations(connection, self.registrations)
+        await decisions.append_decisions(connection, self.decisions)
+        await clients.append_clienthoods(connection, self.clienthoods)
+        await clients.end_clienthoods(connection, self.ended_clienthoods)
+        await transfers.append_transfers(connection, self.transfers)
+        await transfers.refresh(connection, self.refreshed_transfers)
+        await transfers.withdraw(connection, self.withdrawn_transfers)
+        await reviews.append_reviews(connection, self.reviews)
+        await reviews.close_reviews(connection, self.closings, at=moment.now)
+        await audit.append(connection, self.audit)
+        await outbox.append(connection, self.events, origin=moment.origin)
+
+
+def line_of(call: Call, *, action: str, outcome: str, moment: Moment, **more: Any) -> AuditLine:  # noqa: ANN401
+    """Return the audit line of an act; `more` are further fields of AuditLine."""
+    fields = {
+        "official_id": call.official_id,
+        "official_role": call.official_role,
+        "municipality_code": call.municipality_code,
+        "purpose": call.purpose,
+        **more,
+    }
+    return AuditLine(
+        recorded_at=moment.now,
+        organisation=call.organisation,
+        action=action,
+        outcome=outcome,
+        request_id=call.request_id,
+        **fields,
+    )

@@ -1,0 +1,40 @@
+"""The moment of a batch and the call that caused it: what the edge knows and operations may not read by themselves."""
+
+from datetime import date, datetime
+
+from msgspec import Struct
+
+from kuntavayla.events import NewId, Origin, instant_text
+from kuntavayla.values.calendar import legal_day
+
+SOURCE = "/kuntavayla/routing-api"
+
+
+class Moment(Struct, frozen=True):
+    """When a batch is handled, and where its ids come from; made at the edge."""
+
+    now: datetime
+    today: date
+    new_id: NewId
+
+    @classmethod
+    def at(cls, now: datetime, new_id: NewId) -> "Moment":
+        """Return the moment with its legal day."""
+        return cls(now, legal_day(now), new_id)
+
+    @property
+    def origin(self) -> Origin:
+        """Return what the events of the batch share."""
+        return Origin(source=SOURCE, at_text=instant_text(self.now))
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """Who calls and on whose behalf, for the audit and the trace of what the call sets in motion."""
+
+    organisation: str
+    request_id: str
+    traceparent: str
+    official_id: str | None = None
+    official_role: str | None = None
+    municipality_code: str | None = None
+    purpose: str | None = None

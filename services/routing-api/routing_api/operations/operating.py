@@ -1,0 +1,44 @@
+"""What operators and auditors ask: figures of the state, and the audit."""
+
+from msgspec import Struct
+
+from kuntavayla import audit, outbox
+from kuntavayla.audit import AuditFilter, StoredLine
+from kuntavayla.database import Connection
+from routing_api.operations.effects import line_of
+from routing_api.operations.moments import Call, Moment
+from routing_api.store import figures
+from routing_api.store.figures import Waiting
+
+
+class Figures(Struct, frozen=True):
+    """Where the events stand, what waits and what is late."""
+
+    epoch: int
+    head_position: int
+    waiting: Waiting
+
+
+async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
+    """Return the figures of this moment."""
+    epoch, position = await outbox.load_head(connection)
+    waiting = await figures.load_waiting(connection, now=moment.now, today=moment.today)
+    return Figures(epoch, position, waiting)
+
+
+async def read_audit(
+    connection: Connection,
+    query: AuditFilter,
+    *,
+    after: int,
+    limit: int,
+    call: Call,
+    moment: Moment,
+) -> list[StoredLine]:
+    """List audit lines, oldest first; the reading adds its own line in the same transaction."""
+    lines = await audit.list_lines(connection, query, after=after, limit=limit)
+    line = line_of(
+        call, action="audit.read", outcome="disclosed", moment=moment, client_id=query.client_id
+    )
+    await audit.append(connection, [line])
+    return lines

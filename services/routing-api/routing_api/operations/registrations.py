@@ -1,0 +1,225 @@
+"""Register persons: one decision per registration, exactly once, whatever is repeated and whoever calls at the same time."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from kuntavayla import audit
+from kuntavayla.database import Connection
+from kuntavayla.errors import DomainError
+from kuntavayla.register import Register
+from routing_api.errors import EffectiveOnBeforeNewestDecision
+from routing_api.operations.deciding import Case, Decider
+from routing_api.operations.effects import Effects, line_of
+from routing_api.operations.law import Law
+from routing_api.operations.moments import Moment
+from routing_api.operations.profiles import Profile, changed_groups, decode
+from routing_api.operations.repeats import Outcome, Registered, Repeats
+from routing_api.operations.submissions import Submission
+from routing_api.rules.clienthoods import ClientState
+from routing_api.rules.decisions import Decision
+from routing_api.rules.facts import EarlierClienthood
+from routing_api.rules.gathering import gather
+from routing_api.rules.judging import judge
+from routing_api.rules.rule_sets import RuleSet
+from routing_api.store import clients, decisions, registrations
+from routing_api.store.clients import NewClient
+from routing_api.store.registrations import StoredRegistration
+
+
+async def register(
+    connection: Connection, submissions: Sequence[Submission], *, law: Law, moment: Moment
+) -> list[Outcome]:
+    """Store and decide registrations; one outcome per submission, in their order.
+
+    Locks idempotency keys, then known clients in client order, then the outbox head. Commits together: registrations,
+    decisions, clienthoods, transfers, reviews, audit lines and events. Raises LostRace where another transaction stored
+    the same person or business key first: run the batch again.
+    """
+    known = await registrations.find_by_source(connection, [item.source for item in submissions])
+    repeats = Repeats(submissions, known)
+    await repeats.claim_keys(connection)
+    decided = await _decide(connection, repeats.pending(), law=law, moment=moment)
+    await repeats.release_keys(connection, failed=decided.failed())
+    await decided.effects.write(connection, moment=moment)
+    earlier = await decisions.load_first_decisions(connection, repeats.replayed_ids())
+    return repeats.outcomes(decided.outcomes, earlier)
+
+
+async def preview(
+    connection: Connection, submissions: Sequence[Submission], *, law: Law, moment: Moment
+) -> list[Outcome]:
+    """Decide as `register` would and store nothing but the audit's line."""
+    pending = dict(enumerate(submissions))
+    decided = await _decide(connection, pending, law=law, moment=moment)
+    lines = [
+        line_of(
+            submission.call,
+            action="registration.previewed",
+            outcome=_outcome_name(decided.outcomes[place]),
+            moment=moment,
+        )
+        for place, submission in pending.items()
+    ]
+    await audit.append(connection, lines)
+    return [decided.outcomes[place] for place in pending]
+
+
+_NEVER = EarlierClienthood()
+
+
+class _Decided(Struct):
+    """What a batch of decisions came to: outcomes by place, and what is to be written."""
+
+    outcomes: dict[int, Outcome]
+    effects: Effects
+
+    def failed(self) -> set[int]:
+        """Return the places that were refused."""
+        return {
+            place for place, outcome in self.outcomes.items() if isinstance(outcome, DomainError)
+        }
+
+
+async def _decide(
+    connection: Connection, pending: dict[int, Submission], *, law: Law, moment: Moment
+) -> _Decided:
+    register = await law.registers.current(connection)
+    lookups = [item.lookup_a for item in pending.values()]
+    states = await clients.lock_by_lookup(connection, lookups)
+    profiles = await _load_profiles(connection, states.values(), law=law)
+    desk = _Desk(law, moment, register, states, profiles)
+    outcomes = {place: desk.take(item) for place, item in pending.items()}
+    return _Decided(outcomes, desk.effects)
+
+
+async def _load_profiles(
+    connection: Connection, states: Iterable[ClientState], *, law: Law
+) -> dict[str, Profile]:
+    """Return the profiles that a case system knows now, by client; only those can have changed groups."""
+    holders = {state.registration_id: state for state in states if state.transfer_id is not None}
+    if not holders:
+        return {}
+    sealed = await registrations.load_profiles(connection, list(holders))
+    return {
+        holders[registration_id].client_id: decode(
+            law.vault.open(ciphertext, key_id=key_id, belongs_to=registration_id)
+        )
+        for registration_id, (ciphertext, key_id) in sealed.items()
+    }
+
+
+class _Desk:
+    """Takes submissions one after the other, so that a later one sees what an earlier one of the batch decided."""
+
+    def __init__(
+        self,
+        law: Law,
+        moment: Moment,
+        register: Register,
+        states: dict[bytes, ClientState],
+        profiles: dict[str, Profile],
+    ) -> None:
+        self._law = law
+        self._moment = moment
+        self._register = register
+        self._states = states
+        self._profiles = profiles
+        self._rule_sets: dict[object, RuleSet] = {}
+        self.effects = Effects()
+        self._decider = Decider(law, moment, self.effects)
+
+    def take(self, item: Submission) -> Outcome:
+        """Decide one submission into the effects, or refuse it without any."""
+        state = self._states.get(item.lookup_a)
+        if state is not None and item.effective_on < state.newest_effective_on:
+            return EffectiveOnBeforeNewestDecision(
+                newest_effective_on=state.newest_effective_on.isoformat()
+            )
+        case = self._case(item, state)
+        decision, new_state = self._decider.decide(case, state=state)
+        if state is None:
+            self.effects.keep_new_client(_new_client(item, new_state))
+        self._states[item.lookup_a] = new_state
+        self._profiles[new_state.client_id] = item.profile
+        self.effects.registrations.append(_stored(item, decision))
+        self.effects.witness(
+            item.call,
+            action="registration.decided",
+            outcome=decision.outcome,
+            moment=self._moment,
+            client_id=decision.client_id,
+            resource_id=decision.registration_id,
+            rule_version=f"{decision.rule_set_id}/{decision.rule_set_version}",
+        )
+        return Registered(decision, is_replay=False)
+
+    def _case(self, item: Submission, state: ClientState | None) -> Case:
+        rule_set = self._rule_set(item)
+        facts = gather(
+            item.registration,
+            born_on=item.born_on,
+            effective_on=item.effective_on,
+            register=self._register,
+            earlier=_NEVER if state is None else EarlierClienthood(state.has_been_client),
+            rule_set=rule_set,
+        )
+        before = None if state is None else self._profiles.get(state.client_id)
+        return Case(
+            decision_id=self._moment.new_id(),
+            client_id=item.new_client_id if state is None else state.client_id,
+            registration_id=item.registration_id,
+            client_number=item.registration.source.client_number,
+            effective_on=item.effective_on,
+            facts=facts,
+            judgement=judge(facts, rule_set=rule_set),
+            rule_set=rule_set,
+            register_version=self._register.version,
+            is_restricted=item.is_restricted,
+            call=item.call,
+            changed_groups=changed_groups(before, item.profile) if before else (),
+        )
+
+    def _rule_set(self, item: Submission) -> RuleSet:
+        found = self._rule_sets.get(item.effective_on)
+        if found is None:
+            found = self._law.rule_sets.applicable(
+                effective_on=item.effective_on, known_on=self._moment.today
+            )
+            self._rule_sets[item.effective_on] = found
+        return found
+
+
+def _new_client(item: Submission, state: ClientState) -> NewClient:
+    return NewClient(
+        state,
+        item.lookup_a,
+        item.lookup_b,
+        item.identity.ciphertext,
+        item.identity.key_id,
+        item.received_at,
+    )
+
+
+def _stored(item: Submission, decision: Decision) -> StoredRegistration:
+    """Return the row of a registration; where the TE office stays responsible, no contact data are stored."""
+    keeps_profile = decision.outcome != "te_office"
+    source = item.registration.source
+    return StoredRegistration(
+        registration_id=item.registration_id,
+        organisation=item.call.organisation,
+        source_system=source.system,
+        source_registration_id=source.registration_id,
+        client_number=source.client_number,
+        fingerprint=item.fingerprint,
+        client_id=decision.client_id,
+        te_office_code=item.registration.te_office_code,
+        registered_at=item.registration.registered_at,
+        received_at=item.received_at,
+        profile_ciphertext=item.sealed_profile.ciphertext if keeps_profile else None,
+        profile_key_id=item.sealed_profile.key_id if keeps_profile else None,
+    )
+
+
+def _outcome_name(outcome: Outcome) -> str:
+    return outcome.code if isinstance(outcome, DomainError) else outcome.decision.outcome

@@ -1,0 +1,126 @@
+"""Which submissions of a batch are new, which repeat one that is stored or stands earlier in the batch, which are refused.
+
+Repeats are known by the business key (organisation, source system, source registration id) and by the idempotency key.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from kuntavayla import idempotency
+from kuntavayla.database import Connection
+from kuntavayla.errors import DomainError, Unavailable
+from kuntavayla.idempotency import IdempotencyKeyReused, Replay
+from routing_api.errors import RegistrationIdReused
+from routing_api.operations.submissions import Submission
+from routing_api.rules.decisions import Decision
+from routing_api.store.registrations import SourceKey
+
+
+class Registered(Struct, frozen=True):
+    """A registration has its decision; a replay answers with the one that was made first."""
+
+    decision: Decision
+    is_replay: bool
+
+
+Outcome = Registered | DomainError
+
+
+class Repeats:
+    """Which submissions are new, which repeat a stored one or one of this batch, and which are refused by their keys."""
+
+    def __init__(
+        self, submissions: Sequence[Submission], known: dict[SourceKey, tuple[str, bytes]]
+    ) -> None:
+        self._submissions = submissions
+        self._refusals: dict[int, DomainError] = {}
+        self._replays: dict[int, str] = {}
+        self._taken = dict(known)
+        self._stored = {registration_id for registration_id, _ in known.values()}
+        self._new: dict[int, Submission] = {}
+        for place, item in enumerate(submissions):
+            self._sort_in(place, item)
+
+    def _sort_in(self, place: int, item: Submission) -> None:
+        taken = self._taken.get(item.source)
+        if taken is None:
+            self._taken[item.source] = (item.registration_id, item.fingerprint)
+            self._new[place] = item
+        elif taken[1] == item.fingerprint:
+            self._replays[place] = taken[0]
+        else:
+            self._refusals[place] = RegistrationIdReused()
+
+    async def claim_keys(self, connection: Connection) -> None:
+        """Claim the idempotency keys; a key that is known turns its submission into a repeat or a refusal."""
+        keyed = [
+            (place, item) for place, item in enumerate(self._submissions) if item.key is not None
+        ]
+        uses = [
+            item.use_of_key(self._replays.get(place, item.registration_id)) for place, item in keyed
+        ]
+        for (place, _), outcome in zip(
+            keyed, await idempotency.claim(connection, uses), strict=True
+        ):
+            if outcome is not None:
+                self._settle(place, outcome)
+        self._refuse_orphans()
+
+    def _settle(self, place: int, outcome: Replay | IdempotencyKeyReused) -> None:
+        self._new.pop(place, None)
+        self._refusals.pop(place, None)
+        self._replays.pop(place, None)
+        if isinstance(outcome, Replay):
+            self._replays[place] = outcome.result_id
+            self._stored.add(outcome.result_id)
+        else:
+            self._refusals[place] = outcome
+
+    def _refuse_orphans(self) -> None:
+        """Send back what repeats a submission of this batch that its own key has just refused."""
+        own = {item.registration_id for item in self._new.values()}
+        for place, registration_id in list(self._replays.items()):
+            if registration_id not in own and registration_id not in self._stored:
+                del self._replays[place]
+                self._refusals[place] = Unavailable(retry_after_s=1)
+
+    async def release_keys(self, connection: Connection, *, failed: set[int]) -> None:
+        """Give back the keys of submissions that were refused, but not one that another body holds."""
+        own = {
+            place
+            for place, refusal in self._refusals.items()
+            if not isinstance(refusal, IdempotencyKeyReused)
+        }
+        items = [self._submissions[place] for place in sorted(own | failed)]
+        await idempotency.release(
+            connection, [item.use_of_key(item.registration_id) for item in items if item.key]
+        )
+
+    def pending(self) -> dict[int, Submission]:
+        """Return the submissions that are to be decided, by place."""
+        return self._new
+
+    def replayed_ids(self) -> list[str]:
+        """Return the registrations whose stored decision answers a repeat."""
+        own = {item.registration_id for item in self._new.values()}
+        return sorted(set(self._replays.values()) - own)
+
+    def outcomes(self, decided: dict[int, Outcome], earlier: dict[str, Decision]) -> list[Outcome]:
+        """Return one outcome per submission, in their order."""
+        by_id = {self._submissions[place].registration_id: decided[place] for place in decided}
+        return [
+            decided.get(place) or self._refusals.get(place) or self._replay(place, by_id, earlier)
+            for place in range(len(self._submissions))
+        ]
+
+    def _replay(
+        self, place: int, by_id: dict[str, Outcome], earlier: dict[str, Decision]
+    ) -> Outcome:
+        registration_id = self._replays[place]
+        if registration_id in earlier:
+            return Registered(earlier[registration_id], is_replay=True)
+        first = by_id[registration_id]
+        return (
+            Registered(first.decision, is_replay=True) if isinstance(first, Registered) else first
+        )

@@ -1,0 +1,189 @@
+"""Reviews: list what is open, and resolve it with the facts that were missing or by an official's discretion."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict, replace
+
+from kuntavayla import idempotency
+from kuntavayla.database import Connection
+from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
+from kuntavayla.register import Register
+from kuntavayla.values.codes import MunicipalityCode, TriState
+from routing_api.errors import (
+    FactsErased,
+    MunicipalityNotInAnArea,
+    ResolutionContradictsRules,
+    ReviewClosed,
+    ReviewNotFound,
+)
+from routing_api.operations.deciding import Case, Decider
+from routing_api.operations.effects import Effects
+from routing_api.operations.law import Law
+from routing_api.operations.moments import Call, Moment
+from routing_api.operations.repeats import Registered
+from routing_api.operations.transfers import Party
+from routing_api.rules.clienthoods import ClientState
+from routing_api.rules.facts import Facts, MotherTongueGroup
+from routing_api.rules.gathering import with_home
+from routing_api.rules.judging import Judgement, judge
+from routing_api.rules.registrations import Entitlement
+from routing_api.rules.reviews import Review, ReviewFilter
+from routing_api.rules.rule_sets import RuleSet
+from routing_api.store import clients, decisions, registrations, reviews
+
+BY_OFFICIAL = "official"
+"""Decided by an official's discretion, where the rules themselves leave the question open."""
+
+
+class ResolvedFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Facts that the review has cleared up; what is left out stays as it was."""
+
+    earnings_related_entitlement: Entitlement | UnsetType = UNSET
+    has_finnish_citizenship: TriState | UnsetType = UNSET
+    mother_tongue_group: MotherTongueGroup | UnsetType = UNSET
+    home_municipality_code: MunicipalityCode | UnsetType = UNSET
+
+
+class Resolution(Struct, frozen=True, kw_only=True):
+    """How an official resolves a review."""
+
+    outcome: Literal["municipality", "te_office"]
+    reason: str
+    facts: ResolvedFacts
+
+
+class ResolutionDesk(Struct, frozen=True, kw_only=True):
+    """What a resolution is made with; `use.result_id` is the id that the new decision gets."""
+
+    use: KeyUse
+    call: Call
+    law: Law
+    moment: Moment
+
+
+async def list_of(
+    connection: Connection, query: ReviewFilter, *, after: str, limit: int
+) -> Sequence[Review]:
+    """List reviews in order of their ids."""
+    return await reviews.list_reviews(connection, query, after=after, limit=limit)
+
+
+async def load(connection: Connection, review_id: str, *, party: Party) -> Review:
+    """Return a review of the party's own; raises ReviewNotFound alike for unknown and not its own."""
+    review = await reviews.find_review(connection, review_id)
+    if review is None or party.te_office_code not in (None, review.te_office_code):
+        raise ReviewNotFound
+    if review.is_restricted and not party.may_see_restricted:
+        raise ReviewNotFound
+    return review
+
+
+async def find_replay(connection: Connection, use: KeyUse) -> Registered | None:
+    """Claim the key of a resolution; return the decision of the first call where this one repeats it.
+
+    Locks the key until the caller's transaction ends. Raises IdempotencyKeyReused for another body.
+    """
+    [known] = await idempotency.claim(connection, [use])
+    if isinstance(known, IdempotencyKeyReused):
+        raise known
+    if known is None:
+        return None
+    stored = await decisions.load_decisions(connection, [known.result_id])
+    return Registered(stored[known.result_id], is_replay=True)
+
+
+async def resolve(
+    connection: Connection, review: Review, resolution: Resolution, *, desk: ResolutionDesk
+) -> Registered:
+    """Decide the case of a review anew.
+
+    Locks the client. The rules judge the cleared facts; where they still leave the question open, the official's outcome
+    stands; where they decide otherwise, it raises ResolutionContradictsRules. Responsibility changes on the day of the
+    resolution, because the TE office is responsible while a review is open.
+    """
+    call, moment = desk.call, desk.moment
+    state = (await clients.lock_by_id(connection, [review.client_id]))[review.client_id]
+    if state.review_id != review.review_id:
+        raise ReviewClosed
+    case = await _case(connection, review, resolution, state=state, desk=desk)
+    effects = Effects()
+    decision, _ = Decider(desk.law, moment, effects).decide(case, state=state)
+    effects.witness(
+        call,
+        action="review.resolved",
+        outcome=decision.outcome,
+        moment=moment,
+        client_id=review.client_id,
+        resource_id=review.review_id,
+        rule_version=f"{decision.rule_set_id}/{decision.rule_set_version}",
+    )
+    if decision.outcome == "te_office":
+        await registrations.erase_profile(connection, review.registration_id)
+    await effects.write(connection, moment=moment)
+    return Registered(decision, is_replay=False)
+
+
+async def _case(
+    connection: Connection,
+    review: Review,
+    resolution: Resolution,
+    *,
+    state: ClientState,
+    desk: ResolutionDesk,
+) -> Case:
+    loaded = await decisions.load_decisions(connection, [review.decision_id])
+    asked = loaded[review.decision_id]
+    if asked.facts is None:
+        raise FactsErased
+    registration = await registrations.find_registration(connection, review.registration_id)
+    assert registration is not None, "a review keeps its registration"
+    register = await desk.law.registers.current(connection)
+    rule_set = desk.law.rule_sets.find(asked.rule_set_id, asked.rule_set_version)
+    facts = _cleared(asked.facts, resolution.facts, register=register, rule_set=rule_set)
+    return Case(
+        decision_id=desk.use.result_id,
+        client_id=review.client_id,
+        registration_id=review.registration_id,
+        client_number=registration.client_number,
+        effective_on=max(desk.moment.today, asked.effective_on),
+        facts=facts,
+        judgement=_judgement(judge(facts, rule_set=rule_set), resolution.outcome, facts=facts),
+        rule_set=rule_set,
+        register_version=register.version,
+        is_restricted=state.is_restricted,
+        call=desk.call,
+        resolution_reason=resolution.reason,
+    )
+
+
+def _cleared(
+    facts: Facts, resolved: ResolvedFacts, *, register: Register, rule_set: RuleSet
+) -> Facts:
+    """Return the facts with what the review has cleared up; the register is asked anew for the municipality."""
+    given = {name: value for name, value in asdict(resolved).items() if value is not UNSET}
+    code = given.pop("home_municipality_code", facts.home_municipality_code)
+    cleared = replace(facts, **given)
+    return (
+        cleared if code is None else with_home(cleared, code, register=register, rule_set=rule_set)
+    )
+
+
+def _judgement(judged: Judgement, wanted: str, *, facts: Facts) -> Judgement:
+    if judged.outcome == wanted:
+        return judged
+    if judged.outcome != "review":
+        raise ResolutionContradictsRules(outcome=judged.outcome, decided_by=judged.decided_by)
+    open_question = replace(judged, decided_by=BY_OFFICIAL, review_reason=None, missing_facts=())
+    if wanted == "te_office":
+        return replace(open_question, outcome="te_office")
+    if facts.area_code is None or facts.case_system_id is None:
+        raise MunicipalityNotInAnArea
+    return replace(
+        open_question,
+        outcome="municipality",
+        municipality_code=facts.home_municipality_code,
+        area_code=facts.area_code,
+        case_system_id=facts.case_system_id,
+    )

@@ -1,0 +1,96 @@
+"""What was stored: a registration and its decisions, for the offices concerned; and decisions judged again."""
+
+from msgspec import Struct
+
+from kuntavayla import audit
+from kuntavayla.database import Connection
+from routing_api.errors import DecisionNotFound, FactsErased, RegistrationNotFound
+from routing_api.operations.effects import line_of
+from routing_api.operations.law import Law
+from routing_api.operations.moments import Call, Moment
+from routing_api.operations.reviews import BY_OFFICIAL
+from routing_api.operations.transfers import Party
+from routing_api.rules.decisions import Decision
+from routing_api.rules.judging import judge
+from routing_api.store import decisions, registrations
+from routing_api.store.registrations import StoredRegistration
+
+
+class Recomputation(Struct, frozen=True):
+    """What the stored facts give when judged again, and whether that equals what was decided."""
+
+    is_equal: bool
+    outcome: str
+    decided_by: str
+
+
+class ReadRegistration(Struct, frozen=True):
+    """A stored registration and the decision that answered it."""
+
+    registration: StoredRegistration
+    decision: Decision
+
+
+async def load_registration(
+    connection: Connection, registration_id: str, *, party: Party, call: Call, moment: Moment
+) -> ReadRegistration | RegistrationNotFound:
+    """Return a registration of the office with the decision that answered it, or the refusal.
+
+    The read, allowed or refused, is audited in the same transaction, so a refusal is answered and not raised.
+    """
+    registration = await registrations.find_registration(connection, registration_id)
+    offices = (None, registration.te_office_code) if registration else (None,)
+    is_seen = registration is not None and party.te_office_code in offices
+    line = line_of(
+        call,
+        action="registration.read",
+        outcome="disclosed" if is_seen else "refused",
+        moment=moment,
+        client_id=registration.client_id if registration else None,
+        resource_id=registration_id,
+    )
+    await audit.append(connection, [line])
+    if registration is None or not is_seen:
+        return RegistrationNotFound()
+    first = await decisions.load_first_decisions(connection, [registration_id])
+    return ReadRegistration(registration, first[registration_id])
+
+
+async def load_decision(
+    connection: Connection, decision_id: str, *, party: Party, call: Call, moment: Moment
+) -> Decision | DecisionNotFound:
+    """Return a decision that concerns the office, or the refusal; either is audited."""
+    decision = (await decisions.load_decisions(connection, [decision_id])).get(decision_id)
+    is_seen = decision is not None and party.te_office_code in (None, decision.te_office_code)
+    line = line_of(
+        call,
+        action="decision.read",
+        outcome="disclosed" if is_seen else "refused",
+        moment=moment,
+        client_id=decision.client_id if decision else None,
+        resource_id=decision_id,
+    )
+    await audit.append(connection, [line])
+    if decision is None or not is_seen:
+        return DecisionNotFound()
+    return decision
+
+
+def recompute(decision: Decision, *, law: Law) -> Recomputation:
+    """Judge the stored facts again by the stored rule-set version; raises FactsErased where they are gone.
+
+    Where an official decided a question that the rules leave open, equal means that they still leave it open.
+    """
+    if decision.facts is None:
+        raise FactsErased
+    rule_set = law.rule_sets.find(decision.rule_set_id, decision.rule_set_version)
+    judged = judge(decision.facts, rule_set=rule_set)
+    is_same_grounds = judged.grounds == decision.grounds
+    if decision.decided_by == BY_OFFICIAL:
+        is_equal = is_same_grounds and judged.outcome == "review"
+    else:
+        is_equal = is_same_grounds and (judged.outcome, judged.decided_by) == (
+            decision.outcome,
+            decision.decided_by,
+        )
+    return Recomputation(is_equal, judged.outcome, judged.decided_by)

@@ -1,0 +1,86 @@
+"""A registration made ready outside any transaction: parsed, sealed, fingerprinted, so that the database waits for nothing."""
+
+from datetime import date, datetime
+
+from msgspec import Struct
+
+from kuntavayla.idempotency import KeyUse, fingerprint_of
+from kuntavayla.values.identity_codes import IdentityCode
+from routing_api.operations.moments import Call, Moment
+from routing_api.operations.profiles import Profile, encode, is_restricted, profile_of
+from routing_api.operations.vault import IdentityVault, Sealed
+from routing_api.rules.registrations import Registration
+from routing_api.store.registrations import SourceKey
+
+
+class Submission(Struct, frozen=True, kw_only=True):
+    """A registration without faults, with the ids that it gets if its person or itself is new.
+
+    The identity code is sealed for `new_client_id`, the profile for `registration_id`.
+    """
+
+    registration: Registration
+    born_on: date
+    effective_on: date
+    call: Call
+    registration_id: str
+    new_client_id: str
+    fingerprint: bytes
+    lookup_a: bytes
+    lookup_b: bytes
+    identity: Sealed
+    profile: Profile
+    sealed_profile: Sealed
+    is_restricted: bool
+    received_at: datetime
+    key: str | None = None
+
+    @property
+    def source(self) -> SourceKey:
+        """Return the business key: organisation, source system, source registration id."""
+        source = self.registration.source
+        return self.call.organisation, source.system, source.registration_id
+
+    def use_of_key(self, result_id: str) -> KeyUse:
+        """Return how the submission uses its idempotency key."""
+        assert self.key is not None, "only asked of submissions with a key"
+        return KeyUse(
+            organisation=self.call.organisation,
+            route="registrations",
+            key=self.key,
+            fingerprint=self.fingerprint,
+            result_id=result_id,
+        )
+
+
+def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
+    registration: Registration,
+    *,
+    identity_code: IdentityCode,
+    effective_on: date,
+    call: Call,
+    moment: Moment,
+    vault: IdentityVault,
+    key: str | None = None,
+) -> Submission:
+    """Return the submission of a registration that `rules.intake` has accepted."""
+    registration_id, client_id = moment.new_id(), moment.new_id()
+    lookup_a, lookup_b = vault.lookups(identity_code.text)
+    profile = profile_of(registration)
+    return Submission(
+        registration=registration,
+        born_on=identity_code.born_on,
+        effective_on=effective_on,
+        call=call,
+        registration_id=registration_id,
+        new_client_id=client_id,
+        fingerprint=fingerprint_of(registration, secret=vault.fingerprint_secret),
+        lookup_a=lookup_a,
+        lookup_b=lookup_b,
+        identity=vault.seal(identity_code.text.encode(), belongs_to=client_id),
+        profile=profile,
+        sealed_profile=vault.seal(encode(profile), belongs_to=registration_id),
+        is_restricted=is_restricted(registration),
+        received_at=moment.now,
+        key=key,
+    )

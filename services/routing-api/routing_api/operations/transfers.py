@@ -1,0 +1,182 @@
+"""Transfers: acknowledged by case systems, announced to persons by TE offices, listed for whoever waits."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.errors import DomainError
+from kuntavayla.events import Channel
+from routing_api.errors import NoticeAlreadyGiven, TransferNotFound, TransferWithdrawn
+from routing_api.events import ClientNotifiedV1, TransferAcknowledgedV1
+from routing_api.operations.effects import Effects
+from routing_api.operations.moments import Call, Moment
+from routing_api.rules.transfers import Acknowledgement, Notice, Transfer, TransferFilter
+from routing_api.store import transfers
+
+
+class Party(Struct, frozen=True, kw_only=True):
+    """Whose transfers a caller may touch: a case system's, a TE office's, or (both None) anybody's."""
+
+    case_system_id: str | None = None
+    te_office_code: str | None = None
+    may_see_restricted: bool = False
+
+    def holds(self, transfer: Transfer) -> bool:
+        """Say whether the transfer is one of the party's own."""
+        return (
+            self.case_system_id in (None, transfer.case_system_id)
+            and self.te_office_code in (None, transfer.te_office_code)
+            and (self.may_see_restricted or not transfer.is_restricted)
+        )
+
+
+Outcome = Transfer | DomainError
+
+
+async def list_of(
+    connection: Connection, query: TransferFilter, *, after: str, limit: int
+) -> Sequence[Transfer]:
+    """List transfers in order of their ids."""
+    return await transfers.list_transfers(connection, query, after=after, limit=limit)
+
+
+async def acknowledge(
+    connection: Connection,
+    items: Sequence[Acknowledgement],
+    *,
+    party: Party,
+    call: Call,
+    moment: Moment,
+) -> list[Outcome]:
+    """Record that clients were taken over; a repeat answers as before and changes nothing.
+
+    Locks the transfers in order of their ids. Commits together: states, audit lines, events to the TE offices.
+    """
+    known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
+    effects = Effects()
+    fresh: dict[str, Acknowledgement] = {}
+    outcomes: list[Outcome] = []
+    for item in items:
+        outcome = _open_transfer(known.get(item.transfer_id), party=party)
+        outcomes.append(outcome)
+        if isinstance(outcome, DomainError):
+            _refuse(effects, call, outcome, action="transfer.acknowledged", moment=moment)
+        elif outcome.state == "offered" and item.transfer_id not in fresh:
+            fresh[item.transfer_id] = item
+            _tell_office(effects, outcome, item, call=call, moment=moment)
+    await transfers.acknowledge(connection, list(fresh.values()), at=moment.now)
+    await effects.write(connection, moment=moment)
+    return outcomes
+
+
+async def give_notice(
+    connection: Connection,
+    items: Sequence[Notice],
+    *,
+    party: Party,
+    call: Call,
+    moment: Moment,
+) -> list[Outcome]:
+    """Record that persons were told; the same notice again answers as before, another one is refused.
+
+    Locks the transfers in order of their ids. Commits together: notices, audit lines, events to the case systems.
+    """
+    known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
+    effects = Effects()
+    fresh: dict[str, Notice] = {}
+    outcomes: list[Outcome] = []
+    for item in items:
+        outcome = _open_transfer(known.get(item.transfer_id), party=party)
+        if isinstance(outcome, Transfer):
+            outcome = _with_notice(outcome, item, fresh.get(item.transfer_id))
+        outcomes.append(outcome)
+        if isinstance(outcome, DomainError):
+            _refuse(effects, call, outcome, action="transfer.notified", moment=moment)
+        elif outcome.notice_id is None and item.transfer_id not in fresh:
+            fresh[item.transfer_id] = item
+            _tell_case_system(effects, outcome, item, call=call, moment=moment)
+    await transfers.record_notices(connection, list(fresh.values()))
+    await effects.write(connection, moment=moment)
+    return outcomes
+
+
+def _open_transfer(transfer: Transfer | None, *, party: Party) -> Outcome:
+    if transfer is None or not party.holds(transfer):
+        return TransferNotFound()
+    return TransferWithdrawn() if transfer.state == "withdrawn" else transfer
+
+
+def _with_notice(transfer: Transfer, item: Notice, earlier: Notice | None) -> Outcome:
+    """Return the transfer, or a refusal where it holds another notice already, stored or of this batch."""
+    if transfer.notice_id is not None:
+        return transfer if item.says_the_same_as(transfer) else NoticeAlreadyGiven()
+    if earlier is not None and not item.repeats(earlier):
+        return NoticeAlreadyGiven()
+    return transfer
+
+
+def _refuse(
+    effects: Effects, call: Call, refusal: DomainError, *, action: str, moment: Moment
+) -> None:
+    effects.witness(call, action=action, outcome=refusal.code, moment=moment)
+
+
+def _channel_of(transfer: Transfer) -> Channel:
+    return Channel.RESTRICTED if transfer.is_restricted else Channel.COMMON
+
+
+def _tell_office(
+    effects: Effects, transfer: Transfer, item: Acknowledgement, *, call: Call, moment: Moment
+) -> None:
+    _witness(effects, transfer, action="transfer.acknowledged", call=call, moment=moment)
+    effects.announce(
+        TransferAcknowledgedV1(
+            transfer_id=transfer.transfer_id,
+            client_id=transfer.client_id,
+            clienthood_version=transfer.clienthood_version,
+            municipality_code=transfer.municipality_code,
+            taken_over_at=item.taken_over_at,
+            contact_point=item.contact_point,
+        ),
+        recipient=transfer.te_office_code,
+        channel=_channel_of(transfer),
+        cause_id=transfer.transfer_id,
+        call=call,
+        moment=moment,
+    )
+
+
+def _tell_case_system(
+    effects: Effects, transfer: Transfer, item: Notice, *, call: Call, moment: Moment
+) -> None:
+    _witness(effects, transfer, action="transfer.notified", call=call, moment=moment)
+    effects.announce(
+        ClientNotifiedV1(
+            transfer_id=transfer.transfer_id,
+            client_id=transfer.client_id,
+            clienthood_version=transfer.clienthood_version,
+            notice_id=item.notice_id,
+            channel=item.channel,
+            language_code=item.language_code,
+            notified_at=item.notified_at,
+        ),
+        recipient=transfer.case_system_id,
+        channel=_channel_of(transfer),
+        cause_id=transfer.transfer_id,
+        call=call,
+        moment=moment,
+    )
+
+
+def _witness(
+    effects: Effects, transfer: Transfer, *, action: str, call: Call, moment: Moment
+) -> None:
+    effects.witness(
+        call,
+        action=action,
+        outcome="done",
+        moment=moment,
+        client_id=transfer.client_id,
+        resource_id=transfer.transfer_id,
+    )

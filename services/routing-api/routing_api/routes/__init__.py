@@ -1,0 +1,51 @@
+"""The HTTP edge of routing-api: parse, call one operation inside one transaction, shape the answer.
+
+One file per noun; `desk.py` is what all of them share. The scope of every call stands in `SCOPES`.
+"""
+
+from kuntavayla.auth import ScopeTable
+from routing_api.routes.clients import router as clients
+from routing_api.routes.events import router as events
+from routing_api.routes.operating import router as operating
+from routing_api.routes.persons import router as persons
+from routing_api.routes.register import router as register
+from routing_api.routes.registrations import router as registrations
+from routing_api.routes.reviews import router as reviews
+from routing_api.routes.transfers import router as transfers
+
+ROUTERS = (
+    registrations,
+    reviews,
+    clients,
+    transfers,
+    persons,
+    events,
+    register,
+    operating,
+)
+SCOPES: ScopeTable = {
+    ("POST", "/registrations"): "registrations.write",
+    ("POST", "/registrations:bulk"): "registrations.write",
+    ("POST", "/registrations:preview"): "registrations.read",
+    ("GET", "/registrations/{registration_id}"): "registrations.read",
+    ("GET", "/decisions/{decision_id}"): "decisions.read",
+    ("GET", "/reviews"): "reviews.read",
+    ("GET", "/reviews/{review_id}"): "reviews.read",
+    ("POST", "/reviews/{review_id}:resolve"): "reviews.write",
+    ("POST", "/clients:lookup"): "clients.read",
+    ("GET", "/clients/{client_id}"): "clients.read",
+    ("GET", "/clienthoods"): "clienthoods.read",
+    ("GET", "/transfers"): "transfers.read",
+    ("POST", "/transfers:acknowledge"): "transfers.write",
+    ("POST", "/transfers:notice"): "notices.write",
+    ("POST", "/persons:fetch"): "persons.read",
+    ("GET", "/events"): "events.read",
+    ("GET", "/events/restricted"): "events.restricted",
+    ("GET", "/areas"): "register.read",
+    ("GET", "/municipalities"): "register.read",
+    ("GET", "/case-systems"): "register.read",
+    ("GET", "/competences"): "register.read",
+    ("GET", "/rule-sets"): "rule-sets.read",
+    ("GET", "/audit"): "audit.read",
+    ("GET", "/status"): "status.read",
+}

@@ -1,0 +1,167 @@
+"""Clients: looked up by identity code, their history, and the snapshot of a case system."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kuntavayla.auth import require_kind
+from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.http import (
+    JsonDecoder,
+    caller_of,
+    described,
+    json_answer,
+    secured_router,
+)
+from kuntavayla.register import OrganisationKind
+from kuntavayla.values.identity_codes import IdentityCodeFault, parse
+from routing_api.errors import ClientNotFound, MunicipalityNotServed
+from routing_api.operations import clients as operations
+from routing_api.operations.clients import ClientHistory
+from routing_api.routes.answers import PREFIX, responsible_answer
+from routing_api.routes.desk import (
+    LIMIT_DEFAULT,
+    After,
+    Limit,
+    call_of,
+    desk_of,
+    next_cursor,
+    official_of_call,
+    party_of,
+    place_of_id,
+    settled,
+)
+from routing_api.routes.intake import SENDERS
+from routing_api.schemas import (
+    ClienthoodList,
+    ClienthoodResponse,
+    ClientResponse,
+    HeldClienthoodResponse,
+    LookupRequest,
+)
+
+router = secured_router(PREFIX)
+_decoder = JsonDecoder(LookupRequest)
+
+
+@router.post(
+    "/clients:lookup",
+    openapi_extra=described(
+        body=LookupRequest, answers={200: ClientResponse}, problems=(ClientNotFound,)
+    ),
+)
+async def look_up(request: Request) -> Response:
+    """Find a client by identity code, given in the body only; needs an acting official, is audited.
+
+    A client of another office is answered like one that does not exist.
+    """
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, *SENDERS)
+    body = await _decoder.read(request, limits=desk.body_limits)
+    official = official_of_call(request, body.acting_official)
+    try:
+        code = parse(body.identity_code)
+    except IdentityCodeFault as error:
+        fault = Fault("/identity_code", f"identity_code_{error.reason}", "Give a valid code.")
+        raise InvalidContent((fault,)) from error
+    async with desk.transaction() as connection:
+        outcome = await operations.look_up(
+            connection,
+            code.text,
+            party=party_of(caller),
+            call=call_of(request, official),
+            law=desk.law,
+            moment=desk.moment(),
+        )
+    return json_answer(_answer(settled(outcome)))
+
+
+@router.get(
+    "/clients/{client_id}",
+    openapi_extra=described(
+        answers={200: ClientResponse}, problems=(ClientNotFound, MunicipalityNotServed)
+    ),
+)
+async def load_client(request: Request, client_id: UUID) -> Response:
+    """Return a client's current responsibility and history; needs the header Acting-Official, is audited."""
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, *SENDERS, OrganisationKind.CASE_SYSTEM)
+    official = official_of_call(request)
+    async with desk.transaction() as connection:
+        outcome = await operations.load_history(
+            connection,
+            str(client_id),
+            party=party_of(caller),
+            call=call_of(request, official),
+            moment=desk.moment(),
+        )
+    return json_answer(_answer(settled(outcome)))
+
+
+def _answer(history: ClientHistory) -> ClientResponse:
+    state = history.state
+    return ClientResponse(
+        client_id=state.client_id,
+        clienthood_version=state.version,
+        responsible=responsible_answer(state.responsible),
+        transfer_id=state.transfer_id,
+        review_id=state.review_id,
+        clienthoods=[
+            ClienthoodResponse(
+                version=version.version,
+                responsible=responsible_answer(version.responsible),
+                decision_id=version.decision_id,
+                valid_from=version.valid_from,
+                valid_to=version.valid_to,
+            )
+            for version in history.clienthoods
+        ],
+    )
+
+
+@router.get("/clienthoods", openapi_extra=described(answers={200: ClienthoodList}))
+async def list_clienthoods(
+    request: Request,
+    *,
+    on: Annotated[date | None, Query(description="Legal day; today where left out.")] = None,
+    after: After = None,
+    limit: Limit = LIMIT_DEFAULT,
+) -> Response:
+    """List the calling case system's own clients, and the cursor from which its feed goes on.
+
+    Start and resync: read all pages, then the feed from the `feed_cursor` of the first page. Clients with a security ban
+    are listed only to a token with the scope events.restricted.
+    """
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, OrganisationKind.CASE_SYSTEM)
+    async with desk.transaction() as connection:
+        snapshot = await operations.load_snapshot(
+            connection,
+            party_of(caller),
+            on=on or desk.moment().today,
+            after=place_of_id(after),
+            limit=limit,
+        )
+    items = [
+        HeldClienthoodResponse(
+            client_id=held.client_id,
+            clienthood_version=held.clienthood_version,
+            transfer_id=held.transfer_id,
+            transfer_state=held.transfer_state,
+            cause=held.cause,
+            municipality_code=held.municipality_code,
+            area_code=held.area_code,
+            te_office_code=held.te_office_code,
+            valid_from=held.valid_from,
+            valid_to=held.valid_to,
+            acknowledge_due_at=held.acknowledge_due_at,
+            notice_state="given" if held.is_notified else "due",
+        )
+        for held in snapshot.clienthoods
+    ]
+    cursor = next_cursor([held.client_id for held in snapshot.clienthoods], limit=limit)
+    return json_answer(ClienthoodList(items, cursor, snapshot.feed_cursor.text()))

@@ -1,0 +1,172 @@
+"""What every route shares: the composed parts, who the caller is to us, lists and their cursors."""
+
+import base64
+import binascii
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from fastapi import Query
+from msgspec import Struct
+from starlette.requests import Request
+
+from kuntavayla.auth import Caller, Refusal, require_official
+from kuntavayla.database import Connection, Pool, transaction
+from kuntavayla.errors import DomainError
+from kuntavayla.events import new_ids_at
+from kuntavayla.feed import StreamWaiters
+from kuntavayla.http import CURSOR_MALFORMED, BodyLimits, MicroBatcher, caller_of, exchange_of
+from kuntavayla.register import OrganisationKind
+from kuntavayla.values.officials import ActingOfficial
+from routing_api.errors import MunicipalityNotServed
+from routing_api.operations.law import Law
+from routing_api.operations.moments import Call, Moment
+from routing_api.operations.repeats import Registered
+from routing_api.operations.submissions import Submission
+from routing_api.operations.transfers import Party
+from routing_api.rules.competences import Competences
+from routing_api.rules.intake import IntakeLimits
+from routing_api.schemas import QueueStatus
+
+T = TypeVar("T")
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 1_000
+RESTRICTED = "events.restricted"
+"""The scope that clients with a security ban need, whatever the call."""
+NIL_ID = str(uuid.UUID(int=0))
+
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Items of one page, at most.")]
+After = Annotated[
+    str | None, Query(max_length=200, description="The `next_cursor` of the page before.")
+]
+
+
+class Desk(Struct, frozen=True, kw_only=True):
+    """The parts that the composition root has put together for the routes of one process."""
+
+    pool: Pool
+    law: Law
+    clock: Callable[[], datetime]
+    waiters: StreamWaiters
+    registrations: MicroBatcher[Submission, Registered]
+    intake_limits: IntakeLimits
+    body_limits: BodyLimits
+    bulk_limits: BodyLimits
+    competences: Competences
+
+    def moment(self) -> Moment:
+        """Return the moment of a batch: now, to the millisecond, and a source of ids of that time."""
+        return moment_at(self.clock)
+
+    def queues(self) -> list[QueueStatus]:
+        """Return what waits in this process."""
+        single, bulk = self.registrations.waiting
+        return [
+            QueueStatus("registrations", "single", single),
+            QueueStatus("registrations", "bulk", bulk),
+        ]
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Open the one transaction of a call; it has committed when the block ends."""
+        async with transaction(self.pool) as connection:
+            yield connection
+
+
+def moment_at(clock: Callable[[], datetime]) -> Moment:
+    """Return the moment that a clock shows, to the millisecond."""
+    now = clock().astimezone(UTC)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return Moment.at(now, new_ids_at(now))
+
+
+def desk_of(request: Request) -> Desk:
+    """Return the desk of the app that serves a request."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def call_of(
+    request: Request, official: ActingOfficial | None = None, *, purpose: str | None = None
+) -> Call:
+    """Return who calls, on whose behalf, for the audit and the trace."""
+    trace = exchange_of(request).trace
+    return Call(
+        organisation=caller_of(request).organisation,
+        request_id=trace.request_id,
+        traceparent=trace.traceparent,
+        official_id=official.official_id if official else None,
+        official_role=official.role if official else None,
+        municipality_code=official.municipality_code if official else None,
+        purpose=purpose,
+    )
+
+
+def official_of_call(request: Request, in_body: ActingOfficial | None = None) -> ActingOfficial:
+    """Return the official who must be named: 400 where none is, 403 where their municipality is not served."""
+    official = require_official(request.headers, in_body=in_body)
+    caller = caller_of(request)
+    if caller.kind is OrganisationKind.CASE_SYSTEM:
+        desk = desk_of(request)
+        register = desk.law.registers.newest
+        system = register.case_system(caller.organisation)
+        code, today = official.municipality_code, desk.moment().today
+        if code is None or system is None or not system.serves(code, on=today):
+            raise MunicipalityNotServed
+    return official
+
+
+def party_of(caller: Caller) -> Party:
+    """Return whose cases the caller may see: a case system and a TE office their own, others all."""
+    may_see_restricted = RESTRICTED in caller.scopes
+    if caller.kind is OrganisationKind.CASE_SYSTEM:
+        return Party(case_system_id=caller.organisation, may_see_restricted=may_see_restricted)
+    if caller.kind is OrganisationKind.TE_OFFICE:
+        return Party(te_office_code=caller.organisation, may_see_restricted=may_see_restricted)
+    return Party(may_see_restricted=may_see_restricted)
+
+
+def settled(outcome: T | DomainError) -> T:
+    """Return the value of an outcome, or raise its failure: after the transaction, so that its audit line stands."""
+    if isinstance(outcome, DomainError):
+        raise outcome
+    return outcome
+
+
+def cursor_text(place: str) -> str:
+    """Return an opaque cursor of a list."""
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def place_of_id(after: str | None) -> str:
+    """Return the id behind which a page begins; a cursor of another kind is refused."""
+    if after is None:
+        return NIL_ID
+    try:
+        return str(uuid.UUID(_place(after)))
+    except ValueError as error:
+        raise Refusal(CURSOR_MALFORMED) from error
+
+
+def place_of_number(after: str | None) -> int:
+    """Return the number behind which a page begins; a cursor of another kind is refused."""
+    if after is None:
+        return 0
+    try:
+        return int(_place(after))
+    except ValueError as error:
+        raise Refusal(CURSOR_MALFORMED) from error
+
+
+def _place(after: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(after.encode("ascii")).decode("ascii")
+    except (binascii.Error, UnicodeError) as error:
+        raise Refusal(CURSOR_MALFORMED) from error
+
+
+def next_cursor(places: Sequence[str], *, limit: int) -> str | None:
+    """Return the cursor behind a full page, None where the list has ended."""
+    return cursor_text(places[-1]) if len(places) == limit else None

@@ -1,0 +1,108 @@
+"""The event feed: a recipient's own events in commit order, by long poll."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kuntavayla.auth import Refusal
+from kuntavayla.events import Channel
+from kuntavayla.feed import (
+    LIMIT_MAX,
+    MEDIA_TYPE,
+    WAIT_S_MAX,
+    Cursor,
+    CursorExpired,
+    CursorMalformed,
+    FeedPage,
+    load_cursor,
+    load_page,
+)
+from kuntavayla.http import CURSOR_EXPIRED, CURSOR_MALFORMED, caller_of, described, secured_router
+from routing_api.routes.answers import PREFIX
+from routing_api.routes.desk import Desk, desk_of
+
+router = secured_router(PREFIX)
+FeedAfter = Annotated[
+    str,
+    Query(
+        max_length=200, description="`earliest`, `now`, or the Next-Cursor of the answer before."
+    ),
+]
+FeedLimit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Events, at most.")]
+FeedWait = Annotated[
+    int, Query(ge=0, le=WAIT_S_MAX, description="Seconds to wait for the first event.")
+]
+_DESCRIBED = described(answers={200: list[dict[str, Any]]}, problems=(CURSOR_EXPIRED,))
+
+
+@router.get("/events", openapi_extra=_DESCRIBED)
+async def read_events(
+    request: Request,
+    *,
+    after: FeedAfter = "earliest",
+    limit: FeedLimit = LIMIT_MAX,
+    wait: FeedWait = 0,
+) -> Response:
+    """Return the caller's next events in commit order as `application/cloudevents-batch+json`.
+
+    The header Next-Cursor says where to go on, also when the array is empty. An expired cursor is answered 410: start
+    again from GET /clienthoods. Events are kept for 90 days at least.
+    """
+    return await _read(request, Channel.COMMON, after=after, limit=limit, wait_s=wait)
+
+
+@router.get("/events/restricted", openapi_extra=_DESCRIBED)
+async def read_restricted_events(
+    request: Request,
+    *,
+    after: FeedAfter = "earliest",
+    limit: FeedLimit = LIMIT_MAX,
+    wait: FeedWait = 0,
+) -> Response:
+    """Return the caller's events about clients with a security ban; a stream and a cursor of its own."""
+    return await _read(request, Channel.RESTRICTED, after=after, limit=limit, wait_s=wait)
+
+
+async def _read(
+    request: Request, channel: Channel, *, after: str, limit: int, wait_s: int
+) -> Response:
+    desk, recipient = desk_of(request), caller_of(request).organisation
+    with desk.waiters.ticket(recipient=recipient, channel=channel) as ticket:
+        page = await _page(desk, after, recipient=recipient, channel=channel, limit=limit)
+        deadline = asyncio.get_running_loop().time() + wait_s
+        while page.count == 0 and await _is_woken(ticket, deadline=deadline):
+            after = page.next_cursor.text()
+            page = await _page(desk, after, recipient=recipient, channel=channel, limit=limit)
+    return Response(
+        page.body, media_type=MEDIA_TYPE, headers={"Next-Cursor": page.next_cursor.text()}
+    )
+
+
+async def _is_woken(ticket: asyncio.Event, *, deadline: float) -> bool:
+    """Wait, without a database connection, until the stream got events; False at the deadline."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            await ticket.wait()
+    except TimeoutError:
+        return False
+    ticket.clear()
+    return True
+
+
+async def _page(
+    desk: Desk, after: str, *, recipient: str, channel: Channel, limit: int
+) -> FeedPage:
+    try:
+        async with desk.transaction() as connection:
+            cursor: Cursor = await load_cursor(connection, after)
+            return await load_page(
+                connection, cursor, recipient=recipient, channel=channel, limit=limit
+            )
+    except CursorMalformed as error:
+        raise Refusal(CURSOR_MALFORMED) from error
+    except CursorExpired as error:
+        detail = f"Read the snapshot {PREFIX}/clienthoods and go on from its feed_cursor."
+        raise Refusal(CURSOR_EXPIRED, detail=detail) from error

@@ -1,0 +1,55 @@
+"""How a decoded registration is taken in: examined, checked against the sender's office, made a submission."""
+
+from msgspec.structs import replace
+
+from kuntavayla.auth import Caller
+from kuntavayla.http import InvalidBody
+from kuntavayla.register import OrganisationKind
+from routing_api.errors import OfficeNotYours
+from routing_api.operations.moments import Call, Moment
+from routing_api.operations.submissions import Submission, submission_of
+from routing_api.routes.desk import Desk
+from routing_api.rules.intake import Refused, examine
+from routing_api.rules.registrations import Registration
+
+SENDERS = (OrganisationKind.TE_OFFICE, OrganisationKind.TE_NATIONAL)
+READERS = (*SENDERS, OrganisationKind.OPERATOR)
+
+
+def accept(
+    registration: Registration, *, desk: Desk, call: Call, moment: Moment, key: str | None = None
+) -> Submission:
+    """Return the submission of a decoded registration; raises InvalidBody with every fault."""
+    examined = examine(
+        registration,
+        register=desk.law.registers.newest,
+        rule_sets=desk.law.rule_sets,
+        today=moment.today,
+        limits=desk.intake_limits,
+    )
+    if isinstance(examined, Refused):
+        raise InvalidBody(examined.faults, noun="registration")
+    official = registration.acting_official
+    if official is not None:
+        call = replace(
+            call,
+            official_id=official.official_id,
+            official_role=official.role,
+            municipality_code=official.municipality_code,
+        )
+    return submission_of(
+        registration,
+        identity_code=examined.identity_code,
+        effective_on=examined.effective_on,
+        call=call,
+        moment=moment,
+        vault=desk.law.vault,
+        key=key,
+    )
+
+
+def require_office(caller: Caller, registration: Registration) -> None:
+    """Refuse a TE office that sends for another; the national sender sends for all."""
+    is_own = registration.te_office_code == caller.organisation
+    if caller.kind is OrganisationKind.TE_OFFICE and not is_own:
+        raise OfficeNotYours

@@ -1,0 +1,105 @@
+"""What operators and auditors ask: rule sets, the audit, and where things stand."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from msgspec import Struct
+from pydantic import AwareDatetime
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kuntavayla.audit import AuditFilter
+from kuntavayla.auth import require_kind
+from kuntavayla.http import caller_of, described, json_answer, secured_router
+from kuntavayla.register import OrganisationKind
+from routing_api.operations import operating as operations
+from routing_api.routes.answers import PREFIX
+from routing_api.routes.desk import (
+    LIMIT_DEFAULT,
+    After,
+    Limit,
+    call_of,
+    cursor_text,
+    desk_of,
+    place_of_number,
+)
+from routing_api.rules.definitions import RuleSetDefinition
+from routing_api.schemas import AuditList, StatusResponse
+
+router = secured_router(PREFIX)
+
+
+class RuleSetList(Struct, frozen=True):
+    """Every version of every rule set."""
+
+    items: list[RuleSetDefinition]
+    next_cursor: None
+
+
+@router.get("/rule-sets", openapi_extra=described(answers={200: RuleSetList}))
+async def list_rule_sets(request: Request) -> Response:
+    """List the rule sets with their versions, parameters and sources; a handful, so one page."""
+    require_kind(caller_of(request), OrganisationKind.OPERATOR, OrganisationKind.AUDITOR)
+    rule_sets = desk_of(request).law.rule_sets
+    return json_answer(RuleSetList([item.definition for item in rule_sets.all()], None))
+
+
+@router.get("/audit", openapi_extra=described(answers={200: AuditList}))
+async def list_audit(  # noqa: PLR0913 - one parameter per filter
+    request: Request,
+    *,
+    client_id: Annotated[UUID | None, Query()] = None,
+    official: Annotated[str | None, Query(max_length=64, description="Id of an official.")] = None,
+    organisation: Annotated[str | None, Query(max_length=64)] = None,
+    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to", description="Exclusive.")] = None,
+    after: After = None,
+    limit: Limit = LIMIT_DEFAULT,
+) -> Response:
+    """List who did and read what, oldest first; this reading is itself audited."""
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, OrganisationKind.OPERATOR, OrganisationKind.AUDITOR)
+    query = AuditFilter(
+        client_id=str(client_id) if client_id else None,
+        official_id=official,
+        organisation=organisation,
+        since=since,
+        until=until,
+    )
+    async with desk.transaction() as connection:
+        lines = await operations.read_audit(
+            connection,
+            query,
+            after=place_of_number(after),
+            limit=limit,
+            call=call_of(request),
+            moment=desk.moment(),
+        )
+    cursor = cursor_text(str(lines[-1].audit_id)) if len(lines) == limit else None
+    return json_answer(AuditList(lines, cursor))
+
+
+@router.get("/status", openapi_extra=described(answers={200: StatusResponse}))
+async def load_status(request: Request) -> Response:
+    """Say where the events stand, what waits and what is late, which register holds."""
+    desk = desk_of(request)
+    require_kind(caller_of(request), OrganisationKind.OPERATOR)
+    moment = desk.moment()
+    async with desk.transaction() as connection:
+        register = await desk.law.registers.current(connection)
+        figures = await operations.load_figures(connection, moment=moment)
+    return json_answer(
+        StatusResponse(
+            epoch=figures.epoch,
+            head_position=figures.head_position,
+            open_reviews=figures.waiting.open_reviews,
+            overdue_reviews=figures.waiting.overdue_reviews,
+            offered_transfers=figures.waiting.offered_transfers,
+            overdue_transfers=figures.waiting.overdue_transfers,
+            transfers_without_notice=figures.waiting.transfers_without_notice,
+            register_version=register.version,
+            unconfirmed_memberships=len(register.unconfirmed(on=moment.today)),
+            queues=desk.queues(),
+        )
+    )

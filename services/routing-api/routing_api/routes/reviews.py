@@ -1,0 +1,140 @@
+"""Reviews: open questions, listed, read, and resolved."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kuntavayla.auth import require_kind
+from kuntavayla.http import (
+    JsonDecoder,
+    caller_of,
+    described,
+    etag_of,
+    idempotency_key,
+    json_answer,
+    require_match,
+    secured_router,
+)
+from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse, fingerprint_of
+from routing_api.errors import (
+    FactsErased,
+    MunicipalityNotInAnArea,
+    ResolutionContradictsRules,
+    ReviewClosed,
+    ReviewNotFound,
+)
+from routing_api.operations import reviews as operations
+from routing_api.operations.reviews import Resolution, ResolutionDesk
+from routing_api.routes.answers import PREFIX, decision_answer, review_answer
+from routing_api.routes.desk import (
+    LIMIT_DEFAULT,
+    After,
+    Limit,
+    call_of,
+    desk_of,
+    next_cursor,
+    official_of_call,
+    party_of,
+    place_of_id,
+)
+from routing_api.routes.intake import READERS
+from routing_api.rules.judging import ReviewReason
+from routing_api.rules.reviews import ReviewFilter
+from routing_api.schemas import DecisionResponse, ResolveRequest, ReviewList, ReviewResponse
+
+router = secured_router(PREFIX)
+_decoder = JsonDecoder(ResolveRequest)
+
+
+@router.get("/reviews", openapi_extra=described(answers={200: ReviewList}))
+async def list_reviews(  # noqa: PLR0913 - one parameter per filter
+    request: Request,
+    *,
+    state: Annotated[Literal["open", "resolved", "superseded"] | None, Query()] = None,
+    reason: Annotated[ReviewReason | None, Query()] = None,
+    due_before: Annotated[date | None, Query(description="Due before this day.")] = None,
+    after: After = None,
+    limit: Limit = LIMIT_DEFAULT,
+) -> Response:
+    """List reviews, oldest first: a TE office its own, the operator and the national sender all."""
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, *READERS)
+    party = party_of(caller)
+    query = ReviewFilter(
+        te_office_code=party.te_office_code,
+        state=state,
+        reason=reason,
+        due_before=due_before,
+        may_see_restricted=party.may_see_restricted,
+    )
+    async with desk.transaction() as connection:
+        found = await operations.list_of(connection, query, after=place_of_id(after), limit=limit)
+    cursor = next_cursor([review.review_id for review in found], limit=limit)
+    return json_answer(ReviewList([review_answer(review) for review in found], cursor))
+
+
+@router.get(
+    "/reviews/{review_id}",
+    openapi_extra=described(answers={200: ReviewResponse}, problems=(ReviewNotFound,)),
+)
+async def load_review(request: Request, review_id: UUID) -> Response:
+    """Return a review with its ETag, which `:resolve` asks for."""
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, *READERS)
+    async with desk.transaction() as connection:
+        review = await operations.load(connection, str(review_id), party=party_of(caller))
+    return json_answer(review_answer(review), headers={"ETag": etag_of(review.version)})
+
+
+@router.post(
+    "/reviews/{review_id}:resolve",
+    openapi_extra=described(
+        body=ResolveRequest,
+        answers={200: DecisionResponse},
+        problems=(
+            ReviewNotFound,
+            ReviewClosed,
+            ResolutionContradictsRules,
+            MunicipalityNotInAnArea,
+            FactsErased,
+            IdempotencyKeyReused,
+        ),
+    ),
+)
+async def resolve(request: Request, review_id: UUID) -> Response:
+    """Resolve a review with the facts that were missing, or by an official's outcome; answers the new decision.
+
+    Needs If-Match, an Idempotency-Key and an acting official. Responsibility changes on the day of the resolution.
+    """
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, *READERS)
+    key = idempotency_key(request)
+    body = await _decoder.read(request, limits=desk.body_limits)
+    official = official_of_call(request, body.acting_official)
+    moment = desk.moment()
+    use = KeyUse(
+        organisation=caller.organisation,
+        route=f"reviews/{review_id}:resolve",
+        key=key,
+        fingerprint=fingerprint_of(body, secret=desk.law.vault.fingerprint_secret),
+        result_id=moment.new_id(),
+    )
+    async with desk.transaction() as connection:
+        review = await operations.load(connection, str(review_id), party=party_of(caller))
+        resolved = await operations.find_replay(connection, use)
+        if resolved is None:
+            require_match(request, current=etag_of(review.version))
+            resolved = await operations.resolve(
+                connection,
+                review,
+                Resolution(outcome=body.outcome, reason=body.reason, facts=body.facts),
+                desk=ResolutionDesk(
+                    use=use, call=call_of(request, official), law=desk.law, moment=moment
+                ),
+            )
+    headers = {"Idempotent-Replayed": "true"} if resolved.is_replay else {}
+    return json_answer(decision_answer(resolved.decision, law=desk.law), headers=headers)

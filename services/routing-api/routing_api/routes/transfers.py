@@ -1,0 +1,153 @@
+"""Transfers: lists, acknowledgements of case systems, notices of TE offices."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kuntavayla.auth import require_kind
+from kuntavayla.errors import DomainError
+from kuntavayla.http import (
+    JsonDecoder,
+    caller_of,
+    described,
+    item_problem,
+    json_answer,
+    secured_router,
+)
+from kuntavayla.register import OrganisationKind
+from routing_api.operations import transfers as operations
+from routing_api.operations.transfers import Outcome
+from routing_api.routes.answers import PREFIX, transfer_answer
+from routing_api.routes.desk import (
+    LIMIT_DEFAULT,
+    After,
+    Limit,
+    call_of,
+    desk_of,
+    next_cursor,
+    official_of_call,
+    party_of,
+    place_of_id,
+)
+from routing_api.routes.intake import READERS, SENDERS
+from routing_api.rules.transfers import Acknowledgement, Notice, TransferFilter
+from routing_api.schemas import (
+    AcknowledgeRequest,
+    ItemResult,
+    ItemsResponse,
+    NoticeRequest,
+    TransferList,
+)
+
+router = secured_router(PREFIX)
+_acknowledgements = JsonDecoder(AcknowledgeRequest)
+_notices = JsonDecoder(NoticeRequest)
+
+
+@router.get("/transfers", openapi_extra=described(answers={200: TransferList}))
+async def list_transfers(
+    request: Request,
+    *,
+    state: Annotated[
+        Literal["offered", "acknowledged", "disputed", "withdrawn"] | None, Query()
+    ] = None,
+    flag: Annotated[Literal["overdue", "without_notice"] | None, Query()] = None,
+    after: After = None,
+    limit: Limit = LIMIT_DEFAULT,
+) -> Response:
+    """List transfers, oldest first: a case system and a TE office their own, operator and national sender all."""
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, *READERS, OrganisationKind.CASE_SYSTEM)
+    party, now = party_of(caller), desk.moment().now
+    query = TransferFilter(
+        case_system_id=party.case_system_id,
+        te_office_code=party.te_office_code,
+        state=state,
+        overdue_at=now if flag == "overdue" else None,
+        is_without_notice=flag == "without_notice",
+        may_see_restricted=party.may_see_restricted,
+    )
+    async with desk.transaction() as connection:
+        found = await operations.list_of(connection, query, after=place_of_id(after), limit=limit)
+    cursor = next_cursor([transfer.transfer_id for transfer in found], limit=limit)
+    return json_answer(TransferList([transfer_answer(item, now=now) for item in found], cursor))
+
+
+@router.post(
+    "/transfers:acknowledge",
+    openapi_extra=described(body=AcknowledgeRequest, answers={200: ItemsResponse}),
+)
+async def acknowledge(request: Request) -> Response:
+    """Say that clients were taken over, up to 1,000 at once; one outcome per item, in order.
+
+    A repeated item answers as before. A transfer that is not the caller's is answered like one that does not exist.
+    """
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, OrganisationKind.CASE_SYSTEM)
+    body = await _acknowledgements.read(request, limits=desk.body_limits)
+    items = [
+        Acknowledgement(
+            transfer_id=item.transfer_id,
+            taken_over_at=item.taken_over_at,
+            caseworker_id=item.caseworker.official_id,
+            contact_point=item.caseworker.contact_point,
+        )
+        for item in body.items
+    ]
+    async with desk.transaction() as connection:
+        outcomes = await operations.acknowledge(
+            connection,
+            items,
+            party=party_of(caller),
+            call=call_of(request),
+            moment=desk.moment(),
+        )
+    return _answer([item.transfer_id for item in items], outcomes, done="acknowledged")
+
+
+@router.post(
+    "/transfers:notice", openapi_extra=described(body=NoticeRequest, answers={200: ItemsResponse})
+)
+async def give_notice(request: Request) -> Response:
+    """Say that persons were told about their transfers, up to 1,000 at once; needs an acting official.
+
+    A repeated item answers as before; another notice for the same transfer is refused.
+    """
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, *SENDERS)
+    body = await _notices.read(request, limits=desk.body_limits)
+    official = official_of_call(request, body.acting_official)
+    moment = desk.moment()
+    items = [
+        Notice(
+            transfer_id=item.transfer_id,
+            notice_id=moment.new_id(),
+            notified_at=item.notified_at,
+            channel=item.channel,
+            language_code=item.language_code,
+            template=item.template,
+        )
+        for item in body.items
+    ]
+    async with desk.transaction() as connection:
+        outcomes = await operations.give_notice(
+            connection,
+            items,
+            party=party_of(caller),
+            call=call_of(request, official),
+            moment=moment,
+        )
+    return _answer([item.transfer_id for item in items], outcomes, done="given")
+
+
+def _answer(transfer_ids: Sequence[str], outcomes: Sequence[Outcome], *, done: str) -> Response:
+    items = [
+        ItemResult(transfer_id=transfer_id, result="refused", problem=item_problem(outcome))
+        if isinstance(outcome, DomainError)
+        else ItemResult(transfer_id=transfer_id, result="done", state=done)
+        for transfer_id, outcome in zip(transfer_ids, outcomes, strict=True)
+    ]
+    return json_answer(ItemsResponse(items))

@@ -1,0 +1,6 @@
+"""What tests of every service share: real databases, real tokens, a real issuer; nothing here is a fake."""
+
+from kuntavayla.testing.databases import DatabaseServer, TestDatabase
+from kuntavayla.testing.tokens import TestIssuer
+
+__all__ = ["DatabaseServer", "TestDatabase", "TestIssuer"]

@@ -1,0 +1,91 @@
+"""A database of its own for each test: a copy of a migrated template, on the embedded server or a given one.
+
+The environment variable DATABASE_URL names the given server by an owner's address; without it the embedded one starts.
+"""
+
+import contextlib
+import itertools
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from msgspec import Struct
+
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla.database.preparing import migrate, prepare_database
+
+_numbers = itertools.count(1)
+
+
+class TestDatabase(Struct, frozen=True):
+    """The addresses of one database: as its owner, and as the service's own role."""
+
+    __test__ = False
+    owner_url: str
+    url: str
+    name: str
+
+
+class DatabaseServer:
+    """A PostgreSQL server that tests may fill; what they made is dropped at the end."""
+
+    def __init__(self, admin_url: str) -> None:
+        self._admin_url = admin_url
+        self._made: list[str] = []
+
+    def _address(self, database: str, *, role: str | None = None) -> str:
+        parts = urlsplit(self._admin_url)
+        host = parts.netloc.rpartition("@")[2]
+        user = parts.netloc.rpartition("@")[0] if role is None else role
+        netloc = f"{user}@{host}" if user else host
+        address = urlunsplit((parts.scheme, netloc, f"/{database}", parts.query, ""))
+        # A Unix socket's address has no host, and urlunsplit then leaves the slashes out.
+        return address if "://" in address else address.replace(":", "://", 1)
+
+    async def template(self, package: str, *, role: str) -> str:
+        """Return the name of a database with the migrations of a service, made once."""
+        name = f"kv_template_{package}_{os.getpid()}"
+        if name not in self._made:
+            await prepare_database(self._admin_url, database=name, role=role)
+            self._made.append(name)
+            await migrate(self._address(name), package=package, role=role)
+        return name
+
+    @contextlib.asynccontextmanager
+    async def database(self, package: str, *, role: str) -> AsyncIterator[TestDatabase]:
+        """Give a fresh copy of a service's migrated database and drop it at the end."""
+        template = await self.template(package, role=role)
+        name = f"kv_test_{os.getpid()}_{next(_numbers)}"
+        await self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        try:
+            yield TestDatabase(self._address(name), self._address(name, role=role), name)
+        finally:
+            await self._run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    async def close(self) -> None:
+        """Drop the templates."""
+        for name in self._made:
+            await self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    async def _run(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._admin_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@contextlib.contextmanager
+def running_server() -> Iterator[str]:
+    """Give an owner's address of a server: the one of DATABASE_URL, or an embedded one that ends with the block."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="kuntavayla-tests-") as folder:
+        Path(folder).chmod(0o755)
+        with EmbeddedServer(Path(folder)) as server:
+            yield server.url("postgres")

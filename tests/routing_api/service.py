@@ -1,0 +1,168 @@
+"""A routing-api in this process, spoken to over HTTP by callers with real tokens."""
+
+import base64
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import msgspec
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient, Response
+
+from kuntavayla.testing import TestDatabase, TestIssuer
+from kuntavayla.testing.tokens import AUDIENCE, ISSUER
+from routing_api.app import create_app
+from routing_api.settings import Settings
+from tests.builders import ndjson
+
+DAY_ONE = datetime(2021, 3, 1, 6, 2, 11, 4_000, tzinfo=UTC)
+TE_SCOPES = (
+    "registrations.write registrations.read decisions.read reviews.read reviews.write clients.read"
+    " transfers.read notices.write events.read events.restricted register.read"
+).split()
+CASE_SYSTEM_SCOPES = (
+    "clients.read clienthoods.read transfers.read transfers.write persons.read events.read"
+    " events.restricted register.read"
+).split()
+OPERATOR_SCOPES = (
+    "registrations.read decisions.read reviews.read reviews.write transfers.read register.read"
+    " rule-sets.read audit.read status.read events.restricted"
+).split()
+OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
+_keys = itertools.count(1)
+
+
+class Clock:
+    """A legal clock that stands where a test puts it."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_days(self, days: int) -> None:
+        self.now += timedelta(days=days)
+
+
+class Caller:
+    """One organisation's HTTP client."""
+
+    def __init__(self, client: AsyncClient, authorization: str) -> None:
+        self._client = client
+        self._headers = {"Authorization": authorization}
+
+    async def get(self, path: str, **options: Any) -> Response:
+        headers = {**self._headers, **options.pop("headers", {})}
+        return await self._client.get(f"/routing/v1{path}", headers=headers, **options)
+
+    async def post(self, path: str, body: Any, **options: Any) -> Response:
+        headers = {
+            **self._headers,
+            "Content-Type": "application/json",
+            **options.pop("headers", {}),
+        }
+        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        return await self._client.post(
+            f"/routing/v1{path}", content=content, headers=headers, **options
+        )
+
+    async def register(self, registration: Any, *, key: str | None = None) -> Response:
+        """Send one registration, under a key of its own unless one is given."""
+        headers = {"Idempotency-Key": key or f"key-{next(_keys)}"}
+        return await self.post("/registrations", registration, headers=headers)
+
+    async def register_many(self, *registrations: Any) -> list[Any]:
+        """Send a bulk call and return its lines, decoded."""
+        answer = await self.post(
+            "/registrations:bulk",
+            ndjson(*registrations),
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return msgspec.json.Decoder().decode_lines(answer.content)
+
+    async def events(self, *, channel: str = "common", after: str = "earliest") -> list[Any]:
+        """Return the caller's events of a feed."""
+        path = "/events" if channel == "common" else "/events/restricted"
+        answer = await self.get(path, params={"after": after})
+        assert answer.status_code == httpx.codes.OK, answer.text
+        events: list[Any] = answer.json()
+        return events
+
+
+class Routing:
+    """The app under test, its database, its clock, and callers by name."""
+
+    def __init__(
+        self, app: FastAPI, client: AsyncClient, issuer: TestIssuer, database: TestDatabase
+    ) -> None:
+        self.app = app
+        self.client = client
+        self.issuer = issuer
+        self.database = database
+        self.clock = Clock(DAY_ONE)
+
+    def caller(self, organisation: str, *scopes: str) -> Caller:
+        return Caller(self.client, self.issuer.authorization(organisation, *scopes))
+
+    def office(self, code: str = "te-kainuu") -> Caller:
+        return self.caller(code, *TE_SCOPES)
+
+    @property
+    def national(self) -> Caller:
+        return self.caller("te-national", *TE_SCOPES)
+
+    def case_system(self, case_system_id: str = "cs-sotkamo") -> Caller:
+        return self.caller(case_system_id, *CASE_SYSTEM_SCOPES)
+
+    @property
+    def operator(self) -> Caller:
+        return self.caller("operator", *OPERATOR_SCOPES)
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+        """Ask the database itself, as its owner."""
+        connection = await asyncpg.connect(self.database.owner_url)
+        try:
+            rows: list[Any] = await connection.fetch(sql, *arguments)
+            return rows
+        finally:
+            await connection.close()
+
+
+def settings_of(database: TestDatabase, **changes: Any) -> Settings:
+    """Return the settings of a test service, with keys that are its own."""
+    key = base64.b64encode(bytes(range(32))).decode()
+    return Settings(
+        **{
+            "database_url": database.url,
+            "migration_database_url": database.owner_url,
+            "token_issuer": ISSUER,
+            "token_audience": AUDIENCE,
+            "token_jwks_url": "http://127.0.0.1:9/jwks.json",
+            "metrics_port": 0,
+            "identity_keys": f"k1:{key}",
+            "lookup_key_a": key,
+            "lookup_key_b": base64.b64encode(bytes(range(1, 33))).decode(),
+            "fingerprint_key": base64.b64encode(bytes(range(2, 34))).decode(),
+            "is_test_code_allowed": True,
+            **changes,
+        }
+    )
+
+
+@contextlib.asynccontextmanager
+async def running_routing(database: TestDatabase, **changes: Any) -> AsyncIterator[Routing]:
+    """Run the service on a database inside the block; `changes` are settings."""
+    issuer, clock = TestIssuer(), Clock(DAY_ONE)
+    app = create_app(settings_of(database, **changes), clock=clock, keys=issuer)
+    async with app.router.lifespan_context(app):
+        transport = ASGITransport(app=app)
+        async with AsyncClient(transport=transport, base_url="http://routing.test") as client:
+            routing = Routing(app, client, issuer, database)
+            routing.clock = clock
+            yield routing
