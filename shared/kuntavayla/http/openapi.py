@@ -60,7 +60,12 @@ def described(
     if body is not None:
         shown = {name: {"value": value} for name, value in (examples or {}).items()}
         media = {"schema": _schema(body), **({"examples": shown} if shown else {})}
-        content["requestBody"] = {"required": True, "content": {media_type: media}}
+        form = "One JSON text a line." if media_type.endswith("ndjson") else "One JSON text."
+        content["requestBody"] = {
+            "required": True,
+            "description": form,
+            "content": {media_type: media},
+        }
     types = [type_ for type_ in (body, *answers.values()) if type_ is not None]
     return Described(content, types=types)
 
