@@ -11,6 +11,7 @@ from kuntavayla.register import load_register
 from kuntavayla_sandbox.identities import load_scopes, make_identities, organisations_on
 from kuntavayla_sandbox.issuer import AUDIENCE, Issuer, create_app, make_signing_key
 from kuntavayla_sandbox.state import Identity, SecretFile
+from routing_api.routes import SCOPES
 
 MARCH_1 = date(2021, 3, 1)
 URL = "http://issuer.test"
@@ -165,3 +166,9 @@ def test_every_role_has_its_scopes() -> None:
 
     assert set(scopes) == {"te", "case_system", "ely", "keha", "operator", "auditor"}
     assert load_scopes(on=date(2019, 1, 1)) == scopes
+
+
+def test_scopes_of_roles_and_scopes_of_calls_are_the_same_list() -> None:
+    given = {scope for scopes in load_scopes(on=MARCH_1).values() for scope in scopes}
+
+    assert given == {scope for scope in SCOPES.values() if isinstance(scope, str)}

@@ -37,6 +37,7 @@ from kuntavayla_sandbox.state import DEFAULT_DIRECTORY, StateDirectory, StateFau
 
 KNOWN_FAULTS = (StateFault, LegalDateDiffers, NotReady, ProcessEnded, SendBroken)
 """What a user can mend; told in one sentence instead of a trace."""
+WIDTH_WITHOUT_SCREEN = 120
 DEMO_DIRECTORY = Path(".kuntavayla-demo")
 
 app = typer.Typer(
@@ -65,8 +66,13 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except KNOWN_FAULTS as fault:
-        Console(stderr=True).print(str(fault), style="red", markup=False)
+        Console(stderr=True).print(str(fault), style="red", markup=False, soft_wrap=True)
         sys.exit(1)
+
+
+def _console() -> Console:
+    """Return the screen; where there is none, lines of a fixed width that tables fit in."""
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_SCREEN)
 
 
 def _run(work: Coroutine[Any, Any, int]) -> None:
@@ -124,7 +130,7 @@ def up(
         legal_date=_day_of(legal_date),
         memberships=_memberships(as_published=as_published),
     )
-    _run(_keep_up(plan, console=Console()))
+    _run(_keep_up(plan, console=_console()))
 
 
 async def _keep_up(plan: StackPlan, *, console: Console) -> int:
@@ -167,7 +173,7 @@ def token(
 def status(*, state: State = DEFAULT_DIRECTORY) -> None:
     """Show whether the stack runs, how far its parts have come, and its identities."""
     stack = StateDirectory(state).load_stack()
-    _run(statuses.show(stack, console=Console()))
+    _run(statuses.show(stack, console=_console()))
 
 
 @app.command()
@@ -187,7 +193,7 @@ def population(
     else:
         with out.open("wb") as file:
             marginals = write_population(lines, file)
-    Console(stderr=True).print(marginals_table(marginals))
+    Console(stderr=True, width=WIDTH_WITHOUT_SCREEN).print(marginals_table(marginals))
 
 
 @app.command()
@@ -199,7 +205,7 @@ def send(
 ) -> None:
     """Send a file of registrations; after a break the same command goes on where it stopped."""
     stack = StateDirectory(state).load_stack()
-    console = Console()
+    console = _console()
     tally = asyncio.run(send_with_progress(file, stack=stack, name=name, console=console))
     console.print(summary_table(tally))
     if tally.failed:
@@ -225,7 +231,7 @@ def demo(
         memberships=_memberships(as_published=as_published),
         keeps=keep,
     )
-    _run(tell_the_story(plan, console=Console()))
+    _run(tell_the_story(plan, console=_console()))
 
 
 if __name__ == "__main__":

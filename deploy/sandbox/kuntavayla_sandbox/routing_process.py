@@ -4,10 +4,12 @@ The service itself, with the legal clock in place of the machine's.
 """
 
 import sys
+from importlib.metadata import version
 
 from routing_api.app import create_app
 from routing_api.settings import Settings
 
+from kuntavayla.telemetry import configure_logging
 from kuntavayla_sandbox.clock import LegalClock
 from kuntavayla_sandbox.serving import end_with_parent, read_configuration, serve_inherited
 
@@ -17,6 +19,7 @@ def main() -> None:
 
     `python -m kuntavayla_sandbox.routing_process DESCRIPTOR`, the clock on its input.
     """
+    configure_logging(service="routing-api", version=version("kuntavayla-routing-api"))
     clock = read_configuration(LegalClock)
     end_with_parent()
     serve_inherited(create_app(Settings(), clock=clock), descriptor=int(sys.argv[1]))

@@ -70,6 +70,7 @@ class RunningStack:
         self._ground = ground
         self._stack = stack
         self._children: list[Child] = []
+        self._is_published = False
 
     @property
     def stack(self) -> Stack:
@@ -87,7 +88,7 @@ class RunningStack:
         return self._ground.server.pid
 
     async def start(self, program: Program) -> None:
-        """Start a process, add it to what is published, and wait until it is ready."""
+        """Start a process and wait until it is ready."""
         child = Child(program, announce=self._announce)
         await child.start()
         self._children.append(child)
@@ -106,12 +107,14 @@ class RunningStack:
             await child.stop()
 
     def publish(self) -> None:
-        """Write `stack.json` as the stack now is."""
+        """Write `stack.json`, and from now on again whenever a process starts anew."""
+        self._is_published = True
         self._ground.state.write_stack(self._stack)
 
     def _announce(self, name: str, pid: int) -> None:
         self._stack = replace(self._stack, pids={**self._stack.pids, name: pid})
-        self.publish()
+        if self._is_published:
+            self._ground.state.write_stack(self._stack)
 
     async def _keep_clock(self) -> None:
         while True:
@@ -223,6 +226,7 @@ async def _processes(plan: StackPlan, ground: Ground, *, tell: Tell) -> AsyncIte
         await running.start(
             _simulator(ground, at, configuration=configuration, listening=sockets[2])
         )
+        running.publish()
         yield running
 
 

@@ -16,7 +16,7 @@ from kuntavayla_sandbox.calls import Tokens, credentials_of
 from kuntavayla_sandbox.state import Stack
 
 OFFICE, STRANGER, AUDITOR = "te-kainuu", "cs-helsinki", "auditor"
-STRANGERS_MUNICIPALITY = "091"
+STRANGERS_MUNICIPALITY, STRANGERS_OFFICIAL = "091", "helsinki:u-0007"
 OFFICIAL = "te-kainuu:u-0001; role=caseworker; office=te-kainuu"
 IDENTITY_CODE = "240587-921N"
 """A test code (individual number 900-999): design example 1."""
@@ -88,8 +88,8 @@ class Narrator:
         body = {
             "purpose": "client_service",
             "acting_official": {
-                "official_id": "system",
-                "role": "import",
+                "official_id": STRANGERS_OFFICIAL,
+                "role": "caseworker",
                 "municipality_code": STRANGERS_MUNICIPALITY,
             },
             "transfer_ids": [transfer_id],
@@ -101,9 +101,9 @@ class Narrator:
             f"2. {STRANGER} asks for the same person: {problem['status']} {problem['code']}, "
             f"{problem['title'].lower()}. On record:"
         )
-        path = f"/audit?client_id={decision['client_id']}"
+        path = f"/audit?official={STRANGERS_OFFICIAL}"
         audit = await self._call(AUDITOR, "GET", path, official="auditor:u-0001; role=auditor")
-        lines = [line for line in audit["items"] if line["organisation"] == STRANGER]
+        lines = [line for line in audit["items"] if line["resource_id"] == transfer_id]
         assert lines, "a refused read leaves a line"
         for line in lines:
             self._console.print(f"   {msgspec.json.encode(line).decode()}", highlight=False)
