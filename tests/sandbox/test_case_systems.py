@@ -125,7 +125,6 @@ class Bench:
     def system(self, client: httpx.AsyncClient) -> CaseSystem:
         shared = Shared(
             pool=self.pool,
-            client=client,
             routing_url="http://routing.test",
             clock=lambda: NOW,
             work=self.work,
@@ -137,7 +136,7 @@ class Bench:
             contact_point="sotkamo",
             credentials=Credentials("http://routing.test/token", self.name, "secret"),
         )
-        return CaseSystem(endpoint, shared)
+        return CaseSystem(endpoint, shared, client=client)
 
     async def held(self) -> list[HeldClient]:
         async with self.pool.acquire() as connection:

@@ -6,12 +6,11 @@ The service itself, with the legal clock in place of the machine's.
 import sys
 from importlib.metadata import version
 
-from routing_api.app import create_app
-from routing_api.settings import Settings
-
 from kuntavayla.telemetry import configure_logging
 from kuntavayla_sandbox.clock import LegalClock
 from kuntavayla_sandbox.serving import end_with_parent, read_configuration, serve_inherited
+from routing_api.app import create_app
+from routing_api.settings import Settings
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ T = TypeVar("T")
 GRACE_S_MAX = 5
 """How long a stopping process waits for calls in flight; a long poll is the slowest of them."""
 START_POLL_S = 0.01
+READ_BYTES = 4_096
 IDLE_CONNECTION_S_MAX = 30
 """Longer than a client's pause between two calls, so that connections live on between batches."""
 
@@ -58,8 +59,12 @@ def read_configuration(kind: type[T]) -> T:
 def end_with_parent() -> None:
     """Ask this process to stop when its input closes: its parent has ended, however it did."""
 
+    descriptor = sys.stdin.fileno()
+
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Unbuffered: a thread inside a buffered read holds its lock when the interpreter ends.
+        while os.read(descriptor, READ_BYTES):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
