@@ -11,18 +11,24 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from kuntavayla.database import Connection
+from kuntavayla.database.statements import Columns
 
-APPEND = """
-INSERT INTO audit (recorded_at, organisation, official_id, official_role, municipality_code, action, purpose,
-                   outcome, client_id, resource_id, rule_version, request_id)
-SELECT l.recorded_at, l.organisation, l.official_id, l.official_role, l.municipality_code, l.action, l.purpose,
-       l.outcome, l.client_id, l.resource_id, l.rule_version, l.request_id
-FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::uuid[], $10::uuid[], $11::text[], $12::text[]) WITH ORDINALITY
-     AS l (recorded_at, organisation, official_id, official_role, municipality_code, action, purpose,
-           outcome, client_id, resource_id, rule_version, request_id, n)
-ORDER BY l.n
-"""
+_COLUMNS = Columns(
+    {
+        "recorded_at": "timestamptz",
+        "organisation": "text",
+        "official_id": "text",
+        "official_role": "text",
+        "municipality_code": "text",
+        "action": "text",
+        "purpose": "text",
+        "outcome": "text",
+        "client_id": "uuid",
+        "resource_id": "uuid",
+        "rule_version": "text",
+        "request_id": "text",
+    }
+)
 LIST = """
 SELECT audit_id, recorded_at, organisation, official_id, official_role, municipality_code, action, purpose,
        outcome, client_id::text, resource_id::text, rule_version, request_id
@@ -96,23 +102,7 @@ def add_table(metadata: sa.MetaData) -> None:
 
 async def append(connection: Connection, lines: Sequence[AuditLine]) -> None:
     """Write lines in the order given, inside the caller's transaction."""
-    if not lines:
-        return
-    await connection.execute(
-        APPEND,
-        [line.recorded_at for line in lines],
-        [line.organisation for line in lines],
-        [line.official_id for line in lines],
-        [line.official_role for line in lines],
-        [line.municipality_code for line in lines],
-        [line.action for line in lines],
-        [line.purpose for line in lines],
-        [line.outcome for line in lines],
-        [line.client_id for line in lines],
-        [line.resource_id for line in lines],
-        [line.rule_version for line in lines],
-        [line.request_id for line in lines],
-    )
+    await _COLUMNS.append(connection, "audit", lines)
 
 
 async def list_lines(

@@ -10,28 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from kuntavayla.database import Connection
-from kuntavayla.events import EPOCH_DIGITS, POSITION_DIGITS, EventDraft, Origin, envelope
+from kuntavayla.events import EventDraft, Origin, envelope, sequence_text
 
 NOTIFY_CHANNEL = "outbox"
 NOTIFY_BYTES_MAX = 7_000
 EVERYBODY = "*"
 
-APPEND = f"""
-WITH head AS (
-  UPDATE outbox_head SET position = position + cardinality($1::uuid[])
-  RETURNING epoch, position - cardinality($1::uuid[]) AS base
-), appended AS (
-  INSERT INTO outbox (position, epoch, event_id, recipient, channel, subject, body)
-  SELECT head.base + e.n, head.epoch, e.event_id, e.recipient, e.channel, e.subject,
-         e.before
-         || convert_to(lpad(head.epoch::text, {EPOCH_DIGITS}, '0') || '.'
-                       || lpad((head.base + e.n)::text, {POSITION_DIGITS}, '0'), 'UTF8')
-         || e.after
-  FROM head, unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[])
-       WITH ORDINALITY AS e (event_id, recipient, channel, subject, before, after, n)
-)
-SELECT pg_notify('{NOTIFY_CHANNEL}', $7)
-"""  # noqa: S608 - only our own constants are pasted
+TAKE_POSITIONS = "UPDATE outbox_head SET position = position + $1 RETURNING epoch, position"
+NOTIFY = f"SELECT pg_notify('{NOTIFY_CHANNEL}', $1)"
+COLUMNS = ("position", "epoch", "event_id", "recipient", "channel", "subject", "body")
 HEAD = "SELECT epoch, position FROM outbox_head"
 
 
@@ -73,16 +60,28 @@ async def append(connection: Connection, drafts: Sequence[EventDraft], *, origin
     """
     if not drafts:
         return
+    count = len(drafts)
     envelopes = [envelope(draft, origin) for draft in drafts]
-    await connection.execute(
-        APPEND,
-        [draft.event_id for draft in drafts],
-        [draft.recipient for draft in drafts],
-        [draft.channel for draft in drafts],
-        [draft.subject for draft in drafts],
-        [before for before, _ in envelopes],
-        [after for _, after in envelopes],
-        wake_of(drafts),
+    await connection.execute(NOTIFY, wake_of(drafts))
+    head: Any = await connection.fetchrow(TAKE_POSITIONS, count)
+    epoch, first = head["epoch"], head["position"] - count + 1
+    await connection.copy_records_to_table(
+        "outbox",
+        records=[
+            (
+                position,
+                epoch,
+                draft.event_id,
+                draft.recipient,
+                draft.channel,
+                draft.subject,
+                sequence_text(epoch, position).encode().join(around),
+            )
+            for position, draft, around in zip(
+                range(first, first + count), drafts, envelopes, strict=True
+            )
+        ],
+        columns=COLUMNS,
     )
 
 

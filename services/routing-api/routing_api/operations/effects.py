@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from kuntavayla import audit, outbox
 from kuntavayla.audit import AuditLine
-from kuntavayla.database import Connection, LostRace
+from kuntavayla.database import Connection
 from kuntavayla.events import Channel, EventDraft
 from routing_api.events import EventData
 from routing_api.operations.moments import Call, Moment
@@ -87,9 +87,7 @@ class Effects(Struct):
 
         Raises LostRace where another transaction stored one of the new clients first.
         """
-        new_clients = list(self.new_clients.values())
-        if new_clients and await clients.append_clients(connection, new_clients) < len(new_clients):
-            raise LostRace
+        await clients.append_clients(connection, list(self.new_clients.values()))
         await clients.update_clients(connection, list(self.changed_clients.values()))
         await registrations.append_registrations(connection, self.registrations)
         await decisions.append_decisions(connection, self.decisions)

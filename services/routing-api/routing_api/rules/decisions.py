@@ -2,11 +2,14 @@
 
 from datetime import date, datetime
 
+import msgspec
 from msgspec import Struct
 
 from routing_api.rules.clienthoods import Authority, DecisionCause
 from routing_api.rules.facts import Facts
 from routing_api.rules.judging import Outcome
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -40,3 +43,14 @@ class Decision(Struct, frozen=True, kw_only=True):
     review_reason: str | None = None
     missing_facts: tuple[str, ...] = ()
     review_due_on: date | None = None
+
+    @property
+    def facts_text(self) -> str:
+        """Return the facts as JSON text, as they are stored with a new decision."""
+        assert self.facts is not None, "a new decision has its facts"
+        return _encode(self.facts).decode()
+
+    @property
+    def missing_facts_text(self) -> str:
+        """Return the names of the missing facts, joined by commas."""
+        return ",".join(self.missing_facts)

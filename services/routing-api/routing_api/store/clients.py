@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+import asyncpg
 from msgspec import Struct
 
-from kuntavayla.database import Connection
+from kuntavayla.database import Connection, LostRace
 from kuntavayla.database.statements import Columns
 from routing_api.rules.clienthoods import Authority, ClientState, Responsible
 
@@ -44,7 +45,7 @@ _STATE = {
 _STATE_COLUMNS = Columns(_STATE)
 UPDATE = f"""
 UPDATE clients SET {", ".join(f"{name} = n.{name}" for name in _STATE if name != "client_id")}
-FROM unnest({_STATE_COLUMNS.arrays}) AS n ({_STATE_COLUMNS.names})
+FROM unnest({_STATE_COLUMNS.arrays}) AS n ({_STATE_COLUMNS.listed})
 WHERE clients.client_id = n.client_id
 """  # noqa: S608 - constants of ours
 _NEW_COLUMNS = Columns(
@@ -60,7 +61,6 @@ _NEW_COLUMNS = Columns(
         "created_at": "timestamptz",
     }
 )
-INSERT = _NEW_COLUMNS.insert_into("clients", ending="ON CONFLICT DO NOTHING")
 _CLIENTHOOD_COLUMNS = Columns(
     {
         "client_id": "uuid",
@@ -75,7 +75,6 @@ _CLIENTHOOD_COLUMNS = Columns(
         "valid_to": "date",
     }
 )
-INSERT_CLIENTHOODS = _CLIENTHOOD_COLUMNS.insert_into("clienthoods")
 END_CLIENTHOODS = """
 UPDATE clienthoods SET valid_to = e.valid_to
 FROM unnest($1::uuid[], $2::int4[], $3::date[]) AS e (client_id, version, valid_to)
@@ -197,11 +196,13 @@ async def find_by_lookup(connection: Connection, lookup: bytes) -> str | None:
     return client_id
 
 
-async def append_clients(connection: Connection, clients: Sequence[NewClient]) -> int:
-    """Store new clients and return how many were new; waits for another transaction that stores the same person."""
+async def append_clients(connection: Connection, clients: Sequence[NewClient]) -> None:
+    """Store new clients, in the order of their look-ups; raises LostRace where another transaction stored one first."""
     in_order = sorted(clients, key=lambda client: client.lookup_a)
-    tag = await connection.execute(INSERT, *_NEW_COLUMNS.arguments(in_order))
-    return int(tag.rpartition(" ")[2])
+    try:
+        await _NEW_COLUMNS.append(connection, "clients", in_order)
+    except asyncpg.UniqueViolationError as error:
+        raise LostRace from error
 
 
 async def update_clients(connection: Connection, states: Sequence[ClientState]) -> None:
@@ -212,8 +213,7 @@ async def update_clients(connection: Connection, states: Sequence[ClientState]) 
 
 async def append_clienthoods(connection: Connection, clienthoods: Sequence[Clienthood]) -> None:
     """Begin versions."""
-    if clienthoods:
-        await connection.execute(INSERT_CLIENTHOODS, *_CLIENTHOOD_COLUMNS.arguments(clienthoods))
+    await _CLIENTHOOD_COLUMNS.append(connection, "clienthoods", clienthoods)
 
 
 async def end_clienthoods(connection: Connection, ended: Sequence[EndedClienthood]) -> None:

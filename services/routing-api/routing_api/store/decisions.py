@@ -34,12 +34,9 @@ _SPECS = {
     "review_reason": "text",
     "review_due_on": "date",
 }
-_COLUMNS = Columns(_SPECS)
-_FACTS = len(_SPECS) + 1
-INSERT = f"""
-INSERT INTO decisions ({_COLUMNS.names}, facts, missing_facts)
-SELECT * FROM unnest({_COLUMNS.arrays}, ${_FACTS}::json[], ${_FACTS + 1}::text[])
-"""  # noqa: S608 - constants of ours
+_COLUMNS = Columns(
+    {**_SPECS, "facts": "json:facts_text", "missing_facts": "text:missing_facts_text"}
+)
 _TEXTS = ("uuid",)
 _SELECTED = ", ".join(
     f"d.{name}::text" if spec in _TEXTS else f"d.{name}" for name, spec in _SPECS.items()
@@ -53,24 +50,12 @@ FIND = f"""
 SELECT {_SELECTED}, d.facts, d.missing_facts FROM decisions d WHERE d.decision_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of ours
 
-_encode_facts = msgspec.json.Encoder().encode
 _decode_facts = msgspec.json.Decoder(Facts).decode
 
 
 async def append_decisions(connection: Connection, decisions: Sequence[Decision]) -> None:
     """Store decisions with their facts and grounds."""
-    if decisions:
-        await connection.execute(
-            INSERT,
-            *_COLUMNS.arguments(decisions),
-            [_facts_text(decision) for decision in decisions],
-            [",".join(decision.missing_facts) for decision in decisions],
-        )
-
-
-def _facts_text(decision: Decision) -> str:
-    assert decision.facts is not None, "a new decision has its facts"
-    return _encode_facts(decision.facts).decode()
+    await _COLUMNS.append(connection, "decisions", decisions)
 
 
 def _decision(row: object) -> Decision:

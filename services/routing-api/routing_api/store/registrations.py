@@ -31,7 +31,6 @@ _COLUMNS = Columns(
         "profile_key_id": "text",
     }
 )
-INSERT = _COLUMNS.insert_into("registrations")
 LOAD_PROFILES = """
 SELECT registration_id::text, profile_ciphertext, profile_key_id
 FROM registrations WHERE registration_id = ANY($1::uuid[]) AND profile_ciphertext IS NOT NULL
@@ -86,10 +85,8 @@ async def append_registrations(
     connection: Connection, registrations: Sequence[StoredRegistration]
 ) -> None:
     """Store registrations; raises LostRace where a business key was taken meanwhile."""
-    if not registrations:
-        return
     try:
-        await connection.execute(INSERT, *_COLUMNS.arguments(registrations))
+        await _COLUMNS.append(connection, "registrations", registrations)
     except asyncpg.UniqueViolationError as error:
         raise LostRace from error
 

@@ -25,7 +25,6 @@ _OPEN = Columns(
         "due_on": "date",
     }
 )
-OPEN = _OPEN.insert_into("reviews")
 _SELECTED = """
 review_id::text, client_id::text, registration_id::text, decision_id::text, te_office_code, reason, missing_facts,
 is_restricted, state, version, opened_at, due_on, resolved_at, outcome, resolution_reason, resolving_decision_id::text
@@ -70,8 +69,7 @@ def _review(row: object) -> Review:
 
 async def append_reviews(connection: Connection, reviews: Sequence[Review]) -> None:
     """Open reviews."""
-    if reviews:
-        await connection.execute(OPEN, *_OPEN.arguments(reviews))
+    await _OPEN.append(connection, "reviews", reviews)
 
 
 async def close_reviews(

@@ -28,7 +28,6 @@ _OFFER = Columns(
         "notice_due_on": "date",
     }
 )
-OFFER = _OFFER.insert_into("transfers")
 _SELECTED = """
 t.transfer_id::text, t.client_id::text, t.clienthood_version, t.registration_id::text, t.case_system_id,
 t.municipality_code, t.area_code, t.te_office_code, t.cause, t.effective_on, t.is_restricted, t.state, t.offered_at,
@@ -100,8 +99,7 @@ class Disclosable(Struct, frozen=True, kw_only=True):
 
 async def append_transfers(connection: Connection, transfers: Sequence[Transfer]) -> None:
     """Offer transfers."""
-    if transfers:
-        await connection.execute(OFFER, *_OFFER.arguments(transfers))
+    await _OFFER.append(connection, "transfers", transfers)
 
 
 async def lock_transfers(
