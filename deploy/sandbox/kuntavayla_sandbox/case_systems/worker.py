@@ -30,9 +30,9 @@ ITEMS_MAX = 1_000
 """The most items of a call on many: contracts.md, "Rules for every call"."""
 CALLS_IN_FLIGHT_MAX = 4
 """Calls of all case systems together, so that 31 of them do not stand in each other's way."""
-BUSY_PAGE_EVENTS = 2
-"""A page with so many events, yet not full, means that more are on their way."""
-GATHER_S = 1.0
+BUSY_MIN = 2
+"""So many events or clients at once, yet not a full batch, mean that more are on their way."""
+GATHER_S = 2.0
 """How long a busy stream, or the next step, is left to fill: a flood is read in large pages, a
 single event at once. Without it 31 feeds ask for every commit of the service (measured: half of
 day one went into polls).
@@ -72,7 +72,7 @@ class GatheringSource:
         if self._is_busy:
             await asyncio.sleep(GATHER_S)
         batch = await self._feed.next_batch(cursor)
-        self._is_busy = BUSY_PAGE_EVENTS <= len(batch.events) < LIMIT_MAX
+        self._is_busy = BUSY_MIN <= len(batch.events) < LIMIT_MAX
         return batch
 
 
@@ -175,7 +175,7 @@ class CaseSystem:
             self._problems.pop(step.__name__, None)
             if found < ITEMS_MAX:
                 await signal.wait()
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(GATHER_S if found >= BUSY_MIN else 0)
 
     async def _fetch_once(self) -> int:
         """Fetch and store the persons of at most 1,000 clients; return how many there were."""
