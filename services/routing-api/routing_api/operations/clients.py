@@ -68,9 +68,9 @@ async def look_up(  # noqa: PLR0913 - who looks for whom, by which keys, when
 
 
 async def load_snapshot(
-    connection: Connection, party: Party, *, on: date, after: str, limit: int
+    connection: Connection, party: Party, *, on: date | None, after: str, limit: int
 ) -> Snapshot:
-    """Return the clienthoods that a case system holds on a day.
+    """Return the clienthoods that a case system holds on a day, or all that have not ended.
 
     The cursor is read before them, so that the feed repeats rather than skips.
     """

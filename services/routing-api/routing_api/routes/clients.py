@@ -127,7 +127,9 @@ def _answer(history: ClientHistory) -> ClientResponse:
 async def list_clienthoods(
     request: Request,
     *,
-    on: Annotated[date | None, Query(description="Legal day; today where left out.")] = None,
+    on: Annotated[
+        date | None, Query(description="Held on this day; where left out, all that have not ended.")
+    ] = None,
     after: After = None,
     limit: Limit = LIMIT_DEFAULT,
 ) -> Response:
@@ -142,7 +144,7 @@ async def list_clienthoods(
         snapshot = await operations.load_snapshot(
             connection,
             party_of(caller),
-            on=on or desk.moment().today,
+            on=on,
             after=place_of_id(after),
             limit=limit,
         )

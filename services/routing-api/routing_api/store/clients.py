@@ -91,7 +91,8 @@ SELECT h.client_id::text, h.version, h.municipality_code, h.area_code, h.te_offi
 FROM clienthoods h
 JOIN transfers t ON t.client_id = h.client_id AND t.clienthood_version = h.version
 WHERE h.case_system_id = $1 AND h.client_id > $2 AND (NOT t.is_restricted OR $3)
-  AND h.valid_from <= $4 AND (h.valid_to IS NULL OR h.valid_to >= $4)
+  AND CASE WHEN $4::date IS NULL THEN h.valid_to IS NULL
+           ELSE h.valid_from <= $4 AND (h.valid_to IS NULL OR h.valid_to >= $4) END
 ORDER BY h.client_id
 LIMIT $5
 """
@@ -246,12 +247,16 @@ async def list_held(  # noqa: PLR0913 - a filter, a place and a limit
     connection: Connection,
     case_system_id: str,
     *,
-    on: date,
+    on: date | None,
     after: str,
     may_see_restricted: object,
     limit: int,
 ) -> list[HeldClienthood]:
-    """List the clienthoods that a case system holds on a day, in client order behind `after`."""
+    """List the clienthoods that a case system holds on a day, in client order behind `after`.
+
+    Without a day: all that have not ended, those that begin later among them, so that nothing is missed by one who
+    goes on with the feed.
+    """
     rows = await connection.fetch(SNAPSHOT, case_system_id, after, may_see_restricted, on, limit)
     return [
         HeldClienthood(
