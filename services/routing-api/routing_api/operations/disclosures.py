@@ -17,7 +17,7 @@ from routing_api.operations.transfers import Party
 from routing_api.store import transfers
 from routing_api.store.transfers import Disclosable
 
-ACTION = "person.disclosed"
+ACTION = "person.fetch"
 
 
 class Disclosure(Struct, frozen=True):

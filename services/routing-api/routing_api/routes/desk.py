@@ -3,6 +3,7 @@
 import base64
 import binascii
 import uuid
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -170,3 +171,13 @@ def _place(after: str) -> str:
 def next_cursor(places: Sequence[str], *, limit: int) -> str | None:
     """Return the cursor behind a full page, None where the list has ended."""
     return cursor_text(places[-1]) if len(places) == limit else None
+
+
+def page_of(
+    items: Sequence[T], keys: Sequence[str], *, after: str | None, limit: int
+) -> tuple[list[T], str | None]:
+    """Return a page of a list that stands in memory, sorted by its keys, and the cursor behind it."""
+    first = 0 if after is None else bisect_right(keys, _place(after))
+    page = list(items[first : first + limit])
+    has_more = first + limit < len(items)
+    return page, cursor_text(keys[first + limit - 1]) if has_more else None

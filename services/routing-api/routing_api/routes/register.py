@@ -4,83 +4,25 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import Query
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from kuntavayla.http import described, json_answer, secured_router
 from kuntavayla.register import Area, CaseSystem, Municipality, Register
 from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import Desk, desk_of
-from routing_api.rules.competences import Competence
+from routing_api.routes.desk import LIMIT_DEFAULT, After, Desk, Limit, desk_of, page_of
+from routing_api.schemas.register import (
+    AreaEntry,
+    AreaList,
+    CaseSystemEntry,
+    CaseSystemList,
+    CompetenceList,
+    MunicipalityEntry,
+    MunicipalityList,
+)
 
 router = secured_router(PREFIX)
 On = Annotated[date | None, Query(description="Legal day; today where left out.")]
-
-
-class AreaEntry(Struct, frozen=True):
-    """An area and the municipalities that belong to it on the day."""
-
-    code: str
-    kind: str
-    name_fi: str
-    name_sv: str
-    name_en: str | None
-    municipality_codes: tuple[str, ...]
-
-
-class MunicipalityEntry(Struct, frozen=True, omit_defaults=True):
-    """A municipality on the day: names, membership and its status, case system, TE office."""
-
-    code: str
-    name_fi: str
-    name_sv: str
-    name_en: str
-    area_code: str | None = None
-    membership_status: str | None = None
-    case_system_id: str | None = None
-    te_office_code: str | None = None
-
-
-class CaseSystemEntry(Struct, frozen=True):
-    """A case system, its contact point, and the municipalities that it serves on the day."""
-
-    case_system_id: str
-    name_fi: str
-    name_sv: str
-    contact_point: str
-    municipality_codes: tuple[str, ...]
-
-
-class AreaList(Struct, frozen=True):
-    """The areas of a day."""
-
-    items: list[AreaEntry]
-    next_cursor: None
-    register_version: str
-
-
-class MunicipalityList(Struct, frozen=True):
-    """The municipalities of a day."""
-
-    items: list[MunicipalityEntry]
-    next_cursor: None
-    register_version: str
-
-
-class CaseSystemList(Struct, frozen=True):
-    """The case systems of a day."""
-
-    items: list[CaseSystemEntry]
-    next_cursor: None
-    register_version: str
-
-
-class CompetenceList(Struct, frozen=True):
-    """The competences of a day."""
-
-    items: list[Competence]
-    next_cursor: None
 
 
 async def _register_of(desk: Desk) -> Register:
@@ -89,12 +31,15 @@ async def _register_of(desk: Desk) -> Register:
 
 
 @router.get("/areas", openapi_extra=described(answers={200: AreaList}))
-async def list_areas(request: Request, on: On = None) -> Response:
-    """List the areas that hold on a day, with their municipalities; a register of a few hundred rows, so one page."""
+async def list_areas(
+    request: Request, *, on: On = None, after: After = None, limit: Limit = LIMIT_DEFAULT
+) -> Response:
+    """List the areas that hold on a day, with their municipalities."""
     desk = desk_of(request)
     register = await _register_of(desk)
-    areas = register.areas(on=on or desk.moment().today)
-    return json_answer(AreaList([_area(area) for area in areas], None, register.version))
+    entries = [_area(area) for area in register.areas(on=on or desk.moment().today)]
+    page, cursor = page_of(entries, [entry.code for entry in entries], after=after, limit=limit)
+    return json_answer(AreaList(page, cursor, register.version))
 
 
 def _area(area: Area) -> AreaEntry:
@@ -104,13 +49,16 @@ def _area(area: Area) -> AreaEntry:
 
 
 @router.get("/municipalities", openapi_extra=described(answers={200: MunicipalityList}))
-async def list_municipalities(request: Request, on: On = None) -> Response:
+async def list_municipalities(
+    request: Request, *, on: On = None, after: After = None, limit: Limit = LIMIT_DEFAULT
+) -> Response:
     """List the municipalities that exist on a day, with area, case system and TE office."""
     desk = desk_of(request)
     register = await _register_of(desk)
     day = on or desk.moment().today
     entries = [_municipality(row, register, day) for row in register.municipalities(on=day)]
-    return json_answer(MunicipalityList(entries, None, register.version))
+    page, cursor = page_of(entries, [entry.code for entry in entries], after=after, limit=limit)
+    return json_answer(MunicipalityList(page, cursor, register.version))
 
 
 def _municipality(row: Municipality, register: Register, day: date) -> MunicipalityEntry:
@@ -128,13 +76,17 @@ def _municipality(row: Municipality, register: Register, day: date) -> Municipal
 
 
 @router.get("/case-systems", openapi_extra=described(answers={200: CaseSystemList}))
-async def list_case_systems(request: Request, on: On = None) -> Response:
+async def list_case_systems(
+    request: Request, *, on: On = None, after: After = None, limit: Limit = LIMIT_DEFAULT
+) -> Response:
     """List the case systems of a day with contact points and the municipalities that they serve."""
     desk = desk_of(request)
     register = await _register_of(desk)
     day = on or desk.moment().today
     entries = [_case_system(system, day) for system in register.case_systems(on=day)]
-    return json_answer(CaseSystemList(entries, None, register.version))
+    keys = [entry.case_system_id for entry in entries]
+    page, cursor = page_of(entries, keys, after=after, limit=limit)
+    return json_answer(CaseSystemList(page, cursor, register.version))
 
 
 def _case_system(system: CaseSystem, day: date) -> CaseSystemEntry:
@@ -150,10 +102,14 @@ def _case_system(system: CaseSystem, day: date) -> CaseSystemEntry:
 @router.get("/competences", openapi_extra=described(answers={200: CompetenceList}))
 async def list_competences(
     request: Request,
+    *,
     task: Annotated[str | None, Query(max_length=64, description="One task only.")] = None,
     on: On = None,
+    after: After = None,
+    limit: Limit = LIMIT_DEFAULT,
 ) -> Response:
     """List who is competent for which task on a day, with the source."""
     desk = desk_of(request)
     rows = desk.competences.on(on or desk.moment().today, task=task)
-    return json_answer(CompetenceList(list(rows), None))
+    page, cursor = page_of(rows, [row.task for row in rows], after=after, limit=limit)
+    return json_answer(CompetenceList(page, cursor))

@@ -1,0 +1,82 @@
+"""The wire types of routing-api, one file per noun; field names are binding (contracts.md)."""
+
+from routing_api.schemas.clients import (
+    ClienthoodList,
+    ClienthoodResponse,
+    ClientResponse,
+    HeldClienthoodResponse,
+    LookupRequest,
+)
+from routing_api.schemas.decisions import (
+    DecisionResponse,
+    DueNotice,
+    OfferedTransfer,
+    OpenedReview,
+    Recomputed,
+    Responsible,
+    RuleSetName,
+)
+from routing_api.schemas.operating import AuditList, QueueStatus, StatusResponse
+from routing_api.schemas.persons import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
+from routing_api.schemas.registrations import (
+    BulkEnd,
+    BulkLine,
+    BulkSummary,
+    DetailedBulkLine,
+    RegistrationRequest,
+    RegistrationResponse,
+    ShortDecision,
+)
+from routing_api.schemas.reviews import ResolveRequest, ReviewList, ReviewResponse
+from routing_api.schemas.transfers import (
+    AcknowledgementItem,
+    AcknowledgeRequest,
+    Caseworker,
+    ItemResult,
+    ItemsResponse,
+    NoticeItem,
+    NoticeRequest,
+    TransferList,
+    TransferResponse,
+)
+
+__all__ = [
+    "AcknowledgeRequest",
+    "AcknowledgementItem",
+    "AuditList",
+    "BulkEnd",
+    "BulkLine",
+    "BulkSummary",
+    "Caseworker",
+    "ClientResponse",
+    "ClienthoodList",
+    "ClienthoodResponse",
+    "DecisionResponse",
+    "DetailedBulkLine",
+    "DueNotice",
+    "FetchRequest",
+    "FetchResponse",
+    "FetchedItem",
+    "FetchedPerson",
+    "HeldClienthoodResponse",
+    "ItemResult",
+    "ItemsResponse",
+    "LookupRequest",
+    "NoticeItem",
+    "NoticeRequest",
+    "OfferedTransfer",
+    "OpenedReview",
+    "QueueStatus",
+    "Recomputed",
+    "RegistrationRequest",
+    "RegistrationResponse",
+    "ResolveRequest",
+    "Responsible",
+    "ReviewList",
+    "ReviewResponse",
+    "RuleSetName",
+    "ShortDecision",
+    "StatusResponse",
+    "TransferList",
+    "TransferResponse",
+]

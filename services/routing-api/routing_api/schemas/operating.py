@@ -1,0 +1,38 @@
+"""The audit and the status."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from kuntavayla.audit import StoredLine
+
+
+class AuditList(Struct, frozen=True):
+    """A page of the audit."""
+
+    items: Sequence[StoredLine]
+    next_cursor: str | None
+
+
+class QueueStatus(Struct, frozen=True):
+    """What waits in one lane of one operation of this process."""
+
+    operation: str
+    lane: Literal["single", "bulk"]
+    waiting: int
+
+
+class StatusResponse(Struct, frozen=True, kw_only=True):
+    """What an operator asks first: where the events stand, what waits, which law and register hold."""
+
+    epoch: int
+    head_position: int
+    open_reviews: int
+    overdue_reviews: int
+    offered_transfers: int
+    overdue_transfers: int
+    transfers_without_notice: int
+    register_version: str
+    unconfirmed_memberships: int
+    queues: Sequence[QueueStatus]

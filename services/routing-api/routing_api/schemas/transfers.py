@@ -1,0 +1,97 @@
+"""Transfers, acknowledgements and notices."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from kuntavayla.http import Problem
+from kuntavayla.values.codes import Instant, LanguageCode, Reference
+from kuntavayla.values.officials import ActingOfficial
+from routing_api.schemas.limits import CALL_ITEMS_MAX, Id
+
+
+class TransferResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A transfer and its hand-shake."""
+
+    transfer_id: str
+    client_id: str
+    clienthood_version: int
+    case_system_id: str
+    municipality_code: str
+    area_code: str
+    te_office_code: str
+    cause: str
+    effective_on: date
+    state: Literal["offered", "acknowledged", "disputed", "withdrawn"]
+    flags: Sequence[str]
+    acknowledge_due_at: datetime
+    acknowledged_at: datetime | None = None
+    taken_over_at: datetime | None = None
+    caseworker_id: str | None = None
+    contact_point: str | None = None
+    notice_due_on: date
+    notified_at: datetime | None = None
+    notice_channel: str | None = None
+    notice_language_code: str | None = None
+
+
+class Caseworker(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who takes care of the client at the municipality."""
+
+    official_id: Reference | None = None
+    contact_point: Reference | None = None
+
+
+class AcknowledgementItem(Struct, frozen=True, forbid_unknown_fields=True):
+    """One client taken over."""
+
+    transfer_id: Id
+    taken_over_at: Instant
+    caseworker: Caseworker = Caseworker()
+
+
+class AcknowledgeRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Clients taken over."""
+
+    items: Annotated[list[AcknowledgementItem], Meta(min_length=1, max_length=CALL_ITEMS_MAX)]
+
+
+class NoticeItem(Struct, frozen=True, forbid_unknown_fields=True):
+    """One person told about a transfer."""
+
+    transfer_id: Id
+    channel: Literal["letter", "e_service", "in_person", "phone"]
+    language_code: LanguageCode
+    notified_at: Instant
+    template: Reference | None = None
+
+
+class NoticeRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Persons told about their transfers."""
+
+    items: Annotated[list[NoticeItem], Meta(min_length=1, max_length=CALL_ITEMS_MAX)]
+    acting_official: ActingOfficial | None = None
+
+
+class ItemResult(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The outcome of one item of a call on many."""
+
+    transfer_id: str
+    result: Literal["done", "refused"]
+    state: str | None = None
+    problem: Problem | None = None
+
+
+class ItemsResponse(Struct, frozen=True):
+    """One outcome per item, in order."""
+
+    items: Sequence[ItemResult]
+
+
+class TransferList(Struct, frozen=True):
+    """A page of transfers."""
+
+    items: Sequence[TransferResponse]
+    next_cursor: str | None
