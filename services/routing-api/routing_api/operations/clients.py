@@ -13,7 +13,7 @@ from routing_api.operations.effects import line_of
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.transfers import Party
-from routing_api.rules.clienthoods import ClientState
+from routing_api.rules.clienthoods import ClientState, Responsible
 from routing_api.store import clients
 from routing_api.store.clients import Clienthood, HeldClienthood
 
@@ -23,6 +23,13 @@ class ClientHistory(Struct, frozen=True):
 
     state: ClientState
     clienthoods: Sequence[Clienthood]
+
+    def responsible_on(self, day: date) -> Responsible:
+        """Return who is responsible on a day; before the first clienthood it is the TE office."""
+        for clienthood in reversed(self.clienthoods):
+            if clienthood.holds_on(day):
+                return clienthood.responsible
+        return Responsible("te_office", self.state.responsible.te_office_code)
 
 
 class Snapshot(Struct, frozen=True):

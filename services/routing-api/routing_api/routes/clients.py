@@ -77,7 +77,7 @@ async def look_up(request: Request) -> Response:
             law=desk.law,
             moment=desk.moment(),
         )
-    return json_answer(_answer(settled(outcome)))
+    return json_answer(_answer(settled(outcome), today=desk.moment().today))
 
 
 @router.get(
@@ -99,15 +99,15 @@ async def load_client(request: Request, client_id: UUID) -> Response:
             call=call_of(request, official),
             moment=desk.moment(),
         )
-    return json_answer(_answer(settled(outcome)))
+    return json_answer(_answer(settled(outcome), today=desk.moment().today))
 
 
-def _answer(history: ClientHistory) -> ClientResponse:
+def _answer(history: ClientHistory, *, today: date) -> ClientResponse:
     state = history.state
     return ClientResponse(
         client_id=state.client_id,
         clienthood_version=state.version,
-        responsible=responsible_answer(state.responsible),
+        responsible=responsible_answer(history.responsible_on(today)),
         transfer_id=state.transfer_id,
         review_id=state.review_id,
         clienthoods=[

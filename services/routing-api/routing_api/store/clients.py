@@ -120,6 +120,10 @@ class Clienthood(Struct, frozen=True, kw_only=True):
     valid_from: date
     valid_to: date | None
 
+    def holds_on(self, day: date) -> bool:
+        """Say whether the version counts on a day."""
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
 
 class EndedClienthood(Struct, frozen=True):
     """The end of one version: its last day."""
