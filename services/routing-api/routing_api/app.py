@@ -34,6 +34,7 @@ from kuntavayla.telemetry import (
     RequestMetrics,
     start_metrics_server,
 )
+from kuntavayla.values.calendar import is_working_day
 from routing_api.events import EVENT_TYPES
 from routing_api.operations import registrations
 from routing_api.operations.law import Law
@@ -175,6 +176,8 @@ class _Running:
             )
             stack.callback(server.close)
             app.state.desk = desk
+            # The calendar is read at its first use, which takes half a second that no request should pay.
+            is_working_day(desk.moment().today)
             yield
 
     async def probe(self) -> None:
