@@ -1,21 +1,24 @@
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 from uuid import UUID
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
 
 from kuntavayla.database import Pool, open_pool
-from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla.database.preparing import prepare_database
 from kuntavayla_sandbox.calls import Credentials
-from kuntavayla_sandbox.case_systems import starting, store
+from kuntavayla_sandbox.case_systems import store
 from kuntavayla_sandbox.case_systems.configuration import Endpoint, Work
 from kuntavayla_sandbox.case_systems.fleet import Fleet, working
 from kuntavayla_sandbox.case_systems.store import HeldClient
-from kuntavayla_sandbox.case_systems.tables import DATABASE, ROLE
+from kuntavayla_sandbox.case_systems.tables import ROLE, create_tables
 from kuntavayla_sandbox.case_systems.worker import CaseSystem, Shared
 
 NOW = datetime(2021, 3, 1, 6, 0, tzinfo=UTC)
@@ -23,12 +26,17 @@ PATIENCE_S = 20
 
 
 @pytest.fixture(scope="module")
-async def pool(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool]:
-    with EmbeddedServer(tmp_path_factory.mktemp("server")) as server:
-        await starting.prepare(server)
-        pool = await open_pool(server.url(DATABASE, role=ROLE), connections_max=8)
-        yield pool
-        await pool.close()
+async def pool(server_url: str) -> AsyncIterator[Pool]:
+    name = f"kv_case_systems_{os.getpid()}"
+    owner_url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    await prepare_database(server_url, database=name, role=ROLE)
+    await create_tables(owner_url)
+    pool = await open_pool(owner_url, connections_max=8)
+    yield pool
+    await pool.close()
+    connection = await asyncpg.connect(server_url)
+    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await connection.close()
 
 
 def transfer_id(number: int) -> str:

@@ -15,7 +15,7 @@ from kuntavayla.register import Register
 from kuntavayla_sandbox.demo.checking import Verdict
 from kuntavayla_sandbox.demo.day_one import Day
 from kuntavayla_sandbox.population import Marginals
-from kuntavayla_sandbox.processes import peak_memory_mib
+from kuntavayla_sandbox.processes import peak_memory_mib, processor_s
 
 REAL_UNEMPLOYED_CLIENTS = 162_100
 """Unemployed pilot clients at the end of March 2021: docs/sources.md, from the ministry's page of
@@ -78,10 +78,12 @@ def areas_table(by_municipality: Mapping[str, int], *, register: Register, on: d
 
 
 def memory_table(pids: Mapping[str, int]) -> Table:
-    """Return the peak memory of our own processes; PostgreSQL is not among them."""
-    table = _table("Peak memory", "process", "MiB", numbers=1)
+    """Return peak memory and processor time of our own processes; PostgreSQL is not among them."""
+    table = _table("Peak memory", "process", "MiB", "processor seconds", numbers=2)
     for name, pid in {**pids, "demo, sender and issuer": os.getpid()}.items():
-        table.add_row(name, str(peak_memory_mib(pid) or "-"))
+        used_s = processor_s(pid)
+        spent = "-" if used_s is None else f"{used_s:.1f}"
+        table.add_row(name, str(peak_memory_mib(pid) or "-"), spent)
     return table
 
 

@@ -176,3 +176,12 @@ def _memory_now_mib(pid: int) -> int | None:
     except psutil.Error:
         return None
     return resident // (1024 * 1024)
+
+
+def processor_s(pid: int) -> float | None:
+    """Return the processor time that a process has used, in seconds, or None where it has gone."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return None
+    return float(times.user + times.system)

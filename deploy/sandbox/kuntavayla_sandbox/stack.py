@@ -165,9 +165,9 @@ async def _ground(plan: StackPlan, *, tell: Tell) -> AsyncIterator[Ground]:
 def end_what_a_killed_stack_left(state: StateDirectory, server: EmbeddedServer) -> None:
     """Stop the processes and the database server of a killed `up`, each by its id."""
     left = state.find_stack()
+    state.remove_stack()
     if left is not None:
         end_leftovers(left.pids, modules=MODULES)
-        state.remove_stack()
     server.stop()
 
 

@@ -13,11 +13,20 @@ from typing import Protocol
 
 import httpx
 from msgspec import Struct
+from typing_extensions import override
 
 from kuntavayla.database import AGAIN, AWAY, Connection, Pool, transaction
 from kuntavayla.events import Channel
 from kuntavayla.feed import LIMIT_MAX
-from kuntavayla.inbox import CursorRefused, FeedSource, Inbox, IncomingEvent, SourceBatch
+from kuntavayla.inbox import (
+    CursorRefused,
+    FeedSource,
+    Handler,
+    Inbox,
+    IncomingEvent,
+    Source,
+    SourceBatch,
+)
 from kuntavayla.telemetry import log
 from kuntavayla_sandbox.calls import Tokens
 from kuntavayla_sandbox.case_systems import store
@@ -76,6 +85,29 @@ class GatheringSource:
         return batch
 
 
+class SettledInbox(Inbox):
+    """An inbox that tells when a batch has committed: what its handler counts is true only then."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        source: Source,
+        *,
+        consumer: str,
+        stream: str,
+        settled: Callable[[], None],
+    ) -> None:
+        super().__init__(pool, source, consumer=consumer, stream=stream)
+        self._settled = settled
+
+    @override
+    async def step(self, handle: Handler) -> int:
+        """Read one batch, give it effect, tell that it has committed; see `Inbox`."""
+        fresh = await super().step(handle)
+        self._settled()
+        return fresh
+
+
 class CaseSystem:
     """One case system: its feeds, its steps, its progress."""
 
@@ -114,16 +146,27 @@ class CaseSystem:
 
     async def _consume(self, channel: Channel, path: str) -> None:
         feed = FeedSource(self._client, url=self._shared.routing_url + path, token=self._tokens)
-        inbox = Inbox(
+        counted: dict[str, int] = {}
+
+        async def handle(connection: Connection, events: Sequence[IncomingEvent]) -> None:
+            """Give a batch its effects, inside the inbox's transaction."""
+            counted.clear()
+            counted.update(await self._apply(connection, events, channel=channel))
+
+        def settle() -> None:
+            """Count what has committed, and wake the step that goes on with it."""
+            for stage, count in counted.items():
+                self.progress.add(stage, count)
+            counted.clear()
+            self._to_fetch.set()
+
+        inbox = SettledInbox(
             self._shared.pool,
             GatheringSource(feed),
             consumer=self.case_system_id,
             stream=f"routing-api/{channel}",
+            settled=settle,
         )
-
-        async def handle(connection: Connection, events: Sequence[IncomingEvent]) -> None:
-            """Give a batch its effects, inside the inbox's transaction."""
-            await self._apply(connection, events, channel=channel)
 
         try:
             await inbox.run(handle)
@@ -134,24 +177,23 @@ class CaseSystem:
 
     async def _apply(
         self, connection: Connection, events: Sequence[IncomingEvent], *, channel: Channel
-    ) -> None:
+    ) -> dict[str, int]:
         effects = effects_of(events)
         me = self.case_system_id
+        counted: dict[str, int] = {}
         if effects.transferred:
-            count = await store.append_transferred(
+            counted["transferred"] = await store.append_transferred(
                 connection, me, effects.transferred.values(), channel=channel
             )
-            self.progress.add("transferred", count)
         if effects.notified:
             await store.mark_notified(connection, me, effects.notified.values())
         if effects.updated:
             await store.mark_updated(connection, me, effects.updated)
         if effects.withdrawn:
-            count = await store.end_withdrawn(
+            counted["withdrawn"] = await store.end_withdrawn(
                 connection, me, effects.withdrawn.values(), channel=channel
             )
-            self.progress.add("withdrawn", count)
-        self._to_fetch.set()
+        return counted
 
     async def _repeat(self, step: Step, signal: asyncio.Event) -> None:
         """Run a step for as long as it finds a full batch of work, then wait for a signal."""

@@ -1,0 +1,299 @@
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla_sandbox.cli import app
+from kuntavayla_sandbox.population import movers_only
+from kuntavayla_sandbox.state import Stack, StateDirectory
+
+MARCH_1 = date(2021, 3, 1)
+PATIENCE_S = 60
+COMMAND = (sys.executable, "-m", "kuntavayla_sandbox.cli")
+SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "poller.py"
+SOTKAMO, KAJAANI = (f'"home_municipality_code":"{code}"'.encode() for code in ("765", "205"))
+LINES = [
+    line
+    for line in movers_only(2_000, seed=3, legal_date=MARCH_1)
+    if SOTKAMO in line or KAJAANI in line
+]
+
+
+class UpProcess:
+    """`kuntavayla up` as a process of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.state = StateDirectory(directory)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        before = self.state.find_stack()
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, "up", "--state", str(self.directory)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(lambda: self.is_published(before))
+
+    def is_published(self, before: Stack | None) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "`up` ended by itself"
+        return self.state.find_stack() not in (None, before)
+
+    def end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(PATIENCE_S)
+
+    def stack(self) -> dict[str, Any]:
+        stack: dict[str, Any] = json.loads(self.state.stack_file.read_text())
+        return stack
+
+    def url(self) -> str:
+        return str(self.stack()["services"]["routing-api"])
+
+    def token(self, name: str) -> str:
+        return self.run("token", name).stdout.strip()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, *arguments, "--state", str(self.directory)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def get(self, path: str, *, name: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token(name)}"}
+        return httpx.get(self.url() + path, headers=headers)
+
+    def stages(self) -> dict[str, int]:
+        status = httpx.get(self.stack()["simulators"]["case-systems"] + "/status").json()
+        return {name: entry["count"] for name, entry in status["stages"].items()}
+
+
+def wait_for(is_reached: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not is_reached():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
+    directory: Path = tmp_path_factory.mktemp("up")
+    process = UpProcess(directory)
+    process.start()
+    yield process
+    process.end(signal.SIGTERM)
+    shutil.rmtree(EmbeddedServer(directory).data, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("file") / "registrations.ndjson"
+    path.write_bytes(b"".join(line + b"\n" for line in LINES))
+    return path
+
+
+def test_a_transport_that_does_not_exist_yet_is_refused_by_name(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["up", "--transport", "kafka", "--state", str(tmp_path)])
+
+    assert result.exit_code == 2
+    assert "feed" in result.output
+    assert not (tmp_path / "stack.json").exists()
+
+
+def test_without_a_stack_a_token_is_refused_with_advice(tmp_path: Path) -> None:
+    done = UpProcess(tmp_path).run("token", "te-kainuu")
+
+    assert done.returncode == 1
+    assert "kuntavayla up" in done.stderr
+
+
+def test_the_demo_does_not_empty_somebody_elses_directory(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+
+    done = UpProcess(tmp_path).run("demo", "--registrations", "10")
+
+    assert done.returncode == 1
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_population_is_written_and_says_how_close_it_comes(tmp_path: Path) -> None:
+    out = tmp_path / "population.ndjson"
+    arguments = ("population", "--registrations", "50", "--seed", "4")
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, *arguments, "--out", str(out)], capture_output=True, text=True, check=True
+    )
+    again = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, *arguments], capture_output=True, check=True
+    )
+
+    assert len(out.read_bytes().splitlines()) == 50
+    assert again.stdout == out.read_bytes()
+    assert "fitted" in done.stderr
+
+
+def test_the_stack_file_has_the_keys_that_counterparts_read(up: UpProcess) -> None:
+    stack = up.stack()
+
+    assert (stack["transport"], stack["legal_date"]) == ("feed", "2021-03-01")
+    assert set(stack["services"]) == {"routing-api"}
+    assert stack["services"]["routing-api"].endswith("/routing/v1")
+    assert set(stack["simulators"]) == {"case-systems"}
+    assert stack["databases"]["routing-api"].startswith("postgresql://")
+    assert set(stack["identities"][0]) == {
+        "name",
+        "organisation",
+        "roles",
+        "client_id",
+        "client_secret",
+    }
+    assert stat.S_IMODE(up.state.stack_file.stat().st_mode) == 0o600
+
+
+def test_a_second_stack_on_the_directory_is_refused(up: UpProcess) -> None:
+    done = up.run("up")
+
+    assert done.returncode == 1
+    assert "already runs" in done.stderr
+
+
+def test_a_token_of_an_identity_opens_what_its_role_may(up: UpProcess) -> None:
+    areas = up.get("/areas?on=2021-03-01", name="te-kainuu")
+    refused = up.get("/audit", name="te-kainuu")
+
+    assert areas.status_code == 200
+    assert len(areas.json()["items"]) == 25
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+
+
+def test_the_sandbox_confirms_the_open_rows_of_the_register(up: UpProcess) -> None:
+    status = up.get("/status", name="operator").json()
+
+    assert status["unconfirmed_memberships"] == 0
+
+
+def test_a_file_is_sent_and_its_people_reach_their_case_systems(up: UpProcess, file: Path) -> None:
+    first = up.run("send", str(file), "--as", "te-national")
+    wait_for(lambda: up.stages()["acknowledged"] == len(LINES))
+    again = up.run("send", str(file), "--as", "te-national")
+    status = up.run("status")
+
+    assert (first.returncode, again.returncode, status.returncode) == (0, 0, 0)
+    assert counted(first.stdout, "created") == len(LINES)
+    assert counted(again.stdout, "replayed") == len(LINES)
+    assert "cs-sotkamo" in status.stdout
+
+
+def is_alive(pid: int | None) -> bool:
+    assert pid is not None
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def counted(text: str, label: str) -> int:
+    [line] = [line for line in text.splitlines() if f" {label} " in line]
+    return int("".join(filter(str.isdigit, line)))
+
+
+def test_a_file_with_a_fault_is_sent_and_the_fault_is_named(up: UpProcess, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.ndjson"
+    path.write_bytes(LINES[0].replace(b'"registered_at"', b'"registred_at"') + b"\n")
+
+    done = up.run("send", str(path), "--as", "te-national")
+
+    assert done.returncode == 1
+    assert counted(done.stdout, "refused") == 1
+
+
+def test_the_poller_of_the_documents_starts_from_the_snapshot_and_reads_the_feed(
+    up: UpProcess, file: Path, tmp_path: Path
+) -> None:
+    up.run("send", str(file), "--as", "te-national")
+    cursor = tmp_path / "cursor.txt"
+
+    with polling(up, directory=tmp_path):
+        wait_for(cursor.exists)
+    assert cursor.read_text() != "earliest"
+    cursor.write_text("earliest")
+    with polling(up, directory=tmp_path):
+        wait_for(lambda: cursor.read_text() not in {"", "earliest"})
+
+    taken = (tmp_path / "taken.txt").read_text().splitlines()
+    assert len(taken) == len([line for line in LINES if SOTKAMO in line])
+
+
+@contextmanager
+def polling(up: UpProcess, *, directory: Path) -> Iterator[None]:
+    """Run the sample as Sotkamo's case system; what it prints goes to `taken.txt`."""
+    [identity] = [each for each in up.stack()["identities"] if each["name"] == "cs-sotkamo"]
+    stack = up.stack()
+    call = [up.url(), stack["token_url"], identity["client_id"], "765"]
+    with (directory / "taken.txt").open("wb") as out:
+        poller = subprocess.Popen(  # noqa: S603 - our own sample
+            [sys.executable, str(SAMPLE), *call],
+            cwd=directory,
+            env={"CLIENT_SECRET": identity["client_secret"]},
+            stdout=out,
+        )
+        try:
+            yield
+        finally:
+            poller.terminate()
+            poller.wait(PATIENCE_S)
+
+
+def test_a_process_that_is_killed_starts_again_at_the_same_address(up: UpProcess) -> None:
+    before = up.stack()
+    os.kill(before["pids"]["routing-api"], signal.SIGKILL)
+    wait_for(lambda: up.stack()["pids"]["routing-api"] != before["pids"]["routing-api"])
+    wait_for(lambda: httpx.get(up.url() + "/readyz", timeout=PATIENCE_S).status_code == 200)
+
+    assert up.url() == before["services"]["routing-api"]
+
+
+def test_a_stack_that_was_killed_starts_again_with_its_data_and_its_clock(
+    up: UpProcess, file: Path
+) -> None:
+    before, stages = up.stack(), up.stages()
+    secrets = {each["name"]: each["client_secret"] for each in before["identities"]}
+    up.end(signal.SIGKILL)
+
+    up.start()
+
+    assert [pid for pid in before["pids"].values() if is_alive(pid)] == []
+    assert up.stages() == stages
+    assert secrets == {each["name"]: each["client_secret"] for each in up.stack()["identities"]}
+    assert counted(up.run("send", str(file), "--as", "te-national").stdout, "created") == 0
+
+
+def test_a_clean_stop_leaves_nothing_running(up: UpProcess) -> None:
+    pids = [*up.stack()["pids"].values(), EmbeddedServer(up.directory).pid]
+
+    code = up.end(signal.SIGINT)
+
+    assert code == 0
+    assert not up.state.stack_file.exists()
+    assert [pid for pid in pids if is_alive(pid)] == []
+    up.start()
