@@ -1,6 +1,7 @@
 """Transfers: lists, acknowledgements of case systems, notices of TE offices."""
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -91,7 +92,7 @@ async def acknowledge(request: Request) -> Response:
     items = [
         Acknowledgement(
             transfer_id=item.transfer_id,
-            taken_over_at=item.taken_over_at,
+            taken_over_at=item.taken_over_at.astimezone(UTC),
             caseworker_id=item.caseworker.official_id,
             contact_point=item.caseworker.contact_point,
         )
@@ -125,7 +126,7 @@ async def give_notice(request: Request) -> Response:
         Notice(
             transfer_id=item.transfer_id,
             notice_id=moment.new_id(),
-            notified_at=item.notified_at,
+            notified_at=item.notified_at.astimezone(UTC),
             channel=item.channel,
             language_code=item.language_code,
             template=item.template,
