@@ -58,7 +58,6 @@ def read_configuration(kind: type[T]) -> T:
 
 def end_with_parent() -> None:
     """Ask this process to stop when its input closes: its parent has ended, however it did."""
-
     descriptor = sys.stdin.fileno()
 
     def wait() -> None:
