@@ -1,7 +1,8 @@
-"""The outbox: an append-only table of events with a gap-free position, written last in every transaction that announces.
+"""The outbox: events with a gap-free position, written last by whoever announces.
 
-The head row is locked by the UPDATE and held to commit, so position order is commit order and the order per client is
-kept; no lock may be taken after it. A hole in the positions is an alarm. Publishers and the feed only read.
+The head row is locked by the UPDATE and held to commit, so position order is commit order and the
+order per client is kept; no lock may be taken after it. A hole in the positions is an alarm.
+Publishers and the feed only read.
 """
 
 from collections.abc import Sequence
@@ -16,8 +17,10 @@ NOTIFY_CHANNEL = "outbox"
 NOTIFY_BYTES_MAX = 7_000
 EVERYBODY = "*"
 
-TAKE_POSITIONS = "UPDATE outbox_head SET position = position + $1 RETURNING epoch, position"
-NOTIFY = f"SELECT pg_notify('{NOTIFY_CHANNEL}', $1)"
+TAKE_POSITIONS = f"""
+UPDATE outbox_head SET position = position + $1
+RETURNING epoch, position, pg_notify('{NOTIFY_CHANNEL}', $2)
+"""
 COLUMNS = ("position", "epoch", "event_id", "recipient", "channel", "subject", "body")
 HEAD = "SELECT epoch, position FROM outbox_head"
 
@@ -48,7 +51,7 @@ def add_tables(metadata: sa.MetaData) -> None:
 
 
 def wake_of(drafts: Sequence[EventDraft]) -> str:
-    """Return whom a batch of events wakes: `channel/recipient` joined by commas, or `*` for many."""
+    """Return whom a batch wakes: `channel/recipient` joined by commas, or `*` for many."""
     streams = ",".join(sorted({f"{draft.channel}/{draft.recipient}" for draft in drafts}))
     return streams if len(streams) <= NOTIFY_BYTES_MAX else EVERYBODY
 
@@ -56,14 +59,14 @@ def wake_of(drafts: Sequence[EventDraft]) -> str:
 async def append(connection: Connection, drafts: Sequence[EventDraft], *, origin: Origin) -> None:
     """Write the events of one transaction in the order given; call it last.
 
-    Locks outbox_head until commit and wakes whoever waits for a stream when the transaction commits.
+    Locks outbox_head until commit and wakes whoever waits for a stream when the transaction
+    commits.
     """
     if not drafts:
         return
     count = len(drafts)
     envelopes = [envelope(draft, origin) for draft in drafts]
-    await connection.execute(NOTIFY, wake_of(drafts))
-    head: Any = await connection.fetchrow(TAKE_POSITIONS, count)
+    head: Any = await connection.fetchrow(TAKE_POSITIONS, count, wake_of(drafts))
     epoch, first = head["epoch"], head["position"] - count + 1
     await connection.copy_records_to_table(
         "outbox",

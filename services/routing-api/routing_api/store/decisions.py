@@ -70,6 +70,8 @@ async def load_first_decisions(
     connection: Connection, registration_ids: Sequence[str]
 ) -> dict[str, Decision]:
     """Return, by registration, the decision that answered it first."""
+    if not registration_ids:
+        return {}
     rows = await connection.fetch(FIND_FIRST, registration_ids)
     return {row["registration_id"]: _decision(row) for row in rows}
 
