@@ -31,16 +31,20 @@ def _parse_after(text: str) -> str | None:
         return None
 
 
-def create_app(fleet: Fleet, *, lifespan: Lifespan[Starlette]) -> Starlette:
-    """Return the application over the case systems; they work while its lifespan runs."""
+class Control:
+    """Answers about the case systems of the process."""
 
-    async def livez(_: Request) -> Response:
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._names = {system.case_system_id for system in fleet.case_systems}
+
+    async def livez(self, _: Request) -> Response:
         """Answer that the process serves."""
         return _json({"status": "alive"})
 
-    async def status(_: Request) -> Response:
+    async def status(self, _: Request) -> Response:
         """Answer how many clients passed each stage, and how far each stream is read."""
-        async with fleet.pool.acquire() as connection:
+        async with self._fleet.pool.acquire() as connection:
             positions = await store.list_positions(connection)
         streams: dict[str, dict[str, str]] = {}
         for position in positions:
@@ -52,35 +56,39 @@ def create_app(fleet: Fleet, *, lifespan: Lifespan[Starlette]) -> Starlette:
                 "cursors": streams.get(system.case_system_id, {}),
                 "problem_code": system.problem_code,
             }
-            for system in fleet.case_systems
+            for system in self._fleet.case_systems
         ]
-        stages = total([system.progress for system in fleet.case_systems])
+        stages = total([system.progress for system in self._fleet.case_systems])
         return _json({"stages": stages, "case_systems": systems})
 
-    async def clients(request: Request) -> Response:
-        """Answer what one case system holds.
+    async def clients(self, request: Request) -> Response:
+        """Answer what one case system holds, sorted by transfer id.
 
-        `case_system=`, `after=`, `limit=`; sorted by transfer id.
+        Takes `case_system=`, `after=`, `limit=`.
         """
         query = request.query_params
         after = _parse_after(query.get("after", str(FIRST)))
         limit = query.get("limit", str(PAGE_MAX))
         if after is None or not limit.isdecimal() or not 1 <= int(limit) <= PAGE_MAX:
             return Response(status_code=400)
-        if query.get("case_system") not in {system.case_system_id for system in fleet.case_systems}:
+        if query.get("case_system") not in self._names:
             return Response(status_code=404)
-        async with fleet.pool.acquire() as connection:
+        async with self._fleet.pool.acquire() as connection:
             items = await store.list_clients(
                 connection, query["case_system"], after=after, limit=int(limit)
             )
         next_cursor = items[-1].transfer_id if len(items) == int(limit) else None
         return _json({"items": items, "next_cursor": next_cursor})
 
+
+def create_app(fleet: Fleet, *, lifespan: Lifespan[Starlette]) -> Starlette:
+    """Return the application over the case systems; they work while its lifespan runs."""
+    control = Control(fleet)
     return Starlette(
         routes=[
-            Route("/livez", livez),
-            Route("/status", status),
-            Route("/clients", clients),
+            Route("/livez", control.livez),
+            Route("/status", control.status),
+            Route("/clients", control.clients),
         ],
         lifespan=lifespan,
     )

@@ -1,0 +1,40 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from kuntavayla.database import Pool
+from kuntavayla_sandbox.case_systems.control import create_app
+from kuntavayla_sandbox.case_systems.fleet import Fleet
+
+
+@asynccontextmanager
+async def idle(_: Starlette) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 404),
+        ("?case_system=cs-nowhere", 404),
+        ("?case_system=cs-nowhere&after=12", 400),
+        ("?case_system=cs-nowhere&limit=0", 400),
+        ("?case_system=cs-nowhere&limit=1001", 400),
+        ("?case_system=cs-nowhere&limit=all", 400),
+    ],
+)
+async def test_questions_about_nobody_or_without_bounds_are_refused(
+    query: str, status: int
+) -> None:
+    app = create_app(Fleet(cast("Pool", None), []), lifespan=idle)
+
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://case-systems.test"
+    ) as client:
+        answer = await client.get(f"/clients{query}")
+
+    assert answer.status_code == status
