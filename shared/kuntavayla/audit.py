@@ -1,7 +1,7 @@
 """The audit: who did what to which client, for what purpose, with what outcome; append-only.
 
-Lines are plain inserts in the transaction that they witness; a refusal's line commits on its own; no answer leaves before
-its line is committed. Reading the audit is itself audited.
+Lines are plain inserts in the transaction that they witness; a refusal's line commits on its own;
+no answer leaves before its line is committed. Reading the audit is itself audited.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ _COLUMNS = Columns(
     }
 )
 LIST = """
-SELECT audit_id, recorded_at, organisation, official_id, official_role, municipality_code, action, purpose,
-       outcome, client_id::text, resource_id::text, rule_version, request_id
+SELECT audit_id, recorded_at, organisation, official_id, official_role, municipality_code, action,
+       purpose, outcome, client_id::text, resource_id::text, rule_version, request_id
 FROM audit
 WHERE audit_id > $1
   AND ($2::uuid IS NULL OR client_id = $2)

@@ -1,7 +1,8 @@
-"""Failures that a healthy system may meet, as facts: five kinds, each failure a class with its public title.
+"""Failures that a healthy system may meet, as facts: five kinds, each failure a class.
 
-What belongs here: the kinds, the base class, and failures that every service can meet. A service's own failures stand in
-its `errors.py`. Refusals of the edge itself (400, 401, 410, 412, 413, 415, 428, 429) are not failures of this sort.
+What belongs here: the kinds, the base class, and failures that every service can meet. A service's
+own failures stand in its `errors.py`. Refusals of the edge itself (400, 401, 410, 412, 413, 415,
+428, 429) are not failures of this sort.
 """
 
 from dataclasses import dataclass
@@ -33,8 +34,8 @@ class Fault:
 class DomainError(Exception):
     """Something that may happen in a healthy system.
 
-    The docstring's first line of a subclass is its public title, `code` its public code. Attributes given to the
-    constructor are public facts and never personal data.
+    The docstring's first line of a subclass is its public title, `code` its public code. Attributes
+    given to the constructor are public facts and never personal data.
     """
 
     kind: ClassVar[Kind]

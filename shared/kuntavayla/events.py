@@ -1,7 +1,7 @@
-"""Events as CloudEvents 1.0: the draft that an operation announces, its bytes, ids, and the sequence.
+"""Events as CloudEvents 1.0: the announced draft, its bytes, ids, and the sequence.
 
-The id, time and bytes of an event are made once, when it is written to the outbox. What belongs here is the envelope;
-the types of data stand in each service's `events.py`.
+The id, time and bytes of an event are made once, when it is written to the outbox. What belongs
+here is the envelope; the types of data stand in each service's `events.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,8 @@ class Channel(StrEnum):
 class EventDraft(Struct, frozen=True, kw_only=True):
     """An event before it has a position.
 
-    `type_name` is without prefix and version (`client.transferred`); `data` is a Struct that holds no personal data.
+    `type_name` is without prefix and version (`client.transferred`); `data` is a Struct that holds
+    no personal data.
     """
 
     event_id: str
@@ -48,7 +49,7 @@ class EventDraft(Struct, frozen=True, kw_only=True):
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """What all events of one batch share: the service that speaks, and the moment as `instant_text`."""
+    """What all events of one batch share: who speaks, and the moment as `instant_text`."""
 
     source: str
     at_text: str
@@ -118,7 +119,7 @@ def event_schemas(
 def asyncapi_document(
     *, title: str, version: str, source: str, event_types: Sequence[type[Struct]]
 ) -> dict[str, Any]:
-    """Return the AsyncAPI 3 document of a service's events: one feed per recipient, both channels."""
+    """Return the AsyncAPI 3 document of a service's events: a feed per recipient and channel."""
     messages = {
         _name_of(event_type): {
             "name": f"fi.kuntavayla.{_name_of(event_type)}.v1",

@@ -1,8 +1,8 @@
-"""The event feed over the outbox: pages per recipient in commit order, opaque cursors, and waiting without a connection.
+"""The event feed over the outbox: pages in commit order, opaque cursors, long polls.
 
-A cursor is (epoch, position); the recipient comes from the token, never from the cursor. Both feeds of a recipient, common
-and restricted, are streams of their own. A waiting long poll holds no database connection: one LISTEN connection per
-process wakes those whose stream got events.
+A cursor is (epoch, position); the recipient comes from the token, never from the cursor. Both feeds
+of a recipient, common and restricted, are streams of their own. A waiting long poll holds no
+database connection: one LISTEN connection per process wakes those whose stream got events.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class CursorMalformed(ValueError):
 
 
 class CursorExpired(Exception):
-    """The cursor points behind what is kept, or beyond a restored point: start again from the snapshot."""
+    """The cursor points behind what is kept or beyond a restored point: resync."""
 
 
 class Cursor(Struct, frozen=True):
@@ -76,7 +76,10 @@ def parse_cursor(text: str) -> Cursor:
 
 
 async def load_cursor(connection: Connection, after: str) -> Cursor:
-    """Return where `after` (earliest, now, or a cursor) stands; raises CursorMalformed or CursorExpired."""
+    """Return where `after` (earliest, now, or a cursor) stands.
+
+    Raises CursorMalformed or CursorExpired.
+    """
     if after == "earliest":
         epoch, _ = await outbox.load_head(connection)
         return Cursor(epoch, 0)
@@ -94,8 +97,8 @@ async def load_page(
 ) -> FeedPage:
     """Return the next events of one stream, at most `limit`, in commit order.
 
-    The head is read before the page: every position up to it is visible to the page's statement, so a short page may
-    move the cursor on to the head and the next read is as cheap as the first.
+    The head is read before the page: every position up to it is visible to the page's statement, so
+    a short page may move the cursor on to the head and the next read is as cheap as the first.
     """
     epoch, head = await outbox.load_head(connection)
     rows: list[Any] = await connection.fetch(PAGE, recipient, channel, cursor.position, limit)
@@ -125,7 +128,7 @@ class StreamWaiters:
 
     @contextlib.contextmanager
     def ticket(self, *, recipient: str, channel: Channel) -> Any:  # noqa: ANN401 - a context manager
-        """Give an event that is set when the stream gets events; take it before the page is read."""
+        """Give an event that is set when the stream gets events; take it before the page."""
         stream = f"{channel}/{recipient}"
         event = asyncio.Event()
         self._waiting[stream].add(event)

@@ -1,7 +1,8 @@
 """Idempotency keys: one effect for any number of repeats of a state-changing call.
 
-A row holds an HMAC of the canonical validated body, the status and the id of the result, and no copy of personal data; the
-answer to a repeat is rebuilt from that result. A key lives as long as its resource. Scope: organisation and route.
+A row holds an HMAC of the canonical validated body, the status and the id of the result, and no
+copy of personal data; the answer to a repeat is rebuilt from that result. A key lives as long as
+its resource. Scope: organisation and route.
 """
 
 import hmac
@@ -48,7 +49,7 @@ Scope = tuple[str, str, str]
 
 
 class KeyUse(Struct, frozen=True, kw_only=True):
-    """One use of a key: its scope, the fingerprint of the body, and the id that the result will have."""
+    """One use of a key: its scope, the body's fingerprint, and the id of the result."""
 
     organisation: str
     route: str
@@ -89,10 +90,10 @@ def fingerprint_of(content: object, *, secret: bytes) -> bytes:
 async def claim(
     connection: Connection, uses: Sequence[KeyUse]
 ) -> list[Replay | IdempotencyKeyReused | None]:
-    """Claim keys for the caller's transaction; answer one outcome per use, None where the key is new.
+    """Claim keys for the caller's transaction; one outcome per use, None for a new key.
 
-    Locks the keys in sorted order; a key in flight in another process is waited for (lock_timeout of the role). A key
-    that stands twice in the batch is new once; its later uses are repeats.
+    Locks the keys in sorted order; a key in flight in another process is waited for (lock_timeout
+    of the role). A key that stands twice in the batch is new once; its later uses are repeats.
     """
     first: dict[Scope, KeyUse] = {}
     for use in uses:

@@ -1,8 +1,9 @@
 """The inbox: events in, with effect once.
 
-One transaction holds the effects of a batch, the consumer's next cursor, and the highest sequence seen of the stream. A
-sequence at or below it is a redelivery: counted, without effect. A failure that passes by itself repeats the batch and
-never drops one; any other stops the consumer with its position unmoved.
+One transaction holds the effects of a batch, the consumer's next cursor, and the highest sequence
+seen of the stream. A sequence at or below it is a redelivery: counted, without effect. A failure
+that passes by itself repeats the batch and never drops one; any other stops the consumer with its
+position unmoved.
 """
 
 import asyncio

@@ -20,7 +20,7 @@ EVERYBODY = "*"
 TAKE_POSITIONS = f"""
 UPDATE outbox_head SET position = position + $1
 RETURNING epoch, position, pg_notify('{NOTIFY_CHANNEL}', $2)
-"""
+"""  # noqa: S608 - a constant of ours
 COLUMNS = ("position", "epoch", "event_id", "recipient", "channel", "subject", "body")
 HEAD = "SELECT epoch, position FROM outbox_head"
 

@@ -1,4 +1,4 @@
-"""The composition root of routing-api: settings in, app out; nothing below builds its own collaborators."""
+"""The composition root of routing-api: settings in, app out; nothing else builds its parts."""
 
 import asyncio
 import contextlib
@@ -56,8 +56,9 @@ from routing_api.workers import FigureGauges, keep_fresh
 Clock = Callable[[], datetime]
 DATA = files("routing_api") / "data"
 DESCRIPTION = (
-    "Decides by dated law who is responsible for a jobseeker, keeps the clienthood, and lets the municipalities' case"
-    " systems learn of their clients. Problems: docs/problems; events: /asyncapi.json."
+    "Decides by dated law who is responsible for a jobseeker, keeps the clienthood, and lets the"
+    " municipalities' case systems learn of their clients. Problems: docs/problems; events:"
+    " /asyncapi.json."
 )
 
 
@@ -176,7 +177,8 @@ class _Running:
             )
             stack.callback(server.close)
             app.state.desk = desk
-            # The calendar is read at its first use, which takes half a second that no request should pay.
+            # The calendar is read at its first use, which takes half a second that no request
+            # should pay.
             is_working_day(desk.moment().today)
             yield
 

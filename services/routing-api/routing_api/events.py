@@ -1,6 +1,7 @@
-"""Event data of routing-api, version 1: pseudonyms, codes and days; never a name, an identity code, or a ground.
+"""Event data of routing-api, version 1: pseudonyms, codes and days.
 
-Within a version changes are additive. The envelope is `kuntavayla.events`; the committed schemas are compared in tests.
+They hold no name, no identity code and no ground. Within a version changes are additive. The
+envelope is `kuntavayla.events`; the committed schemas are compared in tests.
 """
 
 from datetime import date, datetime

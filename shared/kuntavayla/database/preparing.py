@@ -1,4 +1,4 @@
-"""Databases and roles, and migrations under a lock: what an operator does once before a service starts."""
+"""Databases, roles, migrations under a lock: what an operator does before a service starts."""
 
 from collections.abc import Sequence
 from importlib.resources import as_file, files
@@ -27,8 +27,9 @@ def _named(name: str) -> str:
 async def prepare_database(admin_url: str, *, database: str, role: str) -> None:
     """Create the database and the service's own role, where they do not stand yet.
 
-    The role owns nothing: it may connect and use, and a migration grants it what it needs. Its limits on statements,
-    locks and idle transactions are settings of the role, so that every client of it has them.
+    The role owns nothing: it may connect and use, and a migration grants it what it needs. Its
+    limits on statements, locks and idle transactions are settings of the role, so that every client
+    of it has them.
     """
     connection = await asyncpg.connect(admin_url)
     try:
@@ -50,7 +51,8 @@ def sqlalchemy_url(url: str) -> str:
 async def migrate(url: str, *, package: str, role: str) -> None:
     """Bring the database to the newest migration of a service, one caller at a time.
 
-    `url` names an owner of the tables; `role` is the service's own role, to which the migrations grant its rights.
+    `url` names an owner of the tables; `role` is the service's own role, to which the migrations
+    grant its rights.
     """
     engine = create_async_engine(sqlalchemy_url(url), poolclass=sqlalchemy.NullPool)
     try:

@@ -1,7 +1,7 @@
-"""Many records into one table or one statement: columns named once, at import, with the attribute that fills each.
+"""Many records into one table or one statement: columns named once, with their attributes.
 
-Names of tables and columns are constants of ours. Rows that are only added travel by COPY: measured, asyncpg spends half
-of the time of an INSERT from arrays on looking at each element.
+Names of tables and columns are constants of ours. Rows that are only added travel by COPY:
+measured, asyncpg spends half of the time of an INSERT from arrays on looking at each element.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,8 @@ from kuntavayla.database.connections import Connection
 class Columns:
     """Columns of records, each with its type and the attribute of the record that fills it.
 
-    `specs` maps a column to its type, or to `type:attribute.path` where the record names it otherwise. At least two.
+    `specs` maps a column to its type, or to `type:attribute.path` where the record names it
+    otherwise. At least two.
     """
 
     def __init__(self, specs: Mapping[str, str]) -> None:

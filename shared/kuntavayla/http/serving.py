@@ -13,7 +13,10 @@ from kuntavayla.settings import ServiceSettings
 _KEEP_ALIVE_S = 30
 _BACKLOG = 2_048
 _GC_THRESHOLDS = (50_000, 20, 100)
-"""Objects made between two collections: batches make many that live for one batch; measured, a sixth of their time."""
+"""Objects made between two collections of garbage.
+
+Batches make many that live for one batch: measured, a sixth of their time.
+"""
 
 
 async def serve(

@@ -1,4 +1,4 @@
-"""What tests of every service share: real databases, real tokens, a real issuer; nothing here is a fake."""
+"""What tests of every service share: real databases, tokens and issuer; nothing is a fake."""
 
 from kuntavayla.testing.databases import DatabaseServer, TestDatabase
 from kuntavayla.testing.tokens import TestIssuer

@@ -1,6 +1,7 @@
-"""A database of its own for each test: a copy of a migrated template, on the embedded server or a given one.
+"""A database of its own for each test: a copy of a migrated template.
 
-The environment variable DATABASE_URL names the given server by an owner's address; without it the embedded one starts.
+It stands on the embedded server or a given one. The environment variable DATABASE_URL names the
+given server by an owner's address; without it the embedded one starts.
 """
 
 import contextlib
@@ -80,7 +81,7 @@ class DatabaseServer:
 
 @contextlib.contextmanager
 def running_server() -> Iterator[str]:
-    """Give an owner's address of a server: the one of DATABASE_URL, or an embedded one that ends with the block."""
+    """Give an owner's address of a server: DATABASE_URL's, or one that ends with the block."""
     given = os.environ.get("DATABASE_URL")
     if given:
         yield given

@@ -1,4 +1,4 @@
-"""A token issuer for tests: a real key, real signatures, its JWKS given to the verifier as a key source."""
+"""A token issuer for tests: a real key, real signatures, its JWKS as a key source."""
 
 from collections.abc import Mapping
 from time import time

@@ -1,1 +1,1 @@
-"""What routing-api does: functions over batches, each inside one transaction that the edge has opened."""
+"""What routing-api does: functions over batches, each inside a transaction of the edge's."""

@@ -1,4 +1,7 @@
-"""The events that follow a decision, as data: who is told what; never a ground, a name or an identity code."""
+"""The events that follow a decision, as data: who is told what.
+
+None holds a ground, a name or an identity code.
+"""
 
 from datetime import date
 
@@ -80,7 +83,7 @@ def responsibility_changed(
 def review_resolved(
     review_id: str, decision: Decision, *, is_superseded: object
 ) -> ReviewResolvedV1:
-    """Tell the TE office that an open question has its answer, or that a newer registration has replaced it."""
+    """Tell the TE office that an open question has its answer, or was replaced by a newer one."""
     return ReviewResolvedV1(
         review_id=review_id,
         client_id=decision.client_id,

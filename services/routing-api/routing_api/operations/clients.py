@@ -1,4 +1,4 @@
-"""Clients as their authorities see them: look-up by identity code, history, and the snapshot of a case system."""
+"""Clients as their authorities see them: look-up, history, the snapshot of a case system."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -59,7 +59,7 @@ async def load_history(
     return ClientHistory(state, await clients.list_history(connection, state.client_id))
 
 
-async def look_up(  # noqa: PLR0913 - who looks for whom, by which keys, when
+async def look_up(
     connection: Connection,
     identity_code: str,
     *,

@@ -1,6 +1,7 @@
-"""Decide one case and say all that follows: the clienthood, the transfer, the review, the events; pure but for new ids.
+"""Decide one case and say all that follows; pure but for new ids.
 
-Used by the registration of a person and by the resolution of a review alike.
+What follows: the clienthood, the transfer, the review, the events. Used by the registration of a
+person and by the resolution of a review alike.
 """
 
 from datetime import date, timedelta
@@ -30,7 +31,8 @@ ONE_DAY = timedelta(days=1)
 class Case(Struct, frozen=True, kw_only=True):
     """One case to decide: whose, from what day, on which facts, with which judgement.
 
-    `resolution_reason` is given where an official resolves the client's open review; otherwise a decision supersedes it.
+    `resolution_reason` is given where an official resolves the client's open review; otherwise a
+    decision supersedes it.
     """
 
     decision_id: str
@@ -253,7 +255,7 @@ class Decider(Struct, frozen=True):
         decision: Decision,
         channel: Channel | None = None,
     ) -> None:
-        """Announce to one recipient, in the feed that applies to the client unless another is named."""
+        """Announce to one recipient, in the client's feed unless another is named."""
         assert recipient is not None, "a municipality has a case system"
         applying = Channel.RESTRICTED if case.is_restricted else Channel.COMMON
         self.effects.announce(

@@ -1,4 +1,7 @@
-"""Personal data to those who may read it: by transfer, to the responsible case system, each disclosure audited."""
+"""Personal data to those who may read it, each disclosure audited.
+
+A case system asks by transfer, and only the responsible one is told.
+"""
 
 from collections.abc import Sequence
 
@@ -43,9 +46,10 @@ async def fetch_persons(
     law: Law,
     moment: Moment,
 ) -> list[Outcome]:
-    """Return one disclosure or refusal per transfer, in order; a transfer of another case system is like an unknown one.
+    """Return one disclosure or refusal per transfer, in order.
 
-    Takes no locks; each line of the audit, disclosed or refused, commits before the answer leaves.
+    A transfer of another case system is like an unknown one. Takes no locks; each line of the
+    audit, disclosed or refused, commits before the answer leaves.
     """
     assert party.case_system_id is not None, "only a case system fetches persons"
     known = await transfers.load_disclosable(

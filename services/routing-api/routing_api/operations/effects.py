@@ -1,6 +1,4 @@
-"""What a batch of decisions writes, gathered in memory and written at its end by a handful of statements."""
-
-from typing import Any
+"""What a batch of decisions writes: gathered in memory, written at its end, all at once."""
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -38,7 +36,7 @@ class Effects(Struct):
     audit: list[AuditLine] = field(default_factory=list)
     events: list[EventDraft] = field(default_factory=list)
 
-    def announce(  # noqa: PLR0913 - an event's envelope
+    def announce(
         self,
         data: EventData,
         *,
@@ -64,8 +62,8 @@ class Effects(Struct):
         )
 
     def witness(
-        self, call: Call, *, action: str, outcome: str, moment: Moment, **more: Any
-    ) -> None:  # noqa: ANN401
+        self, call: Call, *, action: str, outcome: str, moment: Moment, **more: str | None
+    ) -> None:
         """Add a line to the audit; `more` are further fields of AuditLine."""
         self.audit.append(line_of(call, action=action, outcome=outcome, moment=moment, **more))
 
@@ -78,7 +76,7 @@ class Effects(Struct):
             self.new_clients[state.client_id] = replace(new, state=state)
 
     def keep_new_client(self, client: NewClient) -> None:
-        """Remember a client who was not known before, with the state that `keep_client` was given."""
+        """Remember a client not known before, with the state that `keep_client` was given."""
         self.changed_clients.pop(client.state.client_id, None)
         self.new_clients[client.state.client_id] = client
 
@@ -102,7 +100,9 @@ class Effects(Struct):
         await outbox.append(connection, self.events, origin=moment.origin)
 
 
-def line_of(call: Call, *, action: str, outcome: str, moment: Moment, **more: Any) -> AuditLine:  # noqa: ANN401
+def line_of(
+    call: Call, *, action: str, outcome: str, moment: Moment, **more: str | None
+) -> AuditLine:
     """Return the audit line of an act; `more` are further fields of AuditLine."""
     fields = {
         "official_id": call.official_id,

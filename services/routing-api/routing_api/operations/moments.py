@@ -1,4 +1,7 @@
-"""The moment of a batch and the call that caused it: what the edge knows and operations may not read by themselves."""
+"""The moment of a batch and the call that caused it.
+
+The edge knows them; operations may not read them by themselves.
+"""
 
 from datetime import date, datetime
 
@@ -29,7 +32,7 @@ class Moment(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """Who calls and on whose behalf, for the audit and the trace of what the call sets in motion."""
+    """Who calls and on whose behalf, for the audit and the trace of what follows."""
 
     organisation: str
     request_id: str

@@ -1,7 +1,7 @@
-"""The profile of a person: what the responsible case system may fetch, and which groups of it have changed.
+"""The profile of a person: what the responsible case system may fetch, and what has changed.
 
-Citizenship and mother tongue are no part of it and never leave routing-api; with a security ban only a contact address is
-kept (domain.md, sections 2 and 8).
+Citizenship and mother tongue are no part of it and never leave routing-api; with a security ban
+only a contact address is kept (domain.md, sections 2 and 8).
 """
 
 from datetime import date

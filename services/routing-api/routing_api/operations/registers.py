@@ -1,4 +1,4 @@
-"""The register as it stands: the data of the release and the changes that operators have recorded since."""
+"""The register as it stands: the data of the release and the changes recorded since."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from routing_api.store import register_changes
 
 
 class RegisterKeeper:
-    """Gives the register that holds in a transaction; builds it anew when a change was recorded anywhere."""
+    """Gives the register that holds in a transaction; builds it anew after a recorded change."""
 
     def __init__(self, release: Register) -> None:
         self._release = release

@@ -1,4 +1,7 @@
-"""Register persons: one decision per registration, exactly once, whatever is repeated and whoever calls at the same time."""
+"""Register persons: one decision per registration, exactly once.
+
+This holds whatever is repeated and whoever calls at the same time.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -32,9 +35,10 @@ async def register(
 ) -> list[Outcome]:
     """Store and decide registrations; one outcome per submission, in their order.
 
-    Locks idempotency keys, then known clients in client order, then the outbox head. Commits together: registrations,
-    decisions, clienthoods, transfers, reviews, audit lines and events. Raises LostRace where another transaction stored
-    the same person or business key first: run the batch again.
+    Locks idempotency keys, then known clients in client order, then the outbox head. Commits
+    together: registrations, decisions, clienthoods, transfers, reviews, audit lines and events.
+    Raises LostRace where another transaction stored the same person or business key first: run the
+    batch again.
     """
     known = await registrations.find_by_source(connection, [item.source for item in submissions])
     repeats = Repeats(submissions, known)
@@ -88,7 +92,7 @@ async def _decide(
     lookups = [item.lookup_a for item in pending.values()]
     states = await clients.lock_by_lookup(connection, lookups)
     profiles = await _load_profiles(connection, states.values(), law=law)
-    desk = _Desk(law, moment, register, states, profiles)
+    desk = _Desk(law, moment, register=register, states=states, profiles=profiles)
     outcomes = {place: desk.take(item) for place, item in pending.items()}
     return _Decided(outcomes, desk.effects)
 
@@ -96,7 +100,10 @@ async def _decide(
 async def _load_profiles(
     connection: Connection, states: Iterable[ClientState], *, law: Law
 ) -> dict[str, Profile]:
-    """Return the profiles that a case system knows now, by client; only those can have changed groups."""
+    """Return the profiles that a case system knows now, by client.
+
+    Only those can have changed groups.
+    """
     holders = {state.registration_id: state for state in states if state.transfer_id is not None}
     if not holders:
         return {}
@@ -110,12 +117,13 @@ async def _load_profiles(
 
 
 class _Desk:
-    """Takes submissions one after the other, so that a later one sees what an earlier one of the batch decided."""
+    """Takes submissions one after the other; a later one sees what an earlier one decided."""
 
     def __init__(
         self,
         law: Law,
         moment: Moment,
+        *,
         register: Register,
         states: dict[bytes, ClientState],
         profiles: dict[str, Profile],
@@ -202,7 +210,10 @@ def _new_client(item: Submission, state: ClientState) -> NewClient:
 
 
 def _stored(item: Submission, decision: Decision) -> StoredRegistration:
-    """Return the row of a registration; where the TE office stays responsible, no contact data are stored."""
+    """Return the row of a registration.
+
+    Where the TE office stays responsible, no contact data are stored.
+    """
     keeps_profile = decision.outcome != "te_office"
     source = item.registration.source
     return StoredRegistration(

@@ -1,6 +1,7 @@
-"""Which submissions of a batch are new, which repeat one that is stored or stands earlier in the batch, which are refused.
+"""Which submissions of a batch are new, which repeat another, which are refused.
 
-Repeats are known by the business key (organisation, source system, source registration id) and by the idempotency key.
+Repeats are known by the business key (organisation, source system, source registration id) and by
+the idempotency key.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ Outcome = Registered | DomainError
 
 
 class Repeats:
-    """Which submissions are new, which repeat a stored one or one of this batch, and which are refused by their keys."""
+    """Which submissions are new, which repeat another, which are refused by their keys."""
 
     def __init__(
         self, submissions: Sequence[Submission], known: dict[SourceKey, tuple[str, bytes]]
@@ -53,7 +54,7 @@ class Repeats:
             self._refusals[place] = RegistrationIdReused()
 
     async def claim_keys(self, connection: Connection) -> None:
-        """Claim the idempotency keys; a key that is known turns its submission into a repeat or a refusal."""
+        """Claim the idempotency keys; a known one turns its submission into a repeat or refusal."""
         keyed = [
             (place, item) for place, item in enumerate(self._submissions) if item.key is not None
         ]
@@ -86,7 +87,7 @@ class Repeats:
                 self._refusals[place] = Unavailable(retry_after_s=1)
 
     async def release_keys(self, connection: Connection, *, failed: set[int]) -> None:
-        """Give back the keys of submissions that were refused, but not one that another body holds."""
+        """Give back the keys of refused submissions, but not one that another body holds."""
         own = {
             place
             for place, refusal in self._refusals.items()

@@ -1,4 +1,7 @@
-"""Reviews: list what is open, and resolve it with the facts that were missing or by an official's discretion."""
+"""Reviews: list what is open, and resolve it.
+
+Facts that were missing resolve it, or an official's discretion.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -71,7 +74,10 @@ async def list_of(
 
 
 async def load(connection: Connection, review_id: str, *, party: Party) -> Review:
-    """Return a review of the party's own; raises ReviewNotFound alike for unknown and not its own."""
+    """Return a review of the party's own.
+
+    Raises ReviewNotFound alike for unknown and not its own.
+    """
     review = await reviews.find_review(connection, review_id)
     if review is None or party.te_office_code not in (None, review.te_office_code):
         raise ReviewNotFound
@@ -81,7 +87,7 @@ async def load(connection: Connection, review_id: str, *, party: Party) -> Revie
 
 
 async def find_replay(connection: Connection, use: KeyUse) -> Registered | None:
-    """Claim the key of a resolution; return the decision of the first call where this one repeats it.
+    """Claim the key of a resolution; return the first call's decision where this one repeats it.
 
     Locks the key until the caller's transaction ends. Raises IdempotencyKeyReused for another body.
     """
@@ -99,9 +105,10 @@ async def resolve(
 ) -> Registered:
     """Decide the case of a review anew.
 
-    Locks the client. The rules judge the cleared facts; where they still leave the question open, the official's outcome
-    stands; where they decide otherwise, it raises ResolutionContradictsRules. Responsibility changes on the day of the
-    resolution, because the TE office is responsible while a review is open.
+    Locks the client. The rules judge the cleared facts; where they still leave the question open,
+    the official's outcome stands; where they decide otherwise, it raises
+    ResolutionContradictsRules. Responsibility changes on the day of the resolution, because the TE
+    office is responsible while a review is open.
     """
     call, moment = desk.call, desk.moment
     state = (await clients.lock_by_id(connection, [review.client_id]))[review.client_id]
@@ -161,7 +168,10 @@ async def _case(
 def _cleared(
     facts: Facts, resolved: ResolvedFacts, *, register: Register, rule_set: RuleSet
 ) -> Facts:
-    """Return the facts with what the review has cleared up; the register is asked anew for the municipality."""
+    """Return the facts with what the review has cleared up.
+
+    The register is asked anew for the municipality.
+    """
     given = {name: value for name, value in asdict(resolved).items() if value is not UNSET}
     code = given.pop("home_municipality_code", facts.home_municipality_code)
     cleared = replace(facts, **given)

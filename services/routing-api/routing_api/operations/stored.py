@@ -1,4 +1,4 @@
-"""What was stored: a registration and its decisions, for the offices concerned; and decisions judged again."""
+"""What was stored: registrations and their decisions, read or judged again."""
 
 from msgspec import Struct
 
@@ -36,7 +36,8 @@ async def load_registration(
 ) -> ReadRegistration | RegistrationNotFound:
     """Return a registration of the office with the decision that answered it, or the refusal.
 
-    The read, allowed or refused, is audited in the same transaction, so a refusal is answered and not raised.
+    The read, allowed or refused, is audited in the same transaction, so a refusal is answered and
+    not raised.
     """
     registration = await registrations.find_registration(connection, registration_id)
     offices = (None, registration.te_office_code) if registration else (None,)
@@ -77,9 +78,10 @@ async def load_decision(
 
 
 def recompute(decision: Decision, *, law: Law) -> Recomputation:
-    """Judge the stored facts again by the stored rule-set version; raises FactsErased where they are gone.
+    """Judge the stored facts again by the stored rule set.
 
-    Where an official decided a question that the rules leave open, equal means that they still leave it open.
+    Raises FactsErased where they are gone. Where an official decided a question that the rules
+    leave open, equal means that they still leave it open.
     """
     if decision.facts is None:
         raise FactsErased

@@ -1,4 +1,7 @@
-"""A registration made ready outside any transaction: parsed, sealed, fingerprinted, so that the database waits for nothing."""
+"""A registration made ready outside any transaction: parsed, sealed, fingerprinted.
+
+So the database waits for nothing.
+"""
 
 from datetime import date, datetime
 

@@ -1,4 +1,4 @@
-"""Transfers: acknowledged by case systems, announced to persons by TE offices, listed for whoever waits."""
+"""Transfers: acknowledged by case systems, announced to persons, listed for who waits."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,10 @@ from routing_api.store import transfers
 
 
 class Party(Struct, frozen=True, kw_only=True):
-    """Whose transfers a caller may touch: a case system's, a TE office's, or (both None) anybody's."""
+    """Whose transfers a caller may touch: a case system's, a TE office's, or anybody's.
+
+    Both are None for those who may touch all.
+    """
 
     case_system_id: str | None = None
     te_office_code: str | None = None
@@ -51,7 +54,8 @@ async def acknowledge(
 ) -> list[Outcome]:
     """Record that clients were taken over; a repeat answers as before and changes nothing.
 
-    Locks the transfers in order of their ids. Commits together: states, audit lines, events to the TE offices.
+    Locks the transfers in order of their ids. Commits together: states, audit lines, events to the
+    TE offices.
     """
     known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
     effects = Effects()
@@ -78,9 +82,10 @@ async def give_notice(
     call: Call,
     moment: Moment,
 ) -> list[Outcome]:
-    """Record that persons were told; the same notice again answers as before, another one is refused.
+    """Record that persons were told.
 
-    Locks the transfers in order of their ids. Commits together: notices, audit lines, events to the case systems.
+    The same notice again answers as before, another one is refused. Locks the transfers in order of
+    their ids. Commits together: notices, audit lines, events to the case systems.
     """
     known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
     effects = Effects()
@@ -108,7 +113,7 @@ def _open_transfer(transfer: Transfer | None, *, party: Party) -> Outcome:
 
 
 def _with_notice(transfer: Transfer, item: Notice, earlier: Notice | None) -> Outcome:
-    """Return the transfer, or a refusal where it holds another notice already, stored or of this batch."""
+    """Return the transfer, or a refusal where another notice stands, stored or of this batch."""
     if transfer.notice_id is not None:
         return transfer if item.says_the_same_as(transfer) else NoticeAlreadyGiven()
     if earlier is not None and not item.repeats(earlier):

@@ -1,7 +1,8 @@
 """The identity vault: identity codes and profiles as AES-GCM ciphertexts, and keyed look-ups.
 
-Two look-ups stand in two unique columns, each by a key of its own, so that keys rotate while uniqueness is always enforced
-on a complete column. Nonces are drawn from the source of random bytes that the composition root passes in.
+Two look-ups stand in two unique columns, each by a key of its own, so that keys rotate while
+uniqueness is always enforced on a complete column. Nonces are drawn from the source of random bytes
+that the composition root passes in.
 """
 
 import hmac
@@ -22,7 +23,7 @@ class Sealed(Struct, frozen=True):
 
 
 class VaultKeys(Struct, frozen=True):
-    """Encryption keys by id with the one in use, and the keys of both look-ups and of fingerprints."""
+    """Encryption keys by id, the one in use, and the keys of look-ups and fingerprints."""
 
     encryption: Mapping[str, bytes]
     current_id: str

@@ -1,4 +1,7 @@
-"""Domain values shaped into the wire types of `routing_api.schemas`; the same shape for a first answer and its repeat."""
+"""Domain values shaped into the wire types of `routing_api.schemas`.
+
+A first answer and its repeat have the same shape.
+"""
 
 from datetime import datetime
 

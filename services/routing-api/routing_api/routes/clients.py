@@ -87,7 +87,7 @@ async def look_up(request: Request) -> Response:
     ),
 )
 async def load_client(request: Request, client_id: UUID) -> Response:
-    """Return a client's current responsibility and history; needs the header Acting-Official, is audited."""
+    """Return a client's responsibility and history; needs Acting-Official, is audited."""
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *SENDERS, OrganisationKind.CASE_SYSTEM)
     official = official_of_call(request)
@@ -135,8 +135,8 @@ async def list_clienthoods(
 ) -> Response:
     """List the calling case system's own clients, and the cursor from which its feed goes on.
 
-    Start and resync: read all pages, then the feed from the `feed_cursor` of the first page. Clients with a security ban
-    are listed only to a token with the scope events.restricted.
+    Start and resync: read all pages, then the feed from the `feed_cursor` of the first page.
+    Clients with a security ban are listed only to a token with the scope events.restricted.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)

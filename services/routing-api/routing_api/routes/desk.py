@@ -58,7 +58,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     competences: Competences
 
     def moment(self) -> Moment:
-        """Return the moment of a batch: now, to the millisecond, and a source of ids of that time."""
+        """Return the moment of a batch: now, to the millisecond, and ids of that time."""
         return moment_at(self.clock)
 
     def queues(self) -> list[QueueStatus]:
@@ -106,7 +106,10 @@ def call_of(
 
 
 def official_of_call(request: Request, in_body: ActingOfficial | None = None) -> ActingOfficial:
-    """Return the official who must be named: 400 where none is, 403 where their municipality is not served."""
+    """Return the official who must be named.
+
+    Refuses with 400 where none is, with 403 where their municipality is not served.
+    """
     official = require_official(request.headers, in_body=in_body)
     caller = caller_of(request)
     if caller.kind is OrganisationKind.CASE_SYSTEM:
@@ -120,7 +123,10 @@ def official_of_call(request: Request, in_body: ActingOfficial | None = None) ->
 
 
 def party_of(caller: Caller) -> Party:
-    """Return whose cases the caller may see: a case system and a TE office their own, others all."""
+    """Return whose cases the caller may see.
+
+    A case system and a TE office see their own, others all.
+    """
     may_see_restricted = RESTRICTED in caller.scopes
     if caller.kind is OrganisationKind.CASE_SYSTEM:
         return Party(case_system_id=caller.organisation, may_see_restricted=may_see_restricted)
@@ -130,7 +136,10 @@ def party_of(caller: Caller) -> Party:
 
 
 def settled(outcome: T | DomainError) -> T:
-    """Return the value of an outcome, or raise its failure: after the transaction, so that its audit line stands."""
+    """Return the value of an outcome, or raise its failure.
+
+    Call it after the transaction, so that its audit line stands.
+    """
     if isinstance(outcome, DomainError):
         raise outcome
     return outcome
@@ -176,7 +185,7 @@ def next_cursor(places: Sequence[str], *, limit: int) -> str | None:
 def page_of(
     items: Sequence[T], keys: Sequence[str], *, after: str | None, limit: int
 ) -> tuple[list[T], str | None]:
-    """Return a page of a list that stands in memory, sorted by its keys, and the cursor behind it."""
+    """Return a page of a list in memory, sorted by its keys, and the cursor behind it."""
     first = 0 if after is None else bisect_right(keys, _place(after))
     page = list(items[first : first + limit])
     has_more = first + limit < len(items)

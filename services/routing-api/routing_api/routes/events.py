@@ -48,8 +48,8 @@ async def read_events(
 ) -> Response:
     """Return the caller's next events in commit order as `application/cloudevents-batch+json`.
 
-    The header Next-Cursor says where to go on, also when the array is empty. An expired cursor is answered 410: start
-    again from GET /clienthoods. Events are kept for 90 days at least.
+    The header Next-Cursor says where to go on, also when the array is empty. An expired cursor is
+    answered 410: start again from GET /clienthoods. Events are kept for 90 days at least.
     """
     return await _read(request, Channel.COMMON, after=after, limit=limit, wait_s=wait)
 
@@ -62,7 +62,7 @@ async def read_restricted_events(
     limit: FeedLimit = LIMIT_MAX,
     wait: FeedWait = 0,
 ) -> Response:
-    """Return the caller's events about clients with a security ban; a stream and a cursor of its own."""
+    """Return the caller's events about clients with a security ban; has its own cursor."""
     return await _read(request, Channel.RESTRICTED, after=after, limit=limit, wait_s=wait)
 
 

@@ -1,4 +1,4 @@
-"""How a decoded registration is taken in: examined, checked against the sender's office, made a submission."""
+"""How a decoded registration is taken in: examined, checked, made a submission."""
 
 from msgspec.structs import replace
 

@@ -32,10 +32,11 @@ _decoder = JsonDecoder(FetchRequest)
     ),
 )
 async def fetch_persons(request: Request) -> Response:
-    """Fetch the personal data of own clients by transfer id, up to 1,000 at once; one outcome per item, in order.
+    """Fetch the personal data of own clients by transfer id, up to 1,000 at once.
 
-    Needs a purpose and an acting official of a municipality that the case system serves. Each disclosure and each refusal
-    is audited before the answer leaves; a transfer that is not the caller's is answered like one that does not exist.
+    Answers one outcome per item, in order. Needs a purpose and an acting official of a municipality
+    that the case system serves. Each disclosure and each refusal is audited before the answer
+    leaves; a transfer that is not the caller's is answered like one that does not exist.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)

@@ -53,7 +53,7 @@ _PROBLEMS = (RegistrationIdReused, EffectiveOnBeforeNewestDecision, OfficeNotYou
 
 
 def _import_call(request: Request) -> Call:
-    """Return the call of a registration: without an official it counts as import of its organisation."""
+    """Return the call of a registration; without an official it is its organisation's import."""
     return replace(call_of(request), official_role="import")
 
 
@@ -68,8 +68,9 @@ def _import_call(request: Request) -> Call:
 async def register(request: Request) -> Response:
     """Register a jobseeker and decide who is responsible, with every ground.
 
-    A review or the TE office is an answer (201), not an error. A second registration of the person is an update with the
-    same client_id. Needs an Idempotency-Key; a repeat answers as the first with `Idempotent-Replayed: true`.
+    A review or the TE office is an answer (201), not an error. A second registration of the person
+    is an update with the same client_id. Needs an Idempotency-Key; a repeat answers as the first
+    with `Idempotent-Replayed: true`.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *SENDERS)
@@ -135,10 +136,11 @@ async def preview(request: Request) -> Response:
     ),
 )
 async def register_many(request: Request) -> Response:
-    """Register up to 10,000 jobseekers, one JSON text a line (NDJSON, gzip allowed, 16 MiB inflated).
+    """Register up to 10,000 jobseekers, one JSON text a line.
 
-    Answers one line per input line in order, and a last line with the summary; an answer without it is incomplete: send
-    again, lines already taken answer as before. Takes no Idempotency-Key: source system and registration id are the key.
+    The body is NDJSON, gzip allowed, 16 MiB inflated. Answers one line per input line in order, and
+    a last line with the summary; an answer without it is incomplete: send again, lines already
+    taken answer as before. Takes no Idempotency-Key: source system and registration id are the key.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *SENDERS)
@@ -210,7 +212,7 @@ async def load_decision(
         bool, Query(description="Judge the stored facts again and say whether it is equal.")
     ] = False,
 ) -> Response:
-    """Return a decision with its grounds, facts and versions; with `recompute=true`, judged again."""
+    """Return a decision with its grounds, facts and versions; `recompute=true` judges it again."""
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)
     async with desk.transaction() as connection:

@@ -51,7 +51,7 @@ _decoder = JsonDecoder(ResolveRequest)
 
 
 @router.get("/reviews", openapi_extra=described(answers={200: ReviewList}))
-async def list_reviews(  # noqa: PLR0913 - one parameter per filter
+async def list_reviews(
     request: Request,
     *,
     state: Annotated[Literal["open", "resolved", "superseded"] | None, Query()] = None,
@@ -106,9 +106,10 @@ async def load_review(request: Request, review_id: UUID) -> Response:
     ),
 )
 async def resolve(request: Request, review_id: UUID) -> Response:
-    """Resolve a review with the facts that were missing, or by an official's outcome; answers the new decision.
+    """Resolve a review; answers the new decision.
 
-    Needs If-Match, an Idempotency-Key and an acting official. Responsibility changes on the day of the resolution.
+    Facts that were missing resolve it, or an official's outcome. Needs If-Match, an
+    Idempotency-Key and an acting official. Responsibility changes on the day of the resolution.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)

@@ -59,7 +59,10 @@ async def list_transfers(
     after: After = None,
     limit: Limit = LIMIT_DEFAULT,
 ) -> Response:
-    """List transfers, oldest first: a case system and a TE office their own, operator and national sender all."""
+    """List transfers, oldest first.
+
+    A case system and a TE office see their own, operator and national sender all.
+    """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS, OrganisationKind.CASE_SYSTEM)
     party, now = party_of(caller), desk.moment().now
@@ -84,7 +87,8 @@ async def list_transfers(
 async def acknowledge(request: Request) -> Response:
     """Say that clients were taken over, up to 1,000 at once; one outcome per item, in order.
 
-    A repeated item answers as before. A transfer that is not the caller's is answered like one that does not exist.
+    A repeated item answers as before. A transfer that is not the caller's is answered like one that
+    does not exist.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
@@ -113,9 +117,10 @@ async def acknowledge(request: Request) -> Response:
     "/transfers:notice", openapi_extra=described(body=NoticeRequest, answers={200: ItemsResponse})
 )
 async def give_notice(request: Request) -> Response:
-    """Say that persons were told about their transfers, up to 1,000 at once; needs an acting official.
+    """Say that persons were told about their transfers, up to 1,000 at once.
 
-    A repeated item answers as before; another notice for the same transfer is refused.
+    Needs an acting official. A repeated item answers as before; another notice for the same
+    transfer is refused.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *SENDERS)

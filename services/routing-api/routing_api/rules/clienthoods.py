@@ -1,7 +1,8 @@
 """The life of a clienthood: how a new judgement moves the responsibility for a client.
 
-A client has one responsible authority at a time: a municipality, or the TE office; while a review is open it is the TE
-office. Every change begins a new version. States and transitions: docs/states.md.
+A client has one responsible authority at a time: a municipality, or the TE office; while a review
+is open it is the TE office. Every change begins a new version. States and transitions:
+docs/states.md.
 """
 
 from datetime import date
@@ -18,7 +19,8 @@ DecisionCause = Literal["first_entry", "return", "move", "update"]
 class Responsible(Struct, frozen=True):
     """Who is responsible: a municipality with its area and case system, or the TE office.
 
-    The TE office concerned is always named: it is responsible, or it tells the person of the transfer.
+    The TE office concerned is always named: it is responsible, or it tells the person of the
+    transfer.
     """
 
     authority: Authority
@@ -55,7 +57,10 @@ class Transition(Struct, frozen=True):
 
 
 def responsible_of(judgement: Judgement) -> Responsible:
-    """Return who is responsible by a judgement; an open review leaves it with the TE office (domain.md, section 2)."""
+    """Return who is responsible by a judgement.
+
+    An open review leaves it with the TE office (domain.md, section 2).
+    """
     if judgement.outcome != "municipality":
         return Responsible("te_office", judgement.te_office_code)
     return Responsible(
@@ -68,7 +73,7 @@ def responsible_of(judgement: Judgement) -> Responsible:
 
 
 def transition(state: ClientState | None, judgement: Judgement) -> Transition:
-    """Return how a judgement moves the responsibility for a client, None being a person not known before."""
+    """Return how a judgement moves the responsibility for a client; None is one not known."""
     responsible = responsible_of(judgement)
     if state is None:
         return Transition("first_entry", responsible, responsible)

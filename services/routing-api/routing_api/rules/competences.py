@@ -1,4 +1,4 @@
-"""Who is competent for which task, by date: a table of the law, read from data (domain.md, section 3)."""
+"""Who is competent for which task, by date: a table of the law (domain.md, section 3)."""
 
 import csv
 from datetime import date

@@ -15,7 +15,8 @@ _encode = msgspec.json.Encoder().encode
 class Decision(Struct, frozen=True, kw_only=True):
     """What was decided for one registration; never changed, and enough to build its answer again.
 
-    `facts` is None after their retention period. `grounds` is the compact form of `routing_api.rules.judging`.
+    `facts` is None after their retention period. `grounds` is the compact form of
+    `routing_api.rules.judging`.
     """
 
     decision_id: str

@@ -1,4 +1,4 @@
-"""When a transfer is to be acknowledged, a notice given, a review closed: working days of the Finnish calendar."""
+"""When to acknowledge a transfer, give a notice, close a review: in Finnish working days."""
 
 from datetime import date, datetime
 from functools import lru_cache
@@ -9,7 +9,7 @@ from kuntavayla.values.calendar import helsinki_instant, working_day_after
 
 
 class Deadlines(Struct, frozen=True):
-    """Lengths in working days and the hour of the day in Helsinki; settings, not law (docs/sources.md)."""
+    """Lengths in working days, and an hour in Helsinki; settings, not law (docs/sources.md)."""
 
     acknowledge_days: int
     acknowledge_initial_days: int
@@ -20,10 +20,10 @@ class Deadlines(Struct, frozen=True):
 
 @lru_cache(maxsize=1024)
 def acknowledge_due_at(begins_on: date, *, is_initial: bool, deadlines: Deadlines) -> datetime:
-    """Return the instant by which a case system acknowledges, counted from the later of decision and effect.
+    """Return when a case system must have acknowledged, from the later of decision and effect.
 
-    The initial batch, first transfers effective on the rule set's first day, has a length of its own, so that 230,000
-    alarms do not fire.
+    The initial batch, first transfers effective on the rule set's first day, has a length of its
+    own, so that 230,000 alarms do not fire.
     """
     days = deadlines.acknowledge_initial_days if is_initial else deadlines.acknowledge_days
     return helsinki_instant(working_day_after(begins_on, days), deadlines.acknowledge_hour, 0)

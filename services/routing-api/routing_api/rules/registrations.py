@@ -1,7 +1,8 @@
 """What a TE system says about a jobseeker: the registration, field by field, with its bounds.
 
-The wire type and the domain value are one: bytes are decoded straight into these frozen values. Bounds that need the
-register or the calendar are judged in `routing_api.rules.intake`; nothing here reads a clock.
+The wire type and the domain value are one: bytes are decoded straight into these frozen values.
+Bounds that need the register or the calendar are judged in `routing_api.rules.intake`; nothing here
+reads a clock.
 """
 
 from datetime import date

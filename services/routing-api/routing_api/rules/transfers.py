@@ -1,4 +1,4 @@
-"""Transfers as values: the offer to a case system, its acknowledgement, and the notice to the person."""
+"""Transfers as values: the offer, its acknowledgement, and the notice to the person."""
 
 from datetime import date, datetime
 from typing import Literal

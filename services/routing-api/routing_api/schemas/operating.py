@@ -24,7 +24,7 @@ class QueueStatus(Struct, frozen=True):
 
 
 class StatusResponse(Struct, frozen=True, kw_only=True):
-    """What an operator asks first: where the events stand, what waits, which law and register hold."""
+    """What an operator asks first: where events stand, what waits, which law holds."""
 
     epoch: int
     head_position: int

@@ -21,7 +21,7 @@ class FetchRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FetchedPerson(Struct, frozen=True, kw_only=True):
-    """The person: identity, contact, and how to serve them; neither citizenship nor mother tongue."""
+    """The person: identity, contact, how to serve them; no citizenship, no mother tongue."""
 
     identity_code: str
     family_name: str

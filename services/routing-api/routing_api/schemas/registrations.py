@@ -14,7 +14,7 @@ RegistrationRequest = Registration
 
 
 class ShortDecision(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A decision as a bulk call tells it: ids, outcome, the deciding rule, and who is responsible."""
+    """A decision as a bulk call tells it: ids, outcome, deciding rule, who is responsible."""
 
     registration_id: str
     decision_id: str
@@ -63,7 +63,7 @@ class BulkEnd(Struct, frozen=True):
 
 
 class RegistrationResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A stored registration with the decision that answered it; no name, contact or identity code."""
+    """A stored registration and its decision; no name, contact or identity code."""
 
     registration_id: str
     client_id: str

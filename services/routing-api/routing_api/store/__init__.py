@@ -1,1 +1,1 @@
-"""Every SQL statement of routing-api: module-level constants, set-based, answered as domain values, never rows."""
+"""Every SQL statement of routing-api: constants, set-based, answered as domain values."""

@@ -12,8 +12,9 @@ from kuntavayla.database.statements import Columns
 from routing_api.rules.clienthoods import Authority, ClientState, Responsible
 
 STATE_COLUMNS = """
-client_id::text, version, authority, municipality_code, area_code, case_system_id, te_office_code, transfer_id::text,
-decision_id::text, registration_id::text, review_id::text, newest_effective_on, is_restricted, has_been_client
+client_id::text, version, authority, municipality_code, area_code, case_system_id, te_office_code,
+transfer_id::text, decision_id::text, registration_id::text, review_id::text, newest_effective_on,
+is_restricted, has_been_client
 """
 LOCK_BY_LOOKUP = f"""
 SELECT {STATE_COLUMNS}, lookup_a FROM clients
@@ -81,13 +82,14 @@ FROM unnest($1::uuid[], $2::int4[], $3::date[]) AS e (client_id, version, valid_
 WHERE clienthoods.client_id = e.client_id AND clienthoods.version = e.version
 """
 HISTORY = """
-SELECT client_id::text, version, authority, municipality_code, area_code, case_system_id, te_office_code,
-       decision_id::text, valid_from, valid_to
+SELECT client_id::text, version, authority, municipality_code, area_code, case_system_id,
+       te_office_code, decision_id::text, valid_from, valid_to
 FROM clienthoods WHERE client_id = $1 ORDER BY version LIMIT $2
 """
 SNAPSHOT = """
-SELECT h.client_id::text, h.version, h.municipality_code, h.area_code, h.te_office_code, h.valid_from, h.valid_to,
-       t.transfer_id::text, t.state, t.cause, t.acknowledge_due_at, t.notified_at IS NOT NULL AS is_notified
+SELECT h.client_id::text, h.version, h.municipality_code, h.area_code, h.te_office_code,
+       h.valid_from, h.valid_to, t.transfer_id::text, t.state, t.cause, t.acknowledge_due_at,
+       t.notified_at IS NOT NULL AS is_notified
 FROM clienthoods h
 JOIN transfers t ON t.client_id = h.client_id AND t.clienthood_version = h.version
 WHERE h.case_system_id = $1 AND h.client_id > $2 AND (NOT t.is_restricted OR $3)
@@ -202,7 +204,10 @@ async def find_by_lookup(connection: Connection, lookup: bytes) -> str | None:
 
 
 async def append_clients(connection: Connection, clients: Sequence[NewClient]) -> None:
-    """Store new clients, in the order of their look-ups; raises LostRace where another transaction stored one first."""
+    """Store new clients, in the order of their look-ups.
+
+    Raises LostRace where another transaction stored one first.
+    """
     in_order = sorted(clients, key=lambda client: client.lookup_a)
     try:
         await _NEW_COLUMNS.append(connection, "clients", in_order)
@@ -247,7 +252,7 @@ async def list_history(connection: Connection, client_id: str) -> list[Clienthoo
     ]
 
 
-async def list_held(  # noqa: PLR0913 - a filter, a place and a limit
+async def list_held(
     connection: Connection,
     case_system_id: str,
     *,
@@ -258,8 +263,8 @@ async def list_held(  # noqa: PLR0913 - a filter, a place and a limit
 ) -> list[HeldClienthood]:
     """List the clienthoods that a case system holds on a day, in client order behind `after`.
 
-    Without a day: all that have not ended, those that begin later among them, so that nothing is missed by one who
-    goes on with the feed.
+    Without a day: all that have not ended, those that begin later among them, so that nothing is
+    missed by one who goes on with the feed.
     """
     rows = await connection.fetch(SNAPSHOT, case_system_id, after, may_see_restricted, on, limit)
     return [

@@ -11,7 +11,8 @@ SELECT (SELECT count(*) FROM reviews WHERE state = 'open') AS open_reviews,
        (SELECT count(*) FROM reviews WHERE state = 'open' AND due_on < $2) AS overdue_reviews,
        count(*) FILTER (WHERE state = 'offered') AS offered_transfers,
        count(*) FILTER (WHERE state = 'offered' AND acknowledge_due_at < $1) AS overdue_transfers,
-       count(*) FILTER (WHERE state <> 'withdrawn' AND notice_id IS NULL) AS transfers_without_notice
+       count(*) FILTER (WHERE state <> 'withdrawn' AND notice_id IS NULL)
+           AS transfers_without_notice
 FROM transfers
 """
 

@@ -7,13 +7,15 @@ from kuntavayla.register import RegisterChange
 
 COUNT = "SELECT coalesce(max(number), 0) FROM register_changes"
 LIST = """
-SELECT change_id::text, kind, municipality_codes, reason, recorded_on FROM register_changes ORDER BY number
+SELECT change_id::text, kind, municipality_codes, reason, recorded_on
+FROM register_changes
+ORDER BY number
 """
 CHANGES_LOCK = 0x72656769
 LOCK = f"SELECT pg_advisory_xact_lock({CHANGES_LOCK})"
 APPEND = """
-INSERT INTO register_changes (number, change_id, kind, municipality_codes, reason, organisation, official_id,
-                              recorded_at, recorded_on)
+INSERT INTO register_changes (number, change_id, kind, municipality_codes, reason, organisation,
+                              official_id, recorded_at, recorded_on)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 
@@ -44,7 +46,7 @@ async def load_changes(connection: Connection) -> list[RegisterChange]:
     ]
 
 
-async def append_change(  # noqa: PLR0913 - one record
+async def append_change(
     connection: Connection,
     change: RegisterChange,
     *,

@@ -10,9 +10,11 @@ from kuntavayla.database import Connection, LostRace
 from kuntavayla.database.statements import Columns
 
 FIND_BY_SOURCE = """
-SELECT r.organisation, r.source_system, r.source_registration_id, r.registration_id::text, r.fingerprint
+SELECT r.organisation, r.source_system, r.source_registration_id, r.registration_id::text,
+       r.fingerprint
 FROM registrations r
-JOIN unnest($1::text[], $2::text[], $3::text[]) AS a (organisation, source_system, source_registration_id)
+JOIN unnest($1::text[], $2::text[], $3::text[])
+     AS a (organisation, source_system, source_registration_id)
   USING (organisation, source_system, source_registration_id)
 """
 _COLUMNS = Columns(
@@ -39,8 +41,9 @@ ERASE_PROFILE = """
 UPDATE registrations SET profile_ciphertext = NULL, profile_key_id = NULL WHERE registration_id = $1
 """
 FIND = """
-SELECT registration_id::text, organisation, source_system, source_registration_id, client_number, fingerprint,
-       client_id::text, te_office_code, registered_at, received_at, profile_ciphertext, profile_key_id
+SELECT registration_id::text, organisation, source_system, source_registration_id, client_number,
+       fingerprint, client_id::text, te_office_code, registered_at, received_at, profile_ciphertext,
+       profile_key_id
 FROM registrations WHERE registration_id = $1
 """
 

@@ -26,8 +26,9 @@ _OPEN = Columns(
     }
 )
 _SELECTED = """
-review_id::text, client_id::text, registration_id::text, decision_id::text, te_office_code, reason, missing_facts,
-is_restricted, state, version, opened_at, due_on, resolved_at, outcome, resolution_reason, resolving_decision_id::text
+review_id::text, client_id::text, registration_id::text, decision_id::text, te_office_code, reason,
+missing_facts, is_restricted, state, version, opened_at, due_on, resolved_at, outcome,
+resolution_reason, resolving_decision_id::text
 """
 FIND = f"SELECT {_SELECTED} FROM reviews WHERE review_id = $1"  # noqa: S608 - a constant of ours
 CLOSE = """

@@ -1,4 +1,4 @@
-"""Transfers: offered, acknowledged, notified, withdrawn; and what a case system may fetch by them."""
+"""Transfers: offered, acknowledged, notified, withdrawn; what a case system may fetch by them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,13 +29,15 @@ _OFFER = Columns(
     }
 )
 _SELECTED = """
-t.transfer_id::text, t.client_id::text, t.clienthood_version, t.registration_id::text, t.case_system_id,
-t.municipality_code, t.area_code, t.te_office_code, t.cause, t.effective_on, t.is_restricted, t.state, t.offered_at,
-t.acknowledge_due_at, t.acknowledged_at, t.taken_over_at, t.caseworker_id, t.contact_point, t.notice_due_on,
-t.notice_id::text, t.notified_at, t.notice_channel, t.notice_language_code, t.notice_template
+t.transfer_id::text, t.client_id::text, t.clienthood_version, t.registration_id::text,
+t.case_system_id, t.municipality_code, t.area_code, t.te_office_code, t.cause, t.effective_on,
+t.is_restricted, t.state, t.offered_at, t.acknowledge_due_at, t.acknowledged_at, t.taken_over_at,
+t.caseworker_id, t.contact_point, t.notice_due_on, t.notice_id::text, t.notified_at,
+t.notice_channel, t.notice_language_code, t.notice_template
 """
 LOCK = f"""
-SELECT {_SELECTED} FROM transfers t WHERE t.transfer_id = ANY($1::uuid[]) ORDER BY t.transfer_id FOR UPDATE
+SELECT {_SELECTED} FROM transfers t WHERE t.transfer_id = ANY($1::uuid[])
+ORDER BY t.transfer_id FOR UPDATE
 """  # noqa: S608 - a constant of ours
 WITHDRAW = "UPDATE transfers SET state = 'withdrawn' WHERE transfer_id = ANY($1::uuid[])"
 RESTRICT = """
@@ -51,8 +53,9 @@ FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[])
 WHERE transfers.transfer_id = n.transfer_id
 """
 NOTIFY = """
-UPDATE transfers SET notice_id = n.notice_id, notified_at = n.notified_at, notice_channel = n.channel,
-       notice_language_code = n.language_code, notice_template = n.template
+UPDATE transfers SET notice_id = n.notice_id, notified_at = n.notified_at,
+       notice_channel = n.channel, notice_language_code = n.language_code,
+       notice_template = n.template
 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
      AS n (transfer_id, notice_id, notified_at, channel, language_code, template)
 WHERE transfers.transfer_id = n.transfer_id
@@ -70,9 +73,9 @@ ORDER BY t.transfer_id
 LIMIT $8
 """  # noqa: S608 - a constant of ours
 DISCLOSABLE = """
-SELECT t.transfer_id::text, t.client_id::text, t.clienthood_version, t.municipality_code, t.is_restricted,
-       r.registration_id::text, r.client_number, r.profile_ciphertext, r.profile_key_id,
-       c.identity_ciphertext, c.identity_key_id
+SELECT t.transfer_id::text, t.client_id::text, t.clienthood_version, t.municipality_code,
+       t.is_restricted, r.registration_id::text, r.client_number, r.profile_ciphertext,
+       r.profile_key_id, c.identity_ciphertext, c.identity_key_id
 FROM transfers t
 JOIN registrations r ON r.registration_id = t.registration_id
 JOIN clients c ON c.client_id = t.client_id
@@ -117,7 +120,10 @@ async def withdraw(connection: Connection, transfer_ids: Sequence[str]) -> None:
 
 
 async def refresh(connection: Connection, refreshed: Sequence[tuple[str, bool, str]]) -> None:
-    """Point transfers to the newest registration and channel: (transfer, is_restricted, registration)."""
+    """Point transfers to the newest registration and channel.
+
+    Each is (transfer, is_restricted, registration).
+    """
     if refreshed:
         await connection.execute(RESTRICT, *([*column] for column in zip(*refreshed, strict=True)))
 
@@ -176,6 +182,9 @@ async def load_disclosable(
     case_system_id: str,
     may_see_restricted: object,
 ) -> dict[str, Disclosable]:
-    """Return what the case system may be told, by transfer; what is unknown or not its own is left out alike."""
+    """Return what the case system may be told, by transfer.
+
+    What is unknown and what is not its own are left out alike.
+    """
     rows = await connection.fetch(DISCLOSABLE, transfer_ids, case_system_id, may_see_restricted)
     return {row["transfer_id"]: Disclosable(**dict(row)) for row in rows}

@@ -56,7 +56,8 @@ def upgrade() -> None:
         sa.Column("has_been_client", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "(authority = 'municipality') = (municipality_code IS NOT NULL AND case_system_id IS NOT NULL AND transfer_id IS NOT NULL)",
+            "(authority = 'municipality') = (municipality_code IS NOT NULL"
+            " AND case_system_id IS NOT NULL AND transfer_id IS NOT NULL)",
             name=op.f("ck_clients_municipality_has_transfer"),
         ),
         sa.CheckConstraint(
