@@ -36,13 +36,14 @@ def take_over(transfer_ids: list[str]) -> None:  # At most 1,000; a repeat does 
 def start() -> str:  # From the snapshot, then from the cursor of its first page.
     page = client.get("/clienthoods?limit=1000").raise_for_status().json()
     cursor: str = page["feed_cursor"]
-    while page["items"]:
+    while True:
         offered = [c["transfer_id"] for c in page["items"] if c["transfer_state"] == "offered"]
         if offered:
             take_over(offered)
-        after = {"limit": "1000", "after": page["next_cursor"] or ""}
-        page = client.get("/clienthoods", params=after).json() if after["after"] else {"items": []}
-    return cursor
+        if page["next_cursor"] is None:
+            return cursor
+        after = {"limit": "1000", "after": page["next_cursor"]}
+        page = client.get("/clienthoods", params=after).raise_for_status().json()
 
 
 def poll(cursor: str) -> str:  # Waits up to 25 seconds for events; tells where to go on.
