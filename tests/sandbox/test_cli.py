@@ -297,3 +297,33 @@ def test_a_clean_stop_leaves_nothing_running(up: UpProcess) -> None:
     assert not up.state.stack_file.exists()
     assert [pid for pid in pids if is_alive(pid)] == []
     up.start()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed here")
+def test_the_demo_holds_its_check_and_its_curl_lines_work_while_it_stays_up(tmp_path: Path) -> None:
+    directory, output = tmp_path / "demo", tmp_path / "output.txt"
+    with output.open("wb") as out:
+        demo = subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, "demo", "--registrations", "300", "--keep", "--state", str(directory)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(lambda: demo.poll() is not None or "stays up" in output.read_text())
+        lines = output.read_text().splitlines()
+        [token] = [line for line in lines if line.startswith("TOKEN=")]
+        answers = [
+            subprocess.run(  # noqa: S602 - the lines that the demo tells its reader to try
+                f"{token}\n{line}", shell=True, capture_output=True, check=True
+            )
+            for line in lines
+            if line.startswith("curl ")
+        ]
+    finally:
+        demo.send_signal(signal.SIGINT)
+        code = demo.wait(PATIENCE_S)
+        shutil.rmtree(EmbeddedServer(directory).data, ignore_errors=True)
+
+    assert code == 0
+    assert any("exactly once" in line for line in lines)
+    assert [bool(json.loads(answer.stdout)) for answer in answers] == [True, True, True]

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 import httpx
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -106,7 +105,8 @@ class Narrator:
         lines = [line for line in audit["items"] if line["resource_id"] == transfer_id]
         assert lines, "a refused read leaves a line"
         for line in lines:
-            self._console.print(f"   {msgspec.json.encode(line).decode()}", highlight=False)
+            told = ", ".join(f"{name}: {value}" for name, value in line.items() if value)
+            self._console.print(f"   {told}", highlight=False)
 
     async def tell_the_way(self, decision: dict[str, Any]) -> None:
         """Print where the documents are, a token, and three calls to try."""

@@ -5,6 +5,7 @@ Population, stack, day one, closing table, three stories.
 
 import asyncio
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -79,7 +80,8 @@ async def tell_the_story(plan: DemoPlan, *, console: Console) -> int:
             is_right = await _live_through(plan, running, marginals=marginals, console=console)
             if plan.keeps:
                 console.print("The stack stays up; Ctrl-C stops it.")
-                await watching
+                with suppress(asyncio.CancelledError):
+                    await watching
         finally:
             watching.cancel()
     return 0 if is_right else 1
