@@ -17,3 +17,33 @@ setup: .venv/ready  ## install the locked dependencies and our own packages into
 
 lock: setup  ## refresh requirements.lock from the pyproject files; keeps the pins that still fit
 	$(LOCK) -o requirements.lock
+
+check: setup  ## lock, format, lint, types, layers: what must hold before a commit
+	$(LOCK) -o requirements.lock
+	git diff --exit-code requirements.lock
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## put every file into the house's form, mend what can be mended by rule
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+snapshots: setup  ## write openapi.json, asyncapi.json, event schemas and tables of docs anew
+	$(BIN)/python -m tests.snapshots
+
+test: setup  ## all tests but bench, faults and journeys
+	$(BIN)/pytest
+
+faults: setup  ## kill processes and cut connections again and again; nothing is lost or doubled
+	$(BIN)/pytest -m faults tests/faults
+
+bench: setup  ## measure beside the floors; ONLY=day-one for one row
+	ONLY='$(ONLY)' $(BIN)/python -m tests.bench
+
+demo: setup  ## day one at a tenth of its size, and what came of it
+	$(BIN)/kuntavayla demo
+
+day-one: setup  ## day one at its real size
+	$(BIN)/kuntavayla demo --full-size

@@ -8,6 +8,16 @@ from kuntavayla.testing import DatabaseServer
 from kuntavayla.testing.databases import running_server
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "database: uses PostgreSQL; marked by its fixtures")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and "server_url" in item.fixturenames:
+            item.add_marker(pytest.mark.database)
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     with running_server() as url:
