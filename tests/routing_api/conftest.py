@@ -18,3 +18,13 @@ async def database(databases: DatabaseServer) -> AsyncIterator[TestDatabase]:
 async def routing(database: TestDatabase) -> AsyncIterator[Routing]:
     async with running_routing(database) as routing:
         yield routing
+
+
+@pytest.fixture(scope="module")
+async def refusing(databases: DatabaseServer) -> AsyncIterator[Routing]:
+    """One service for all calls of a module that store nothing."""
+    async with (
+        databases.database("routing_api", role="routing_api") as database,
+        running_routing(database) as routing,
+    ):
+        yield routing

@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,24 +15,52 @@ from httpx import ASGITransport, AsyncClient, Response
 
 from kuntavayla.testing import TestDatabase, TestIssuer
 from kuntavayla.testing.tokens import AUDIENCE, ISSUER
+from kuntavayla.values.officials import ActingOfficial
 from routing_api.app import create_app
+from routing_api.operations.registers import confirm_memberships
+from routing_api.routes.desk import Desk
 from routing_api.settings import Settings
 from tests.builders import ndjson
 
 DAY_ONE = datetime(2021, 3, 1, 6, 2, 11, 4_000, tzinfo=UTC)
-TE_SCOPES = (
-    "registrations.write registrations.read decisions.read reviews.read reviews.write clients.read"
-    " transfers.read notices.write events.read events.restricted register.read"
-).split()
-CASE_SYSTEM_SCOPES = (
-    "clients.read clienthoods.read transfers.read transfers.write persons.read events.read"
-    " events.restricted register.read"
-).split()
-OPERATOR_SCOPES = (
-    "registrations.read decisions.read reviews.read reviews.write transfers.read register.read"
-    " rule-sets.read audit.read status.read events.restricted"
-).split()
+TE_SCOPES = [
+    "registrations.write",
+    "registrations.read",
+    "decisions.read",
+    "reviews.read",
+    "reviews.write",
+    "clients.read",
+    "transfers.read",
+    "notices.write",
+    "events.read",
+    "events.restricted",
+    "register.read",
+]
+CASE_SYSTEM_SCOPES = [
+    "clients.read",
+    "clienthoods.read",
+    "transfers.read",
+    "transfers.write",
+    "persons.read",
+    "events.read",
+    "events.restricted",
+    "register.read",
+]
+OPERATOR_SCOPES = [
+    "registrations.read",
+    "decisions.read",
+    "reviews.read",
+    "reviews.write",
+    "transfers.read",
+    "register.read",
+    "rule-sets.read",
+    "audit.read",
+    "status.read",
+    "events.restricted",
+]
 OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
+Json = Any
+"""What JSON holds, or an option of the client: of any type, and looked at by the test alone."""
 _keys = itertools.count(1)
 
 
@@ -56,11 +84,11 @@ class Caller:
         self._client = client
         self._headers = {"Authorization": authorization}
 
-    async def get(self, path: str, **options: Any) -> Response:
+    async def get(self, path: str, **options: Json) -> Response:
         headers = {**self._headers, **options.pop("headers", {})}
         return await self._client.get(f"/routing/v1{path}", headers=headers, **options)
 
-    async def post(self, path: str, body: Any, **options: Any) -> Response:
+    async def post(self, path: str, body: Json, **options: Json) -> Response:
         headers = {
             **self._headers,
             "Content-Type": "application/json",
@@ -71,18 +99,25 @@ class Caller:
             f"/routing/v1{path}", content=content, headers=headers, **options
         )
 
-    async def register(self, registration: Any, *, key: str | None = None) -> Response:
+    async def register(self, registration: Json, *, key: str | None = None) -> Response:
         """Send one registration, under a key of its own unless one is given."""
         headers = {"Idempotency-Key": key or f"key-{next(_keys)}"}
         return await self.post("/registrations", registration, headers=headers)
 
-    async def register_many(self, *registrations: Any) -> list[Any]:
+    async def registered(self, registration: Json) -> Json:
+        """Send one registration that is taken, and return its decision."""
+        answer = await self.register(registration)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return answer.json()
+
+    async def bulk(self, body: bytes, **options: Json) -> Response:
+        """Send the bytes of a bulk call."""
+        headers = {"Content-Type": "application/x-ndjson", **options.pop("headers", {})}
+        return await self.post("/registrations:bulk", body, headers=headers, **options)
+
+    async def register_many(self, *registrations: Json) -> list[Any]:
         """Send a bulk call and return its lines, decoded."""
-        answer = await self.post(
-            "/registrations:bulk",
-            ndjson(*registrations),
-            headers={"Content-Type": "application/x-ndjson"},
-        )
+        answer = await self.bulk(ndjson(*registrations))
         assert answer.status_code == httpx.codes.OK, answer.text
         return msgspec.json.Decoder().decode_lines(answer.content)
 
@@ -99,7 +134,7 @@ class Routing:
     """The app under test, its database, its clock, and callers by name."""
 
     def __init__(
-        self, app: FastAPI, client: AsyncClient, issuer: TestIssuer, database: TestDatabase
+        self, app: FastAPI, client: AsyncClient, *, issuer: TestIssuer, database: TestDatabase
     ) -> None:
         self.app = app
         self.client = client
@@ -124,7 +159,26 @@ class Routing:
     def operator(self) -> Caller:
         return self.caller("operator", *OPERATOR_SCOPES)
 
-    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+    async def confirm_memberships(self) -> Sequence[str]:
+        """Confirm what the register has unconfirmed, as the command line does."""
+        desk: Desk = self.app.state.desk
+        async with desk.transaction() as connection:
+            return await confirm_memberships(
+                connection,
+                desk.law.registers,
+                official=ActingOfficial(official_id="operator:u-1", role="operator"),
+                organisation="operator",
+                reason="confirmed for the test",
+                moment=desk.moment(),
+            )
+
+    async def count(self, table: str) -> int:
+        """Return how many rows a table has."""
+        [row] = await self.fetch(f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - named by tests
+        number: int = row["n"]
+        return number
+
+    async def fetch(self, sql: str, *arguments: Json) -> list[Any]:
         """Ask the database itself, as its owner."""
         connection = await asyncpg.connect(self.database.owner_url)
         try:
@@ -134,7 +188,7 @@ class Routing:
             await connection.close()
 
 
-def settings_of(database: TestDatabase, **changes: Any) -> Settings:
+def settings_of(database: TestDatabase, **changes: Json) -> Settings:
     """Return the settings of a test service, with keys that are its own."""
     key = base64.b64encode(bytes(range(32))).decode()
     return Settings(
@@ -156,13 +210,13 @@ def settings_of(database: TestDatabase, **changes: Any) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def running_routing(database: TestDatabase, **changes: Any) -> AsyncIterator[Routing]:
+async def running_routing(database: TestDatabase, **changes: Json) -> AsyncIterator[Routing]:
     """Run the service on a database inside the block; `changes` are settings."""
     issuer, clock = TestIssuer(), Clock(DAY_ONE)
     app = create_app(settings_of(database, **changes), clock=clock, keys=issuer)
     async with app.router.lifespan_context(app):
         transport = ASGITransport(app=app)
         async with AsyncClient(transport=transport, base_url="http://routing.test") as client:
-            routing = Routing(app, client, issuer, database)
+            routing = Routing(app, client, issuer=issuer, database=database)
             routing.clock = clock
             yield routing

@@ -71,9 +71,11 @@ class Bulk:
         """Register what is ready in one transaction; return one answer per line, in order."""
         places = [place for place, item in enumerate(ready) if isinstance(item, Submission)]
         items = [item for item in ready if isinstance(item, Submission)]
-        outcomes = await self._desk.registrations.submit_chunk(
-            items, organisation=self._caller.organisation
-        )
+        outcomes: Sequence[Registered | Exception] = ()
+        if items:
+            outcomes = await self._desk.registrations.submit_chunk(
+                items, organisation=self._caller.organisation
+            )
         by_place = dict(zip(places, zip(items, outcomes, strict=True), strict=True))
         return [
             item

@@ -4,7 +4,9 @@ The decoder has checked form and bounds; here is what it cannot know. All faults
 pass, each with pointer, code and advice, never with the value.
 """
 
-from datetime import date
+import re
+from collections.abc import Iterable
+from datetime import MAXYEAR, MINYEAR, date, datetime
 
 from msgspec import Struct
 
@@ -18,6 +20,7 @@ from routing_api.rules.rule_sets import RuleSets
 
 IDENTITY_CODE_POINTER = "/person/identity_code"
 _HOME_POINTER = "/person/home_municipality_code"
+_CODE_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])[0-9]{6}[-+A-Za-z][0-9]{3}[0-9A-Za-z](?![0-9A-Za-z])")
 _IDENTITY_CODE_ADVICE = {
     "malformed": "Give the birth date, century sign, three digits and check character.",
     "century_sign": "The century sign is none of those in use.",
@@ -72,10 +75,60 @@ def examine(
         identity_fault = _age_fault(identity_code, on=effective_on, limits=limits)
     home_fault = _home_fault(registration.person, register=register, rule_sets=rule_sets)
     office_fault = _office_fault(registration, register=register, on=effective_on)
-    faults += [fault for fault in (identity_fault, home_fault, office_fault) if fault is not None]
+    found = (identity_fault, home_fault, office_fault, _registered_at_fault(registration))
+    faults += [fault for fault in found if fault is not None]
+    faults += reference_faults(_references(registration))
     if faults or identity_code is None or effective_on is None:
         return Refused(tuple(faults))
     return Accepted(identity_code, effective_on)
+
+
+def instant_fault(pointer: str, instant: datetime) -> Fault | None:
+    """Return the fault of an instant at an end of the calendar, where UTC has no day for it."""
+    if MINYEAR < instant.year < MAXYEAR:
+        return None
+    return Fault(pointer, "instant_out_of_calendar", "Give an instant of the years 2 to 9998.")
+
+
+def reference_faults(references: Iterable[tuple[str, str | None]]) -> list[Fault]:
+    """Return a fault for each (pointer, reference) that holds an identity code.
+
+    References are stored as they stand and travel in events, where no identity code may be.
+    """
+    advice = "Give a reference that holds no personal identity code."
+    return [
+        Fault(pointer, "reference_holds_identity_code", advice)
+        for pointer, text in references
+        if text is not None and _holds_identity_code(text)
+    ]
+
+
+def _holds_identity_code(text: str) -> bool:
+    return any(_is_identity_code(found) for found in _CODE_IN_TEXT.findall(text))
+
+
+def _is_identity_code(text: str) -> bool:
+    try:
+        parse_identity_code(text.upper())
+    except IdentityCodeFault:
+        return False
+    return True
+
+
+def _registered_at_fault(registration: Registration) -> Fault | None:
+    """Return the fault of the instant, unless it gives the legal day, which is judged itself."""
+    if registration.effective_on is None:
+        return None
+    return instant_fault("/registered_at", registration.registered_at)
+
+
+def _references(registration: Registration) -> tuple[tuple[str, str | None], ...]:
+    source, official = registration.source, registration.acting_official
+    return (
+        ("/source/registration_id", source.registration_id),
+        ("/source/client_number", source.client_number),
+        ("/acting_official/official_id", official.official_id if official else None),
+    )
 
 
 def _legal_day(
