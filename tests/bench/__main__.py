@@ -1,0 +1,44 @@
+"""Run rows: `python -m tests.bench [ROW]`, or by `ONLY=`; one table, and `build/bench.json`."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+
+from tests.bench import day_one, intake, persons_fetch
+from tests.bench.results import Result, table_of, write_results
+
+ROWS: Mapping[str, Callable[[], Awaitable[list[Result]]]] = {
+    "day-one": day_one.run,
+    "persons-fetch": persons_fetch.run,
+    "intake": intake.run,
+}
+
+
+def wanted() -> list[str]:
+    """Return the rows to run; ends the process where one is asked for that does not exist."""
+    only = sys.argv[1:] or [name for name in os.environ.get("ONLY", "").split(",") if name]
+    unknown = [name for name in only if name not in ROWS]
+    if unknown:
+        sys.exit(f"There is no row {', '.join(unknown)}; there are {', '.join(ROWS)}.")
+    return only or list(ROWS)
+
+
+async def run(names: list[str]) -> list[Result]:
+    """Run rows one after the other, each on a server of its own."""
+    results: list[Result] = []
+    for name in names:
+        print(f"{name} ...", flush=True)
+        results += await ROWS[name]()
+    return results
+
+
+def main() -> None:
+    """Run, write the file, print the table."""
+    results = asyncio.run(run(wanted()))
+    path = write_results(results)
+    print(f"\n{table_of(results)}\n\n{path}")
+
+
+if __name__ == "__main__":
+    main()
