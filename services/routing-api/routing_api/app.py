@@ -91,6 +91,19 @@ def law_of(settings: Settings) -> Law:
     )
 
 
+def documents_of_release() -> ServiceDocuments:
+    """Return what this release publishes about its events."""
+    return ServiceDocuments(
+        asyncapi=asyncapi_document(
+            title="Kuntaväylä routing-api events",
+            version=version("kuntavayla-routing-api"),
+            source=SOURCE,
+            event_types=EVENT_TYPES,
+        ),
+        schemas=event_schemas(EVENT_TYPES),
+    )
+
+
 def create_app(
     settings: Settings, *, clock: Clock = machine_clock, keys: KeySource | None = None
 ) -> FastAPI:
@@ -120,15 +133,7 @@ def create_app(
             scopes=SCOPES,
             verifier=verifier,
             metrics=RequestMetrics(metrics),
-            documents=ServiceDocuments(
-                asyncapi=asyncapi_document(
-                    title="Kuntaväylä routing-api events",
-                    version=version("kuntavayla-routing-api"),
-                    source=SOURCE,
-                    event_types=EVENT_TYPES,
-                ),
-                schemas=event_schemas(EVENT_TYPES),
-            ),
+            documents=documents_of_release(),
             probes={"database": running.probe},
             unavailable=AWAY,
             lifespan=running.lifespan,

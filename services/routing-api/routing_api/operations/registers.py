@@ -63,7 +63,15 @@ async def confirm_memberships(
         official_id=official.official_id,
         at=moment.now,
     )
-    line = AuditLine(
+    line = _line_of(change, official=official, organisation=organisation, moment=moment)
+    await audit.append(connection, [line])
+    return codes
+
+
+def _line_of(
+    change: RegisterChange, *, official: ActingOfficial, organisation: str, moment: Moment
+) -> AuditLine:
+    return AuditLine(
         recorded_at=moment.now,
         organisation=organisation,
         official_id=official.official_id,
@@ -73,5 +81,3 @@ async def confirm_memberships(
         resource_id=change.change_id,
         request_id=change.change_id,
     )
-    await audit.append(connection, [line])
-    return codes

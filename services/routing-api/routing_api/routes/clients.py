@@ -21,7 +21,7 @@ from kuntavayla.register import OrganisationKind
 from kuntavayla.values.identity_codes import IdentityCodeFault, parse
 from routing_api.errors import ClientNotFound, MunicipalityNotServed
 from routing_api.operations import clients as operations
-from routing_api.operations.clients import ClientHistory
+from routing_api.operations.clients import ClientHistory, Snapshot
 from routing_api.routes.answers import PREFIX, responsible_answer
 from routing_api.routes.desk import (
     LIMIT_DEFAULT,
@@ -148,7 +148,13 @@ async def list_clienthoods(
             after=place_of_id(after),
             limit=limit,
         )
-    items = [
+    items = _held_answers(snapshot)
+    cursor = next_cursor([held.client_id for held in items], limit=limit)
+    return json_answer(ClienthoodList(items, cursor, snapshot.feed_cursor.text()))
+
+
+def _held_answers(snapshot: Snapshot) -> list[HeldClienthoodResponse]:
+    return [
         HeldClienthoodResponse(
             client_id=held.client_id,
             clienthood_version=held.clienthood_version,
@@ -165,5 +171,3 @@ async def list_clienthoods(
         )
         for held in snapshot.clienthoods
     ]
-    cursor = next_cursor([held.client_id for held in snapshot.clienthoods], limit=limit)
-    return json_answer(ClienthoodList(items, cursor, snapshot.feed_cursor.text()))
