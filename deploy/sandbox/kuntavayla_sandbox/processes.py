@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 from msgspec import Struct
 
 READY_S_MAX = 60

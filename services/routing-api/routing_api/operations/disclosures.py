@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from kuntavayla import audit
-from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from routing_api.errors import TransferNotFound
@@ -58,22 +57,29 @@ async def fetch_persons(
         case_system_id=party.case_system_id,
         may_see_restricted=party.may_see_restricted,
     )
-    outcomes: list[Outcome] = []
-    lines: list[AuditLine] = []
-    for transfer_id in transfer_ids:
-        found = known.get(transfer_id)
-        if found is None or found.profile_ciphertext is None:
-            outcomes.append(TransferNotFound())
-            lines.append(_line(call, "refused", transfer_id=transfer_id, moment=moment))
-            continue
-        outcomes.append(_disclose(found, law=law, moment=moment))
-        lines.append(
-            _line(
-                call, "disclosed", transfer_id=transfer_id, moment=moment, client_id=found.client_id
-            )
+    disclosed = {
+        transfer_id: _disclose(found, law=law, moment=moment)
+        for transfer_id, found in known.items()
+        if found.profile_ciphertext is not None
+    }
+    refused = [transfer_id for transfer_id in transfer_ids if transfer_id not in disclosed]
+    # Whose data a refused caller asked for stands in the audit, though not in the answer.
+    asked = await transfers.find_clients(connection, refused)
+    lines = [
+        line_of(
+            call,
+            action=ACTION,
+            outcome="disclosed" if transfer_id in disclosed else "refused",
+            moment=moment,
+            client_id=disclosed[transfer_id].client_id
+            if transfer_id in disclosed
+            else asked.get(transfer_id),
+            resource_id=transfer_id,
         )
+        for transfer_id in transfer_ids
+    ]
     await audit.append(connection, lines)
-    return outcomes
+    return [disclosed.get(transfer_id) or TransferNotFound() for transfer_id in transfer_ids]
 
 
 def _disclose(found: Disclosable, *, law: Law, moment: Moment) -> Disclosure:
@@ -92,17 +98,4 @@ def _disclose(found: Disclosable, *, law: Law, moment: Moment) -> Disclosure:
         found.clienthood_version,
         identity_code.decode(),
         decode(profile),
-    )
-
-
-def _line(
-    call: Call, outcome: str, *, transfer_id: str, moment: Moment, client_id: str | None = None
-) -> AuditLine:
-    return line_of(
-        call,
-        action=ACTION,
-        outcome=outcome,
-        moment=moment,
-        client_id=client_id,
-        resource_id=transfer_id,
     )

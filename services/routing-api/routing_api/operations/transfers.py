@@ -15,6 +15,14 @@ from routing_api.rules.transfers import Acknowledgement, Notice, Transfer, Trans
 from routing_api.store import transfers
 
 
+class Act(Struct, frozen=True):
+    """What is done to transfers: by which call, when, under which name in the audit."""
+
+    action: str
+    call: Call
+    moment: Moment
+
+
 class Party(Struct, frozen=True, kw_only=True):
     """Whose transfers a caller may touch: a case system's, a TE office's, or anybody's.
 
@@ -58,6 +66,7 @@ async def acknowledge(
     TE offices.
     """
     known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
+    act = Act("transfer.acknowledged", call, moment)
     effects = Effects()
     fresh: dict[str, Acknowledgement] = {}
     outcomes: list[Outcome] = []
@@ -65,7 +74,7 @@ async def acknowledge(
         outcome = _open_transfer(known.get(item.transfer_id), party=party)
         outcomes.append(outcome)
         if isinstance(outcome, DomainError):
-            _refuse(effects, call, outcome, action="transfer.acknowledged", moment=moment)
+            _refuse(effects, item.transfer_id, known, act=act, refusal=outcome)
         elif outcome.state == "offered" and item.transfer_id not in fresh:
             fresh[item.transfer_id] = item
             _tell_office(effects, outcome, item, call=call, moment=moment)
@@ -88,6 +97,7 @@ async def give_notice(
     their ids. Commits together: notices, audit lines, events to the case systems.
     """
     known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
+    act = Act("transfer.notified", call, moment)
     effects = Effects()
     fresh: dict[str, Notice] = {}
     outcomes: list[Outcome] = []
@@ -97,7 +107,7 @@ async def give_notice(
             outcome = _with_notice(outcome, item, fresh.get(item.transfer_id))
         outcomes.append(outcome)
         if isinstance(outcome, DomainError):
-            _refuse(effects, call, outcome, action="transfer.notified", moment=moment)
+            _refuse(effects, item.transfer_id, known, act=act, refusal=outcome)
         elif outcome.notice_id is None and item.transfer_id not in fresh:
             fresh[item.transfer_id] = item
             _tell_case_system(effects, outcome, item, call=call, moment=moment)
@@ -122,9 +132,23 @@ def _with_notice(transfer: Transfer, item: Notice, earlier: Notice | None) -> Ou
 
 
 def _refuse(
-    effects: Effects, call: Call, refusal: DomainError, *, action: str, moment: Moment
+    effects: Effects,
+    transfer_id: str,
+    known: dict[str, Transfer],
+    *,
+    act: Act,
+    refusal: DomainError,
 ) -> None:
-    effects.witness(call, action=action, outcome=refusal.code, moment=moment)
+    """Put a refusal on record with the client concerned, whom the caller does not learn."""
+    concerned = known.get(transfer_id)
+    effects.witness(
+        act.call,
+        action=act.action,
+        outcome=refusal.code,
+        moment=act.moment,
+        client_id=concerned.client_id if concerned else None,
+        resource_id=transfer_id,
+    )
 
 
 def _channel_of(transfer: Transfer) -> Channel:

@@ -72,6 +72,9 @@ WHERE t.transfer_id > $1
 ORDER BY t.transfer_id
 LIMIT $8
 """  # noqa: S608 - a constant of ours
+CLIENTS = """
+SELECT transfer_id::text, client_id::text FROM transfers WHERE transfer_id = ANY($1::uuid[])
+"""
 DISCLOSABLE = """
 SELECT t.transfer_id::text, t.client_id::text, t.clienthood_version, t.municipality_code,
        t.is_restricted, r.registration_id::text, r.client_number, r.profile_ciphertext,
@@ -173,6 +176,14 @@ async def list_transfers(
         limit,
     )
     return [Transfer(**dict(row)) for row in rows]
+
+
+async def find_clients(connection: Connection, transfer_ids: Sequence[str]) -> dict[str, str]:
+    """Return the client of each transfer that exists, whoever holds it, for the audit."""
+    if not transfer_ids:
+        return {}
+    rows = await connection.fetch(CLIENTS, transfer_ids)
+    return {row["transfer_id"]: row["client_id"] for row in rows}
 
 
 async def load_disclosable(
