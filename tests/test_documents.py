@@ -1,4 +1,4 @@
-"""The documents for people say what is: links lead somewhere, tables equal the code, the sample is the one shown."""
+"""The documents say what is: links lead somewhere, tables and samples equal the code."""
 
 import json
 import re
@@ -80,7 +80,7 @@ def test_the_table_of_scopes_names_every_call_with_its_scope() -> None:
 
 
 def calls_of(cell: str) -> list[tuple[str, str]]:
-    """Return method and path of each call of a cell; a path without a method has the one before it."""
+    """Return method and path of each call of a cell; the last method holds until the next."""
     calls: list[tuple[str, str]] = []
     method = ""
     for word in re.findall(r"(?:GET|POST)|/[^\s,;)]+", cell):
