@@ -8,6 +8,7 @@ its resource. Scope: organisation and route.
 import hmac
 from collections.abc import Sequence
 
+import asyncpg
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
@@ -44,6 +45,14 @@ class IdempotencyKeyReused(DomainError):
     code = "idempotency_key_reused"
 
 
+class InProgress(DomainError):
+    """The first call with this key is still being answered."""
+
+    kind = Kind.CONFLICT
+    code = "in_progress"
+
+
+IN_PROGRESS_RETRY_AFTER_S = 1
 Scope = tuple[str, str, str]
 """Organisation, route and key."""
 
@@ -118,12 +127,15 @@ async def claim(
 async def _insert(connection: Connection, uses: Sequence[KeyUse]) -> set[Scope]:
     if not uses:
         return set()
-    rows = await connection.fetch(
-        CLAIM,
-        *_columns([use.scope for use in uses]),
-        [use.fingerprint for use in uses],
-        [use.result_id for use in uses],
-    )
+    try:
+        rows = await connection.fetch(
+            CLAIM,
+            *_columns([use.scope for use in uses]),
+            [use.fingerprint for use in uses],
+            [use.result_id for use in uses],
+        )
+    except asyncpg.LockNotAvailableError as error:
+        raise InProgress(retry_after_s=IN_PROGRESS_RETRY_AFTER_S) from error
     return {(row["organisation"], row["route"], row["key"]) for row in rows}
 
 

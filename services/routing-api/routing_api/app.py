@@ -54,6 +54,13 @@ from routing_api.settings import Settings
 from routing_api.workers import FigureGauges, keep_fresh
 
 Clock = Callable[[], datetime]
+UNAVAILABLE: tuple[type[BaseException], ...] = (
+    *AWAY,
+    *AGAIN,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+)
+"""Failures that pass: the database is away, or others hold what a call needs for too long."""
 DATA = files("routing_api") / "data"
 DESCRIPTION = (
     "Decides by dated law who is responsible for a jobseeker, keeps the clienthood, and lets the"
@@ -135,7 +142,7 @@ def create_app(
             metrics=RequestMetrics(metrics),
             documents=documents_of_release(),
             probes={"database": running.probe},
-            unavailable=AWAY,
+            unavailable=UNAVAILABLE,
             lifespan=running.lifespan,
         )
     )
@@ -215,7 +222,7 @@ class _Running:
             registrations=MicroBatcher[Submission, Registered](
                 runner.run,
                 limits=BatchLimits(),
-                unavailable=(*AWAY, *AGAIN),
+                unavailable=UNAVAILABLE,
                 single_metrics=batches.lane("registrations", "single"),
                 bulk_metrics=batches.lane("registrations", "bulk"),
             ),
@@ -253,10 +260,12 @@ def remedy_of(error: Exception) -> Remedy:
     """Say what helps against a failed batch: again, in halves, or nothing."""
     if isinstance(error, AGAIN):
         return Remedy.REPEAT
-    if isinstance(error, AWAY):
-        return Remedy.NONE
-    is_content = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
-    return Remedy.SPLIT if is_content else Remedy.NONE
+    # A value that asyncpg can not send is an InterfaceError too, and no server is away for it.
+    if isinstance(
+        error, ValueError | asyncpg.DataError | asyncpg.IntegrityConstraintViolationError
+    ):
+        return Remedy.SPLIT
+    return Remedy.NONE
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -137,7 +137,7 @@ class Decider(Struct, frozen=True):
         if state.transfer_id is not None and state.is_restricted != case.is_restricted:
             self._announce_channel(case, state, decision=decision)
         if state.review_id is not None:
-            self._close_review(case, state.review_id, decision=decision)
+            self._close_review(case, state, decision=decision)
         if change.begins is None:
             return
         ends_on = case.effective_on - ONE_DAY
@@ -155,7 +155,10 @@ class Decider(Struct, frozen=True):
             for channel in Channel:
                 self._tell(case, data, recipient=recipient, decision=decision, channel=channel)
 
-    def _close_review(self, case: Case, review_id: str, *, decision: Decision) -> None:
+    def _close_review(self, case: Case, state: ClientState, *, decision: Decision) -> None:
+        """Close the open review and tell its owner, the office responsible while it was open."""
+        review_id = state.review_id
+        assert review_id is not None, "only an open review is closed"
         is_superseded = case.resolution_reason is None
         self.effects.closings.append(
             Closing(
@@ -167,7 +170,8 @@ class Decider(Struct, frozen=True):
             )
         )
         data = announcing.review_resolved(review_id, decision, is_superseded=is_superseded)
-        self._tell(case, data, recipient=decision.te_office_code, decision=decision)
+        owner = state.responsible.te_office_code
+        self._tell(case, data, recipient=owner, decision=decision)
 
     def _begin(
         self, case: Case, state: ClientState | None, *, new: ClientState, decision: Decision
@@ -222,7 +226,7 @@ class Decider(Struct, frozen=True):
         """Point the standing transfer to the new registration and name the groups that changed."""
         assert new.transfer_id is not None, "only a standing transfer is refreshed"
         refreshed = (new.transfer_id, case.is_restricted, case.registration_id)
-        self.effects.refreshed_transfers.append(refreshed)
+        self.effects.refreshed_transfers[new.transfer_id] = refreshed
         if case.changed_groups:
             data = announcing.updated(new, groups=case.changed_groups)
             self._tell(case, data, recipient=new.responsible.case_system_id, decision=decision)

@@ -38,7 +38,6 @@ class Repeats:
         self._refusals: dict[int, DomainError] = {}
         self._replays: dict[int, str] = {}
         self._taken = dict(known)
-        self._stored = {registration_id for registration_id, _ in known.values()}
         self._new: dict[int, Submission] = {}
         for place, item in enumerate(submissions):
             self._sort_in(place, item)
@@ -66,7 +65,7 @@ class Repeats:
         ):
             if outcome is not None:
                 self._settle(place, outcome)
-        self._refuse_orphans()
+        self._follow_firsts()
 
     def _settle(self, place: int, outcome: Replay | IdempotencyKeyReused) -> None:
         self._new.pop(place, None)
@@ -74,26 +73,35 @@ class Repeats:
         self._replays.pop(place, None)
         if isinstance(outcome, Replay):
             self._replays[place] = outcome.result_id
-            self._stored.add(outcome.result_id)
         else:
             self._refusals[place] = outcome
 
-    def _refuse_orphans(self) -> None:
-        """Send back what repeats a submission of this batch that its own key has just refused."""
-        own = {item.registration_id for item in self._new.values()}
-        for place, registration_id in list(self._replays.items()):
-            if registration_id not in own and registration_id not in self._stored:
-                del self._replays[place]
-                self._refusals[place] = Unavailable(retry_after_s=1)
+    def _follow_firsts(self) -> None:
+        """Let a repeat of a submission of this batch share the fate that its key gave that one."""
+        places = {item.registration_id: place for place, item in enumerate(self._submissions)}
+        for place, registration_id in sorted(self._replays.items()):
+            first = places.get(registration_id)
+            if first is None or first in self._new:
+                continue
+            if first in self._replays:
+                self._replays[place] = self._replays[first]
+                continue
+            del self._replays[place]
+            refusal = self._refusals[first]
+            # Another body holds that one's key, which says nothing of this one: it may come again.
+            is_key_s_own = isinstance(refusal, IdempotencyKeyReused)
+            self._refusals[place] = Unavailable(retry_after_s=1) if is_key_s_own else refusal
 
     async def release_keys(self, connection: Connection, *, failed: set[int]) -> None:
         """Give back the keys of refused submissions, but not one that another body holds."""
-        own = {
+        refused = {
             place
             for place, refusal in self._refusals.items()
             if not isinstance(refusal, IdempotencyKeyReused)
         }
-        items = [self._submissions[place] for place in sorted(own | failed)]
+        gone = {self._submissions[place].registration_id for place in failed}
+        repeats = {place for place, first in self._replays.items() if first in gone}
+        items = [self._submissions[place] for place in sorted(refused | failed | repeats)]
         await idempotency.release(
             connection, [item.use_of_key(item.registration_id) for item in items if item.key]
         )

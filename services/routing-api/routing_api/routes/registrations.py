@@ -22,7 +22,7 @@ from kuntavayla.http import (
     read_lines,
     secured_router,
 )
-from kuntavayla.idempotency import IdempotencyKeyReused
+from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from routing_api.errors import (
     DecisionNotFound,
     EffectiveOnBeforeNewestDecision,
@@ -62,7 +62,7 @@ def _import_call(request: Request) -> Call:
     openapi_extra=described(
         body=RegistrationRequest,
         answers={201: DecisionResponse},
-        problems=(*_PROBLEMS, IdempotencyKeyReused),
+        problems=(*_PROBLEMS, IdempotencyKeyReused, InProgress),
     ),
 )
 async def register(request: Request) -> Response:

@@ -19,7 +19,7 @@ from kuntavayla.http import (
     require_match,
     secured_router,
 )
-from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse, fingerprint_of
+from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprint_of
 from routing_api.errors import (
     FactsErased,
     MunicipalityNotInAnArea,
@@ -102,6 +102,7 @@ async def load_review(request: Request, review_id: UUID) -> Response:
             MunicipalityNotInAnArea,
             FactsErased,
             IdempotencyKeyReused,
+            InProgress,
         ),
     ),
 )

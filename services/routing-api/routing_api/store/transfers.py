@@ -112,6 +112,8 @@ async def lock_transfers(
     connection: Connection, transfer_ids: Sequence[str]
 ) -> dict[str, Transfer]:
     """Lock transfers in order of their ids; ids that are not known are left out."""
+    if not transfer_ids:
+        return {}
     rows = await connection.fetch(LOCK, transfer_ids)
     return {row["transfer_id"]: Transfer(**dict(row)) for row in rows}
 
