@@ -60,9 +60,12 @@ async def load_registration(
 async def load_decision(
     connection: Connection, decision_id: str, *, party: Party, call: Call, moment: Moment
 ) -> Decision | DecisionNotFound:
-    """Return a decision that concerns the office, or the refusal; either is audited."""
+    """Return a decision that concerns the office, or the refusal; either is audited.
+
+    It concerns the TE office of the home municipality, and the office that sent the registration.
+    """
     decision = (await decisions.load_decisions(connection, [decision_id])).get(decision_id)
-    is_seen = decision is not None and party.te_office_code in (None, decision.te_office_code)
+    is_seen = decision is not None and await _concerns(connection, decision, party=party)
     line = line_of(
         call,
         action="decision.read",
@@ -75,6 +78,13 @@ async def load_decision(
     if decision is None or not is_seen:
         return DecisionNotFound()
     return decision
+
+
+async def _concerns(connection: Connection, decision: Decision, *, party: Party) -> bool:
+    if party.te_office_code in (None, decision.te_office_code):
+        return True
+    registration = await registrations.find_registration(connection, decision.registration_id)
+    return registration is not None and registration.te_office_code == party.te_office_code
 
 
 def recompute(decision: Decision, *, law: Law) -> Recomputation:
