@@ -3,12 +3,20 @@
 from kuntavayla.auth.callers import Caller, KnownOrganisation, require_kind, require_scope
 from kuntavayla.auth.keys import HttpKeySource, KeySource, SigningKeys
 from kuntavayla.auth.officials import official_of, parse_official, require_official
-from kuntavayla.auth.refusals import AUTH_PROBLEMS, ProblemCode, Refusal
+from kuntavayla.auth.refusals import (
+    AUTH_PROBLEMS,
+    OFFICIAL_MALFORMED,
+    OFFICIAL_MISSING,
+    ProblemCode,
+    Refusal,
+)
 from kuntavayla.auth.scopes import OPEN, Open, ScopeTable
 from kuntavayla.auth.tokens import TokenVerifier
 
 __all__ = [
     "AUTH_PROBLEMS",
+    "OFFICIAL_MALFORMED",
+    "OFFICIAL_MISSING",
     "OPEN",
     "Caller",
     "HttpKeySource",

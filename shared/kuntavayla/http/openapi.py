@@ -19,8 +19,8 @@ from kuntavayla.http.routes import SecuredRoute
 
 _REF_TEMPLATE = "#/components/schemas/{name}"
 _SECURITY = "token"
-_EVERY_CALL = (401, 403, 503)
-_WITH_BODY = (400, 413, 415, 422)
+_EVERY_CALL = (401, 403, 422, 503)
+_WITH_BODY = (400, 413, 415)
 
 
 class Described(dict[str, Any]):
@@ -35,37 +35,30 @@ def described(
     *,
     body: Any = None,  # noqa: ANN401  # any type that msgspec decodes
     answers: Mapping[int, Any],
-    examples: Mapping[str, Any] | None = None,
     problems: Sequence[ProblemCode | type[DomainError]] = (),
+    item_problems: Sequence[type[DomainError]] = (),
     parameters: Sequence[Mapping[str, Any]] = (),
     media_type: str = "application/json",
 ) -> Described:
     """Describe a route for `openapi_extra`: body, answers, and the problems that only it has.
 
-    `examples` maps names to bodies; `media_type` is that of body and answer both.
+    `media_type` is that of body and answer both. `item_problems` are those of single items or
+    lines, in the answer of a call on many.
     """
     content: dict[str, Any] = {
-        "responses": {str(status): _answer(type_, media_type) for status, type_ in answers.items()}
+        "responses": {
+            str(status): _answer(type_, media_type, item_problems=item_problems)
+            for status, type_ in answers.items()
+        }
     }
-    statuses = {*_EVERY_CALL, *(_WITH_BODY if body is not None else ())}
-    for problem in problems:
-        statuses.add(
-            problem.status if isinstance(problem, ProblemCode) else status_of(problem.kind)
-        )
+    statuses = {*_EVERY_CALL, *(_WITH_BODY if body is not None else ()), *map(_status, problems)}
     for status in sorted(statuses):
         codes = [problem.code for problem in problems if _status(problem) == status]
         content["responses"][str(status)] = _problem(status, codes)
     if parameters:
         content["parameters"] = [dict(parameter) for parameter in parameters]
     if body is not None:
-        shown = {name: {"value": value} for name, value in (examples or {}).items()}
-        media = {"schema": _schema(body), **({"examples": shown} if shown else {})}
-        form = "One JSON text a line." if media_type.endswith("ndjson") else "One JSON text."
-        content["requestBody"] = {
-            "required": True,
-            "description": form,
-            "content": {media_type: media},
-        }
+        content["requestBody"] = _request_body(body, media_type)
     types = [type_ for type_ in (body, *answers.values()) if type_ is not None]
     return Described(content, types=types)
 
@@ -110,12 +103,25 @@ def _finish(path: dict[str, Any], route: SecuredRoute) -> None:
             operation["security"] = [{_SECURITY: [route.scope_needed]}]
 
 
-def _answer(type_: Any, media_type: str) -> dict[str, Any]:  # noqa: ANN401  # see `described`
+def _request_body(type_: Any, media_type: str) -> dict[str, Any]:  # noqa: ANN401  # see `described`
+    form = "One JSON text a line." if media_type.endswith("ndjson") else "One JSON text."
+    content = {media_type: {"schema": _schema(type_)}}
+    return {"required": True, "description": form, "content": content}
+
+
+def _answer(
+    type_: Any,  # noqa: ANN401  # see `described`
+    media_type: str,
+    *,
+    item_problems: Sequence[type[DomainError]],
+) -> dict[str, Any]:
     if type_ is None:
         return {"description": "Done."}
     is_ours = isinstance(type_, type) and issubclass(type_, msgspec.Struct)
     summary = (type_.__doc__ or "Done.").strip().splitlines()[0] if is_ours else "Done."
-    return {"description": summary, "content": {media_type: {"schema": _schema(type_)}}}
+    codes = ", ".join(sorted(problem.code for problem in item_problems))
+    told = f"{summary} Codes of single items: {codes}." if codes else summary
+    return {"description": told, "content": {media_type: {"schema": _schema(type_)}}}
 
 
 def _problem(status: int, codes: Sequence[str]) -> dict[str, Any]:

@@ -53,9 +53,6 @@ class ServiceSettings(BaseSettings):
     database_connections_max: int = Field(
         default=10, ge=2, le=200, description="Connections of the pool per process."
     )
-    statement_timeout_ms: int = Field(
-        default=30_000, ge=100, le=600_000, description="Longest statement, in milliseconds."
-    )
     token_issuer: str = Field(
         min_length=1, description="Issuer (`iss`) that tokens must name, as text."
     )
@@ -87,12 +84,6 @@ class ServiceSettings(BaseSettings):
         ge=1_024,
         le=67_108_864,
         description="Largest body of a bulk call, as sent and inflated, in bytes.",
-    )
-    bulk_lines_max: int = Field(
-        default=10_000, ge=1, le=100_000, description="Most lines of one bulk call."
-    )
-    bulk_line_bytes_max: int = Field(
-        default=65_536, ge=1_024, le=1_048_576, description="Longest line of a bulk call, in bytes."
     )
     shutdown_grace_s: int = Field(
         default=20, ge=1, le=300, description="Seconds that requests in flight may take at the end."

@@ -65,15 +65,14 @@ async def fetch_persons(
     refused = [transfer_id for transfer_id in transfer_ids if transfer_id not in disclosed]
     # Whose data a refused caller asked for stands in the audit, though not in the answer.
     asked = await transfers.find_clients(connection, refused)
+    clients = {**asked, **{place: one.client_id for place, one in disclosed.items()}}
     lines = [
         line_of(
             call,
             action=ACTION,
             outcome="disclosed" if transfer_id in disclosed else "refused",
             moment=moment,
-            client_id=disclosed[transfer_id].client_id
-            if transfer_id in disclosed
-            else asked.get(transfer_id),
+            client_id=clients.get(transfer_id),
             resource_id=transfer_id,
         )
         for transfer_id in transfer_ids

@@ -8,9 +8,10 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla.auth import require_kind
+from kuntavayla.auth import OFFICIAL_MALFORMED, OFFICIAL_MISSING, require_kind
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import (
+    CURSOR_MALFORMED,
     JsonDecoder,
     caller_of,
     described,
@@ -51,7 +52,9 @@ _decoder = JsonDecoder(LookupRequest)
 @router.post(
     "/clients:lookup",
     openapi_extra=described(
-        body=LookupRequest, answers={200: ClientResponse}, problems=(ClientNotFound,)
+        body=LookupRequest,
+        answers={200: ClientResponse},
+        problems=(ClientNotFound, MunicipalityNotServed),
     ),
 )
 async def look_up(request: Request) -> Response:
@@ -83,7 +86,8 @@ async def look_up(request: Request) -> Response:
 @router.get(
     "/clients/{client_id}",
     openapi_extra=described(
-        answers={200: ClientResponse}, problems=(ClientNotFound, MunicipalityNotServed)
+        answers={200: ClientResponse},
+        problems=(OFFICIAL_MISSING, OFFICIAL_MALFORMED, ClientNotFound, MunicipalityNotServed),
     ),
 )
 async def load_client(request: Request, client_id: UUID) -> Response:
@@ -123,7 +127,10 @@ def _answer(history: ClientHistory, *, today: date) -> ClientResponse:
     )
 
 
-@router.get("/clienthoods", openapi_extra=described(answers={200: ClienthoodList}))
+@router.get(
+    "/clienthoods",
+    openapi_extra=described(answers={200: ClienthoodList}, problems=(CURSOR_MALFORMED,)),
+)
 async def list_clienthoods(
     request: Request,
     *,

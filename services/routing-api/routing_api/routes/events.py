@@ -35,7 +35,11 @@ FeedLimit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Events, at mos
 FeedWait = Annotated[
     int, Query(ge=0, le=WAIT_S_MAX, description="Seconds to wait for the first event.")
 ]
-_DESCRIBED = described(answers={200: list[dict[str, Any]]}, problems=(CURSOR_EXPIRED,))
+_DESCRIBED = described(
+    answers={200: list[dict[str, Any]]},
+    problems=(CURSOR_MALFORMED, CURSOR_EXPIRED),
+    media_type=MEDIA_TYPE,
+)
 
 
 @router.get("/events", openapi_extra=_DESCRIBED)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from kuntavayla.audit import AuditFilter
 from kuntavayla.auth import require_kind
-from kuntavayla.http import caller_of, described, json_answer, secured_router
+from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
 from kuntavayla.register import OrganisationKind
 from routing_api.operations import operating as operations
 from routing_api.routes.answers import PREFIX
@@ -45,7 +45,9 @@ async def list_rule_sets(request: Request) -> Response:
     return json_answer(RuleSetList([item.definition for item in rule_sets.all()], None))
 
 
-@router.get("/audit", openapi_extra=described(answers={200: AuditList}))
+@router.get(
+    "/audit", openapi_extra=described(answers={200: AuditList}, problems=(CURSOR_MALFORMED,))
+)
 async def list_audit(  # noqa: PLR0913 - one parameter per filter
     request: Request,
     *,

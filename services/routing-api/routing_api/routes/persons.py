@@ -14,7 +14,7 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.register import OrganisationKind
-from routing_api.errors import MunicipalityNotServed
+from routing_api.errors import MunicipalityNotServed, TransferNotFound
 from routing_api.operations import disclosures as operations
 from routing_api.operations.disclosures import Disclosure, Outcome
 from routing_api.routes.answers import PREFIX
@@ -28,7 +28,10 @@ _decoder = JsonDecoder(FetchRequest)
 @router.post(
     "/persons:fetch",
     openapi_extra=described(
-        body=FetchRequest, answers={200: FetchResponse}, problems=(MunicipalityNotServed,)
+        body=FetchRequest,
+        answers={200: FetchResponse},
+        problems=(MunicipalityNotServed,),
+        item_problems=(TransferNotFound,),
     ),
 )
 async def fetch_persons(request: Request) -> Response:

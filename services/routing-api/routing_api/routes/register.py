@@ -7,7 +7,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla.http import described, json_answer, secured_router
+from kuntavayla.http import CURSOR_MALFORMED, described, json_answer, secured_router
 from kuntavayla.register import Area, CaseSystem, Municipality, Register
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.desk import LIMIT_DEFAULT, After, Desk, Limit, desk_of, page_of
@@ -30,7 +30,9 @@ async def _register_of(desk: Desk) -> Register:
         return await desk.law.registers.current(connection)
 
 
-@router.get("/areas", openapi_extra=described(answers={200: AreaList}))
+@router.get(
+    "/areas", openapi_extra=described(answers={200: AreaList}, problems=(CURSOR_MALFORMED,))
+)
 async def list_areas(
     request: Request, *, on: On = None, after: After = None, limit: Limit = LIMIT_DEFAULT
 ) -> Response:
@@ -48,7 +50,10 @@ def _area(area: Area) -> AreaEntry:
     )
 
 
-@router.get("/municipalities", openapi_extra=described(answers={200: MunicipalityList}))
+@router.get(
+    "/municipalities",
+    openapi_extra=described(answers={200: MunicipalityList}, problems=(CURSOR_MALFORMED,)),
+)
 async def list_municipalities(
     request: Request, *, on: On = None, after: After = None, limit: Limit = LIMIT_DEFAULT
 ) -> Response:
@@ -75,7 +80,10 @@ def _municipality(row: Municipality, register: Register, day: date) -> Municipal
     )
 
 
-@router.get("/case-systems", openapi_extra=described(answers={200: CaseSystemList}))
+@router.get(
+    "/case-systems",
+    openapi_extra=described(answers={200: CaseSystemList}, problems=(CURSOR_MALFORMED,)),
+)
 async def list_case_systems(
     request: Request, *, on: On = None, after: After = None, limit: Limit = LIMIT_DEFAULT
 ) -> Response:
@@ -99,7 +107,10 @@ def _case_system(system: CaseSystem, day: date) -> CaseSystemEntry:
     )
 
 
-@router.get("/competences", openapi_extra=described(answers={200: CompetenceList}))
+@router.get(
+    "/competences",
+    openapi_extra=described(answers={200: CompetenceList}, problems=(CURSOR_MALFORMED,)),
+)
 async def list_competences(
     request: Request,
     *,

@@ -124,6 +124,7 @@ async def preview(request: Request) -> Response:
     openapi_extra=described(
         body=RegistrationRequest,
         answers={200: BulkLine},
+        item_problems=_PROBLEMS,
         media_type="application/x-ndjson",
         parameters=(
             {

@@ -10,6 +10,9 @@ from starlette.responses import Response
 
 from kuntavayla.auth import require_kind
 from kuntavayla.http import (
+    CURSOR_MALFORMED,
+    IF_MATCH_MISSING,
+    VERSION_DIFFERS,
     JsonDecoder,
     caller_of,
     described,
@@ -23,6 +26,7 @@ from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fin
 from routing_api.errors import (
     FactsErased,
     MunicipalityNotInAnArea,
+    MunicipalityNotServed,
     ResolutionContradictsRules,
     ReviewClosed,
     ReviewNotFound,
@@ -50,7 +54,9 @@ router = secured_router(PREFIX)
 _decoder = JsonDecoder(ResolveRequest)
 
 
-@router.get("/reviews", openapi_extra=described(answers={200: ReviewList}))
+@router.get(
+    "/reviews", openapi_extra=described(answers={200: ReviewList}, problems=(CURSOR_MALFORMED,))
+)
 async def list_reviews(
     request: Request,
     *,
@@ -103,6 +109,9 @@ async def load_review(request: Request, review_id: UUID) -> Response:
             FactsErased,
             IdempotencyKeyReused,
             InProgress,
+            MunicipalityNotServed,
+            VERSION_DIFFERS,
+            IF_MATCH_MISSING,
         ),
     ),
 )
