@@ -1,7 +1,7 @@
 """Transfers: lists, acknowledgements of case systems, notices of TE offices."""
 
-from collections.abc import Sequence
-from datetime import UTC
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kuntavayla.auth import require_kind
-from kuntavayla.errors import DomainError
+from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import (
+    CURSOR_MALFORMED,
     JsonDecoder,
     caller_of,
     described,
@@ -19,6 +20,12 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.register import OrganisationKind
+from routing_api.errors import (
+    MunicipalityNotServed,
+    NoticeAlreadyGiven,
+    TransferNotFound,
+    TransferWithdrawn,
+)
 from routing_api.operations import transfers as operations
 from routing_api.operations.transfers import Outcome
 from routing_api.routes.answers import PREFIX, transfer_answer
@@ -34,6 +41,7 @@ from routing_api.routes.desk import (
     place_of_id,
 )
 from routing_api.routes.intake import READERS, SENDERS
+from routing_api.rules.intake import instant_fault, reference_faults
 from routing_api.rules.transfers import Acknowledgement, Notice, TransferFilter
 from routing_api.schemas import (
     AcknowledgeRequest,
@@ -48,7 +56,9 @@ _acknowledgements = JsonDecoder(AcknowledgeRequest)
 _notices = JsonDecoder(NoticeRequest)
 
 
-@router.get("/transfers", openapi_extra=described(answers={200: TransferList}))
+@router.get(
+    "/transfers", openapi_extra=described(answers={200: TransferList}, problems=(CURSOR_MALFORMED,))
+)
 async def list_transfers(
     request: Request,
     *,
@@ -82,7 +92,11 @@ async def list_transfers(
 
 @router.post(
     "/transfers:acknowledge",
-    openapi_extra=described(body=AcknowledgeRequest, answers={200: ItemsResponse}),
+    openapi_extra=described(
+        body=AcknowledgeRequest,
+        answers={200: ItemsResponse},
+        item_problems=(TransferNotFound, TransferWithdrawn),
+    ),
 )
 async def acknowledge(request: Request) -> Response:
     """Say that clients were taken over, up to 1,000 at once; one outcome per item, in order.
@@ -93,6 +107,17 @@ async def acknowledge(request: Request) -> Response:
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
     body = await _acknowledgements.read(request, limits=desk.body_limits)
+    _refuse_faults(
+        [(f"/items/{at}/taken_over_at", item.taken_over_at) for at, item in enumerate(body.items)],
+        references=[
+            (f"/items/{at}/caseworker/{name}", reference)
+            for at, item in enumerate(body.items)
+            for name, reference in (
+                ("official_id", item.caseworker.official_id),
+                ("contact_point", item.caseworker.contact_point),
+            )
+        ],
+    )
     items = [
         Acknowledgement(
             transfer_id=item.transfer_id,
@@ -114,7 +139,13 @@ async def acknowledge(request: Request) -> Response:
 
 
 @router.post(
-    "/transfers:notice", openapi_extra=described(body=NoticeRequest, answers={200: ItemsResponse})
+    "/transfers:notice",
+    openapi_extra=described(
+        body=NoticeRequest,
+        answers={200: ItemsResponse},
+        problems=(MunicipalityNotServed,),
+        item_problems=(TransferNotFound, TransferWithdrawn, NoticeAlreadyGiven),
+    ),
 )
 async def give_notice(request: Request) -> Response:
     """Say that persons were told about their transfers, up to 1,000 at once.
@@ -125,6 +156,10 @@ async def give_notice(request: Request) -> Response:
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *SENDERS)
     body = await _notices.read(request, limits=desk.body_limits)
+    _refuse_faults(
+        [(f"/items/{at}/notified_at", item.notified_at) for at, item in enumerate(body.items)],
+        references=[(f"/items/{at}/template", item.template) for at, item in enumerate(body.items)],
+    )
     official = official_of_call(request, body.acting_official)
     moment = desk.moment()
     items = [
@@ -147,6 +182,16 @@ async def give_notice(request: Request) -> Response:
             moment=moment,
         )
     return _answer([item.transfer_id for item in items], outcomes, done="given")
+
+
+def _refuse_faults(
+    instants: Iterable[tuple[str, datetime]], *, references: Iterable[tuple[str, str | None]]
+) -> None:
+    """Refuse instants that UTC has no day for, and references that hold an identity code."""
+    faults = [fault for pointer, at in instants if (fault := instant_fault(pointer, at))]
+    faults += reference_faults(references)
+    if faults:
+        raise InvalidContent(tuple(faults))
 
 
 def _answer(transfer_ids: Sequence[str], outcomes: Sequence[Outcome], *, done: str) -> Response:
