@@ -50,7 +50,9 @@ async def open_pool(url: str, *, connections_max: int = POOL_CONNECTIONS_MAX) ->
     """Open the process's one pool.
 
     JIT is off: PostgreSQL's default compiles each batch statement anew, measured 19 ms in place of
-    0.6 ms.
+    0.6 ms. Sequential scans are a last resort: a statement is planned once, often while its table
+    is still small, and the plan stays; measured, look-ups by key fell from 217 to 843 µs of
+    PostgreSQL's time a call as the tables grew.
     """
     return await asyncpg.create_pool(
         url,
@@ -58,7 +60,11 @@ async def open_pool(url: str, *, connections_max: int = POOL_CONNECTIONS_MAX) ->
         max_size=connections_max,
         timeout=CONNECT_S_MAX,
         command_timeout=60,
-        server_settings={"jit": "off", "application_name": "kuntavayla"},
+        server_settings={
+            "jit": "off",
+            "enable_seqscan": "off",
+            "application_name": "kuntavayla",
+        },
         reset=_keep_session,
     )
 
