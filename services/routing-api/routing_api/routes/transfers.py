@@ -107,17 +107,7 @@ async def acknowledge(request: Request) -> Response:
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
     body = await _acknowledgements.read(request, limits=desk.body_limits)
-    _refuse_faults(
-        [(f"/items/{at}/taken_over_at", item.taken_over_at) for at, item in enumerate(body.items)],
-        references=[
-            (f"/items/{at}/caseworker/{name}", reference)
-            for at, item in enumerate(body.items)
-            for name, reference in (
-                ("official_id", item.caseworker.official_id),
-                ("contact_point", item.caseworker.contact_point),
-            )
-        ],
-    )
+    _check_acknowledgements(body)
     items = [
         Acknowledgement(
             transfer_id=item.transfer_id,
@@ -156,10 +146,7 @@ async def give_notice(request: Request) -> Response:
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *SENDERS)
     body = await _notices.read(request, limits=desk.body_limits)
-    _refuse_faults(
-        [(f"/items/{at}/notified_at", item.notified_at) for at, item in enumerate(body.items)],
-        references=[(f"/items/{at}/template", item.template) for at, item in enumerate(body.items)],
-    )
+    _check_notices(body)
     official = official_of_call(request, body.acting_official)
     moment = desk.moment()
     items = [
@@ -182,6 +169,27 @@ async def give_notice(request: Request) -> Response:
             moment=moment,
         )
     return _answer([item.transfer_id for item in items], outcomes, done="given")
+
+
+def _check_acknowledgements(body: AcknowledgeRequest) -> None:
+    _refuse_faults(
+        [(f"/items/{at}/taken_over_at", item.taken_over_at) for at, item in enumerate(body.items)],
+        references=[
+            (f"/items/{at}/caseworker/{name}", reference)
+            for at, item in enumerate(body.items)
+            for name, reference in (
+                ("official_id", item.caseworker.official_id),
+                ("contact_point", item.caseworker.contact_point),
+            )
+        ],
+    )
+
+
+def _check_notices(body: NoticeRequest) -> None:
+    _refuse_faults(
+        [(f"/items/{at}/notified_at", item.notified_at) for at, item in enumerate(body.items)],
+        references=[(f"/items/{at}/template", item.template) for at, item in enumerate(body.items)],
+    )
 
 
 def _refuse_faults(
