@@ -53,7 +53,7 @@ _numbers = itertools.count(1)
 
 
 def a_registration(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any member of the example
-    """Return the example with members replaced; `__` leads into an object: `person__mother_tongue_code`."""
+    """Return the example with members replaced; `__` leads into an object."""
     registration: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(EXAMPLE))
     for path, value in changes.items():
         *parents, member = path.split("__")

@@ -20,6 +20,7 @@ THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
 """Calls whose way goes through a value of the running app: the batcher's run is `register`."""
 BY_CHUNKS = "registrations.submit_chunk"
 """The same by chunks: whatever fails there is the failure of a line."""
+PACKAGES = ("routing_api.", "kuntavayla.")
 NAMED = {"routing_api.errors", "kuntavayla.idempotency"}
 """Modules whose failures belong to single calls; all others are of every call."""
 LOCAL = object()
@@ -86,6 +87,17 @@ class Reached:
         if through_the_desk.endswith(BY_CHUNKS):
             line = Reached(registrations.register)
             self.made |= line.made | line.raised
+
+
+def failures_of_ours() -> list[type[DomainError]]:
+    """Return every failure class of the service and of the shared library, but no test's."""
+    found: list[type[DomainError]] = []
+    waiting: list[type[DomainError]] = [DomainError]
+    while waiting:
+        children = waiting.pop().__subclasses__()
+        found += children
+        waiting += children
+    return [failure for failure in found if failure.__module__.startswith(PACKAGES)]
 
 
 def status_of_failure(failure: Failure) -> int:

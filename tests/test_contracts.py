@@ -10,14 +10,14 @@ import pytest
 from fastapi.routing import APIRoute
 
 from kuntavayla.auth import ProblemCode
-from kuntavayla.http import problem_codes
+from kuntavayla.http import EDGE_PROBLEMS, problem_codes
 from kuntavayla.http.problems import page_name
 from routing_api.app import documents_of_release
 from routing_api.events import EVENT_TYPES
 from routing_api.routes import ROUTERS, SCOPES
 from routing_api.routes.answers import PREFIX
 from routing_api.settings import Settings
-from tests.reach import Reached, status_of_failure
+from tests.reach import Reached, failures_of_ours, status_of_failure
 from tests.snapshots import ROOT, SERVICE, SETTINGS_PAGE, app_of_release, snapshots
 
 SNAPSHOTS = snapshots()
@@ -26,6 +26,9 @@ ASYNCAPI: dict[str, Any] = json.loads(SNAPSHOTS[SERVICE / "asyncapi.json"])
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 PAGES = ROOT / "docs" / "problems"
 ROLES = ROOT / "deploy" / "sandbox" / "kuntavayla_sandbox" / "roles.toml"
+CODES_OF_OURS = {failure.code for failure in failures_of_ours() if "code" in vars(failure)}
+CODES = CODES_OF_OURS | {problem.code for problem in EDGE_PROBLEMS}
+PROBLEMS = [problem for problem in problem_codes() if problem.code in CODES]
 KEYLESS = {f"{PREFIX}/registrations:bulk": {"idempotency_key_reused", "in_progress"}}
 """Failures that the code could meet and the call cannot: a bulk call takes no key."""
 OPEN_PATHS = ("/livez", "/readyz", "/version", "/docs", "/openapi.json", "/asyncapi.json")
@@ -154,7 +157,7 @@ def test_the_walk_through_the_code_sees_what_it_must() -> None:
     assert {"registration_id_reused", "office_not_yours", "idempotency_key_missing"} <= codes
 
 
-@pytest.mark.parametrize("problem", problem_codes(), ids=lambda problem: problem.code)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.code)
 def test_every_problem_has_a_page_that_says_what_to_do(problem: ProblemCode) -> None:
     page = PAGES / f"{page_name(problem.code, status=problem.status)}.md"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kuntavayla.errors import DomainError, Kind
+from tests.reach import failures_of_ours
 
 ROOT = Path(__file__).parent.parent
 SERVICES = {"routing_api"}
@@ -78,19 +79,7 @@ def test_only_the_database_module_commits_and_rolls_back() -> None:
     assert calls == []
 
 
-def failures() -> list[type[DomainError]]:
-    import kuntavayla.http  # noqa: F401, PLC0415 - its failures must be known
-    import routing_api.app  # noqa: F401, PLC0415 - and those of every service
-
-    found, waiting = [], [DomainError]
-    while waiting:
-        children = waiting.pop().__subclasses__()
-        found += children
-        waiting += children
-    return [failure for failure in found if failure.__module__.startswith(("kunta", "routing"))]
-
-
-@pytest.mark.parametrize("failure", failures(), ids=lambda failure: failure.__name__)
+@pytest.mark.parametrize("failure", failures_of_ours(), ids=lambda failure: failure.__name__)
 def test_every_failure_has_a_kind_and_a_public_title(failure: type[DomainError]) -> None:
     assert isinstance(failure.kind, Kind)
     assert failure.__doc__
