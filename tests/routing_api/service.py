@@ -121,6 +121,24 @@ class Caller:
         assert answer.status_code == httpx.codes.OK, answer.text
         return msgspec.json.Decoder().decode_lines(answer.content)
 
+    async def fetched(self, *transfer_ids: str, municipality: str = "765") -> list[Json]:
+        """Fetch persons by transfer, as an import of a municipality, and return the items."""
+        answer = await self.post(
+            "/persons:fetch",
+            {
+                "purpose": "client_service",
+                "acting_official": {
+                    "official_id": "system",
+                    "role": "import",
+                    "municipality_code": municipality,
+                },
+                "transfer_ids": transfer_ids,
+            },
+        )
+        assert answer.status_code == httpx.codes.OK, answer.text
+        items: list[Json] = answer.json()["items"]
+        return items
+
     async def events(self, *, channel: str = "common", after: str = "earliest") -> list[Any]:
         """Return the caller's events of a feed."""
         path = "/events" if channel == "common" else "/events/restricted"
@@ -178,6 +196,14 @@ class Routing:
         number: int = row["n"]
         return number
 
+    async def outbox(self, recipient: str) -> list[Json]:
+        """Return what stands in the outbox for a recipient: channel, type and data, in order."""
+        rows = await self.fetch(
+            "SELECT channel, body FROM outbox WHERE recipient = $1 ORDER BY position", recipient
+        )
+        events = [(row["channel"], msgspec.json.decode(row["body"])) for row in rows]
+        return [(channel, kind_of(event), event["data"]) for channel, event in events]
+
     async def fetch(self, sql: str, *arguments: Json) -> list[Any]:
         """Ask the database itself, as its owner."""
         connection = await asyncpg.connect(self.database.owner_url)
@@ -186,6 +212,12 @@ class Routing:
             return rows
         finally:
             await connection.close()
+
+
+def kind_of(event: Json) -> str:
+    """Return the type of an event without its prefix and version: `client.transferred`."""
+    name: str = event["type"].removeprefix("fi.kuntavayla.").rpartition(".")[0]
+    return name
 
 
 def settings_of(database: TestDatabase, **changes: Json) -> Settings:

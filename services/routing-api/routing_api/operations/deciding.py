@@ -160,6 +160,9 @@ class Decider(Struct, frozen=True):
         review_id = state.review_id
         assert review_id is not None, "only an open review is closed"
         is_superseded = case.resolution_reason is None
+        if decision.outcome == "te_office" or case.registration_id != state.registration_id:
+            # No municipality became responsible by what was asked about, and none will.
+            self.effects.erased_profiles.append(state.registration_id)
         self.effects.closings.append(
             Closing(
                 review_id=review_id,

@@ -126,8 +126,6 @@ async def resolve(
         resource_id=review.review_id,
         rule_version=f"{decision.rule_set_id}/{decision.rule_set_version}",
     )
-    if decision.outcome == "te_office":
-        await registrations.erase_profile(connection, review.registration_id)
     await effects.write(connection, moment=moment)
     return Registered(decision, is_replay=False)
 
@@ -173,11 +171,14 @@ def _cleared(
     The register is asked anew for the municipality.
     """
     given = {name: value for name, value in asdict(resolved).items() if value is not UNSET}
-    code = given.pop("home_municipality_code", facts.home_municipality_code)
+    code = given.pop("home_municipality_code", None)
     cleared = replace(facts, **given)
-    return (
-        cleared if code is None else with_home(cleared, code, register=register, rule_set=rule_set)
-    )
+    if code is not None:
+        return with_home(cleared, code, register=register, rule_set=rule_set)
+    if facts.home_municipality_code is None:
+        return cleared
+    anew = with_home(cleared, facts.home_municipality_code, register=register, rule_set=rule_set)
+    return replace(anew, home_municipality_basis=facts.home_municipality_basis)
 
 
 def _judgement(judged: Judgement, wanted: str, *, facts: Facts) -> Judgement:

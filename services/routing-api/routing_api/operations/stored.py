@@ -12,7 +12,7 @@ from routing_api.operations.reviews import BY_OFFICIAL
 from routing_api.operations.transfers import Party
 from routing_api.rules.decisions import Decision
 from routing_api.rules.judging import judge
-from routing_api.store import decisions, registrations
+from routing_api.store import clients, decisions, registrations
 from routing_api.store.registrations import StoredRegistration
 
 
@@ -40,8 +40,11 @@ async def load_registration(
     not raised.
     """
     registration = await registrations.find_registration(connection, registration_id)
-    offices = (None, registration.te_office_code) if registration else (None,)
-    is_seen = registration is not None and party.te_office_code in offices
+    is_seen = (
+        registration is not None
+        and party.te_office_code in (None, registration.te_office_code)
+        and await _may_see_client(connection, registration.client_id, party=party)
+    )
     line = line_of(
         call,
         action="registration.read",
@@ -65,7 +68,11 @@ async def load_decision(
     It concerns the TE office of the home municipality, and the office that sent the registration.
     """
     decision = (await decisions.load_decisions(connection, [decision_id])).get(decision_id)
-    is_seen = decision is not None and await _concerns(connection, decision, party=party)
+    is_seen = (
+        decision is not None
+        and await _concerns(connection, decision, party=party)
+        and await _may_see_client(connection, decision.client_id, party=party)
+    )
     line = line_of(
         call,
         action="decision.read",
@@ -85,6 +92,14 @@ async def _concerns(connection: Connection, decision: Decision, *, party: Party)
         return True
     registration = await registrations.find_registration(connection, decision.registration_id)
     return registration is not None and registration.te_office_code == party.te_office_code
+
+
+async def _may_see_client(connection: Connection, client_id: str, *, party: Party) -> bool:
+    """Say whether no security ban stands between the party and the client."""
+    if party.may_see_restricted:
+        return True
+    state = await clients.find_state(connection, client_id)
+    return state is not None and not state.is_restricted
 
 
 def recompute(decision: Decision, *, law: Law) -> Recomputation:

@@ -40,7 +40,7 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True):
     client_number: Reference | None = None
 
 
-class Address(Struct, frozen=True, forbid_unknown_fields=True):
+class Address(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A postal address in Finland or abroad."""
 
     street: ShortText

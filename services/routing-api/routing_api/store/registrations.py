@@ -37,8 +37,9 @@ LOAD_PROFILES = """
 SELECT registration_id::text, profile_ciphertext, profile_key_id
 FROM registrations WHERE registration_id = ANY($1::uuid[]) AND profile_ciphertext IS NOT NULL
 """
-ERASE_PROFILE = """
-UPDATE registrations SET profile_ciphertext = NULL, profile_key_id = NULL WHERE registration_id = $1
+ERASE_PROFILES = """
+UPDATE registrations SET profile_ciphertext = NULL, profile_key_id = NULL
+WHERE registration_id = ANY($1::uuid[])
 """
 FIND = """
 SELECT registration_id::text, organisation, source_system, source_registration_id, client_number,
@@ -112,6 +113,7 @@ async def find_registration(
     return StoredRegistration(**dict(row)) if row else None
 
 
-async def erase_profile(connection: Connection, registration_id: str) -> None:
-    """Erase what only a responsible case system may know; the TE office stays responsible."""
-    await connection.execute(ERASE_PROFILE, registration_id)
+async def erase_profiles(connection: Connection, registration_ids: Sequence[str]) -> None:
+    """Erase what only a responsible case system may know, where none will be responsible by it."""
+    if registration_ids:
+        await connection.execute(ERASE_PROFILES, registration_ids)
