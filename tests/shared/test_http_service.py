@@ -89,6 +89,8 @@ async def test_requests_are_counted_by_template(
 ) -> None:
     await client.get(f"{PREFIX}/items/{ITEM_ID}")
     await client.get("/nothing-240587-921N")
+    await client.get("/livez")
+    await client.get(f"{PREFIX}/openapi.json")
 
     def count(route: str, status: str) -> float | None:
         labels = {"method": "GET", "route": route, "status": status}
@@ -96,6 +98,8 @@ async def test_requests_are_counted_by_template(
 
     assert count(f"{PREFIX}/items/{{item_id}}", "200") == 1
     assert count("unmatched", "404") == 1
+    assert count("/livez", "200") == 1
+    assert count(f"{PREFIX}/openapi.json", "200") == 1
 
 
 async def test_the_document_holds_bodies_answers_problems_and_scopes(

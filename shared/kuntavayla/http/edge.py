@@ -63,7 +63,7 @@ class Edge:
         log.info(
             "request.answered",
             method=method,
-            route=route,
+            route=None if route is UNMATCHED else route,
             status=answer.status,
             duration_us=int(seconds * 1_000_000),
             organisation=caller.organisation if caller is not None else None,

@@ -14,6 +14,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+from typing_extensions import override
 
 from kuntavayla.auth import Refusal, ScopeTable, TokenVerifier
 from kuntavayla.errors import Fault
@@ -87,11 +90,30 @@ def create_service(spec: ServiceSpec) -> FastAPI:
     ordered = sorted(routes, key=_has_template)
     app.router.routes[:0] = ordered
     _add_open_routes(app, spec)
+    app.router.routes[:] = [_with_template(route) for route in app.router.routes]
     add_handlers(app, unavailable=spec.unavailable)
     app.add_middleware(Edge, metrics=spec.metrics)
     document = build_openapi(app, description=spec.description)
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way
     return app
+
+
+class _OpenRoute(Route):
+    """A route of Starlette's that tells the edge its template, as FastAPI's own routes do."""
+
+    @override
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether the route fits, and what it adds to the request's scope."""
+        match, added = super().matches(scope)
+        return match, {**added, "route": self}
+
+
+def _with_template(route: BaseRoute) -> BaseRoute:
+    """Return the route itself, or, in place of a plain one, one that tells its template."""
+    if type(route) is not Route:
+        return route
+    methods = sorted(route.methods or ())
+    return _OpenRoute(route.path, route.endpoint, methods=methods, include_in_schema=False)
 
 
 def _has_template(route: SecuredRoute) -> bool:
