@@ -70,7 +70,7 @@ def parse_cursor(text: str) -> Cursor:
         cursor = Cursor(int(epoch), int(position))
     except (ValueError, binascii.Error) as error:
         raise CursorMalformed from error
-    if cursor.text() != text:
+    if cursor.text() != text or min(cursor.epoch, cursor.position) < 0:
         raise CursorMalformed
     return cursor
 

@@ -1,0 +1,29 @@
+"""A migrated database of its own for each test, and a pool of the service's role on it."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from kuntavayla.database import Pool, open_pool
+from kuntavayla.testing import DatabaseServer, TestDatabase
+
+
+@pytest.fixture
+async def database(databases: DatabaseServer) -> AsyncIterator[TestDatabase]:
+    async with databases.database("routing_api", role="routing_api") as database:
+        yield database
+
+
+@pytest.fixture
+async def pool(database: TestDatabase) -> AsyncIterator[Pool]:
+    pool = await open_pool(database.url)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def owner(database: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database.owner_url)
+    yield connection
+    await connection.close()
