@@ -73,6 +73,10 @@ class Clock:
     def __call__(self) -> datetime:
         return self.now
 
+    def tick(self) -> None:
+        """Pass a millisecond, so that the next ids come after those before."""
+        self.now += timedelta(milliseconds=1)
+
     def pass_days(self, days: int) -> None:
         self.now += timedelta(days=days)
 

@@ -14,6 +14,7 @@ NOT_ENTITLED = {"earnings_related_entitlement": "not_entitled"}
 
 async def a_review(routing: Routing, **changes: object) -> dict[str, Any]:
     """Register somebody whose entitlement is unknown; return the decision."""
+    routing.clock.tick()
     decision: dict[str, Any] = await routing.national.registered(
         another_person(**{**UNKNOWN, **changes})
     )
