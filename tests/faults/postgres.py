@@ -1,0 +1,170 @@
+"""A PostgreSQL server that may be stopped, killed and started again; it belongs to the test run."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil  # type: ignore[import-untyped]  # it ships no types
+
+from kuntavayla.database import AWAY
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla_sandbox import routing_service
+from kuntavayla_sandbox.case_systems import starting
+from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
+from tests.faults.waiting import POLL_S, until
+
+ROUTING = routing_service.DATABASE
+ROLES = [routing_service.ROLE, "case_systems"]
+PATIENCE_S = 30
+BACKENDS = """
+SELECT pid FROM pg_stat_activity
+WHERE usename = ANY($1::text[]) AND pid <> pg_backend_pid()
+ORDER BY state <> 'active', pid
+"""
+GATE = 4_711
+"""The advisory lock that stands for the gate; see `gate`."""
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = $1 AND wait_event_type = 'Lock' AND wait_event = 'advisory'
+"""
+
+
+async def ended(pid: int) -> None:
+    """Wait until a killed process has ended, whether or not somebody has collected it."""
+
+    async def is_over() -> bool:
+        try:
+            return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return True
+
+    await until(is_over, within_s=PATIENCE_S)
+
+
+class Postgres:
+    """The server, by its embedded form: how it is asked, hurt and healed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.server = EmbeddedServer(directory)
+
+    async def start(self) -> None:
+        """Start the server; what a killed one left running ends by itself in a moment."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    await asyncio.to_thread(self.server.start)
+                except subprocess.SubprocessError:
+                    await asyncio.sleep(POLL_S)
+                else:
+                    return
+
+    async def stop(self) -> None:
+        """Stop the server as an operator does: sessions are cut, what has committed stays."""
+        await asyncio.to_thread(self.server.stop)
+
+    async def kill(self) -> None:
+        """Kill the server without any warning."""
+        pid = self.server.pid
+        assert pid is not None, "only a running server is killed"
+        os.kill(pid, signal.SIGKILL)
+        await ended(pid)
+
+    async def make_databases(self) -> None:
+        """Make both databases anew."""
+        for name in (ROUTING, CASE_SYSTEMS):
+            await self.execute("postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await routing_service.prepare(self.server)
+        await starting.prepare(self.server)
+
+    async def fetch(self, database: str, sql: str, *arguments: object) -> list[Any]:
+        """Ask as the owner; waits for a server that is away."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    async with self.session(database) as connection:
+                        rows: list[Any] = await connection.fetch(sql, *arguments)
+                        return rows
+                except AWAY:
+                    await asyncio.sleep(POLL_S)
+
+    async def count(self, database: str, sql: str, *arguments: object) -> int:
+        """Return the one number that a statement asks for."""
+        [row] = await self.fetch(database, sql, *arguments)
+        number: int = row[0]
+        return number
+
+    async def execute(self, database: str, sql: str) -> None:
+        """Run one statement as the owner."""
+        async with self.session(database) as connection:
+            await connection.execute(sql)
+
+    @asynccontextmanager
+    async def session(self, database: str) -> AsyncIterator[asyncpg.Connection]:
+        """Give a connection of the owner."""
+        connection = await asyncpg.connect(self.server.url(database))
+        try:
+            yield connection
+        finally:
+            connection.terminate()
+
+    async def terminate_backend(self, rng: random.Random) -> None:
+        """Let the server end a session of ours, of those at work if there are any."""
+        pid = await self._pick(rng)
+        if pid is not None:
+            await self.fetch("postgres", "SELECT pg_terminate_backend($1)", pid)
+
+    async def kill_backend(self, rng: random.Random) -> None:
+        """Kill a session's process: the server then cuts all sessions and recovers."""
+        pid = await self._pick(rng)
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    async def _pick(self, rng: random.Random) -> int | None:
+        rows = await self.fetch("postgres", BACKENDS, ROLES)
+        return rng.choice(rows[: max(1, len(rows) // 2)])["pid"] if rows else None
+
+    @asynccontextmanager
+    async def gate(
+        self, database: str, table: str, *, event: str, only: str = "true"
+    ) -> AsyncIterator[None]:
+        """Make whoever does `event` to the table wait inside a transaction while the block runs.
+
+        `event` is such as `BEFORE INSERT`, or `COMMIT` for rows inserted: the wait is then inside
+        the commit, which goes on whether or not anybody still listens. `only` is a condition on the
+        row.
+        """
+        kind, when, timing = "TRIGGER", event, ""
+        if event == "COMMIT":
+            kind, when = "CONSTRAINT TRIGGER", "AFTER INSERT"
+            timing = "DEFERRABLE INITIALLY DEFERRED"
+        async with self.session(database) as connection:
+            await connection.execute("SELECT pg_advisory_lock($1)", GATE)
+            await connection.execute(
+                f"""
+                CREATE OR REPLACE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN PERFORM pg_advisory_xact_lock_shared({GATE}); RETURN NEW; END $$;
+                CREATE {kind} gate {when} ON "{table}" {timing}
+                FOR EACH ROW WHEN ({only}) EXECUTE FUNCTION wait_at_gate()
+                """
+            )
+            try:
+                yield
+            finally:
+                await connection.execute("SELECT pg_advisory_unlock($1)", GATE)
+                await connection.execute(f'DROP TRIGGER gate ON "{table}"')
+
+    async def somebody_waits(self, database: str) -> None:
+        """Return when somebody stands at the gate."""
+
+        async def is_one_there() -> bool:
+            return await self.count(database, WAITING, database) > 0
+
+        await until(is_one_there, within_s=PATIENCE_S)

@@ -1,0 +1,38 @@
+"""Routing-api as a process of its own: `python -m tests.faults.routing_process`.
+
+Its settings and its legal clock come in the first line of its input; it imports everything before
+it reads that line, so that one can stand by while another runs.
+"""
+
+import asyncio
+
+from msgspec import Struct
+
+from kuntavayla.http.serving import serve
+from kuntavayla.telemetry import configure_logging
+from kuntavayla_sandbox.clock import LegalClock
+from kuntavayla_sandbox.serving import end_with_parent, loop_factory, read_configuration
+from routing_api.app import create_app
+from routing_api.settings import Settings
+
+
+class Start(Struct, frozen=True):
+    """What the process is told: settings by name, and the legal clock."""
+
+    settings: dict[str, str | int | bool]
+    clock: LegalClock
+
+
+def main() -> None:
+    """Serve until the process is told to end, or its starter has gone."""
+    configure_logging(service="routing-api", version="1")
+    start = read_configuration(Start)
+    end_with_parent()
+    settings = Settings(**start.settings)
+    app = create_app(settings, clock=start.clock)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(serve(app, settings, on_listening=lambda _: None))
+
+
+if __name__ == "__main__":
+    main()
