@@ -163,11 +163,10 @@ class Inbox:
     ) -> int:
         position: Any = await connection.fetchrow(LOCK_POSITION, self._consumer, self._stream)
         if position["cursor"] != read_from:
-            return (
-                0  # Another process of this consumer was faster: read again from where it stands.
-            )
+            # Another process of this consumer was faster: read again from where it stands.
+            return 0
         seen: str = position["sequence"]
-        fresh = [event for event in batch.events if event.sequence > seen]
+        fresh = fresh_of(batch.events, seen=seen)
         self.redeliveries += len(batch.events) - len(fresh)
         if fresh:
             await handle(connection, fresh)
@@ -176,3 +175,13 @@ class Inbox:
             MOVE_POSITION, self._consumer, self._stream, batch.next_cursor, seen
         )
         return len(fresh)
+
+
+def fresh_of(events: Sequence[IncomingEvent], *, seen: str) -> list[IncomingEvent]:
+    """Return the events that are newer than `seen` and than those before them in the batch."""
+    fresh: list[IncomingEvent] = []
+    for event in events:
+        if event.sequence > seen:
+            fresh.append(event)
+            seen = event.sequence
+    return fresh
