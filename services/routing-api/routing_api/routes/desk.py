@@ -36,6 +36,8 @@ LIMIT_DEFAULT = 100
 LIMIT_MAX = 1_000
 RESTRICTED = "events.restricted"
 """The scope that clients with a security ban need, whatever the call."""
+NUMBER_DIGITS_MAX = 18
+"""Digits of the largest number that a cursor of ours holds; all of them fit into a bigint."""
 NIL_ID = str(uuid.UUID(int=0))
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Items of one page, at most.")]
@@ -164,10 +166,10 @@ def place_of_number(after: str | None) -> int:
     """Return the number behind which a page begins; a cursor of another kind is refused."""
     if after is None:
         return 0
-    try:
-        return int(_place(after))
-    except ValueError as error:
-        raise Refusal(CURSOR_MALFORMED) from error
+    place = _place(after)
+    if len(place) > NUMBER_DIGITS_MAX or not place.isdecimal():
+        raise Refusal(CURSOR_MALFORMED)
+    return int(place)
 
 
 def _place(after: str) -> str:

@@ -1,5 +1,6 @@
 """What operators and auditors ask: rule sets, the audit, and where things stand."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from kuntavayla.audit import AuditFilter
 from kuntavayla.auth import require_kind
+from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
 from kuntavayla.register import OrganisationKind
 from routing_api.operations import operating as operations
@@ -25,6 +27,7 @@ from routing_api.routes.desk import (
     place_of_number,
 )
 from routing_api.rules.definitions import RuleSetDefinition
+from routing_api.rules.intake import instant_fault
 from routing_api.schemas import AuditList, StatusResponse
 
 router = secured_router(PREFIX)
@@ -62,6 +65,8 @@ async def list_audit(  # noqa: PLR0913 - one parameter per filter
     """List who did and read what, oldest first; this reading is itself audited."""
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.OPERATOR, OrganisationKind.AUDITOR)
+    _check_instants(("/query/from", since), ("/query/to", until))
+    _check_texts(("/query/official", official), ("/query/organisation", organisation))
     query = AuditFilter(
         client_id=str(client_id) if client_id else None,
         official_id=official,
@@ -80,6 +85,25 @@ async def list_audit(  # noqa: PLR0913 - one parameter per filter
         )
     cursor = cursor_text(str(lines[-1].audit_id)) if len(lines) == limit else None
     return json_answer(AuditList(lines, cursor))
+
+
+def _check_instants(*given: tuple[str, datetime | None]) -> None:
+    """Refuse instants that UTC has no day for."""
+    faults = [instant_fault(pointer, at) for pointer, at in given if at is not None]
+    if any(faults):
+        raise InvalidContent(tuple(fault for fault in faults if fault is not None))
+
+
+def _check_texts(*given: tuple[str, str | None]) -> None:
+    """Refuse texts that no id holds, U+0000 among them, which the database takes for a fault."""
+    advice = "Give the id in visible characters."
+    faults = [
+        Fault(pointer, "parameter_malformed", advice)
+        for pointer, text in given
+        if text is not None and not text.isprintable()
+    ]
+    if faults:
+        raise InvalidContent(tuple(faults))
 
 
 @router.get("/status", openapi_extra=described(answers={200: StatusResponse}))
