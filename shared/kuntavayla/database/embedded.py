@@ -34,7 +34,9 @@ def data_directory_of(directory: Path) -> Path:
     """
     directory = directory.resolve()
     private = any(
-        not part.stat().st_mode & stat.S_IXOTH for part in directory.parents if part.exists()
+        not part.stat().st_mode & stat.S_IXOTH
+        for part in (directory, *directory.parents)
+        if part.exists()
     )
     if os.geteuid() != 0 or not private:
         return directory / "postgres"

@@ -59,6 +59,12 @@ class DatabaseServer:
     async def database(self, package: str, *, role: str) -> AsyncIterator[TestDatabase]:
         """Give a fresh copy of a service's migrated database and drop it at the end."""
         template = await self.template(package, role=role)
+        async with self.empty(role=role, template=template) as database:
+            yield database
+
+    @contextlib.asynccontextmanager
+    async def empty(self, *, role: str, template: str = "template1") -> AsyncIterator[TestDatabase]:
+        """Give an empty database, or a copy of a template; drop it at the end."""
         name = f"kv_test_{os.getpid()}_{next(_numbers)}"
         await self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
