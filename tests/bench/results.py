@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 from msgspec import Struct
 
 BUILD = Path("build")

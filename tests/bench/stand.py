@@ -32,6 +32,8 @@ from tests.bench.results import server_processor_s
 from tests.bench.routing_process import RoutingJob
 
 OPENING_HOUR = 8
+SHUTDOWN_GRACE_S = "1"
+"""Nothing is in flight at a round's end but long polls, and those need no waiting for."""
 _numbers = itertools.count(1)
 
 
@@ -100,6 +102,7 @@ class Stand:
             "ROUTING_DATABASE_URL": database.url,
             "ROUTING_MIGRATION_DATABASE_URL": database.owner_url,
             "ROUTING_LISTEN_PORT": "0",
+            "ROUTING_SHUTDOWN_GRACE_S": SHUTDOWN_GRACE_S,
         }
 
     async def prepare(self) -> None:
