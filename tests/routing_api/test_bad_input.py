@@ -362,3 +362,20 @@ async def test_an_ended_municipality_is_no_fault_but_a_review(routing: Routing) 
     decision = answer.json()
     assert (answer.status_code, decision["decided_by"]) == (201, "R3b"), answer.text
     assert decision["review"]["reason"] == "municipality_not_valid"
+
+
+async def test_the_fault_of_an_identity_code_is_told_beside_a_fault_of_form(
+    routing: Routing,
+) -> None:
+    registration = a_registration(
+        person__identity_code="240587-921A", person__home_municipality_code=49
+    )
+
+    answer = await routing.office().register(registration)
+
+    told = [(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]]
+    assert answer.json()["title"] == "The registration has 2 faults"
+    assert told == [
+        ("/person/identity_code", "identity_code_check_character"),
+        ("/person/home_municipality_code", "municipality_code_not_text"),
+    ]

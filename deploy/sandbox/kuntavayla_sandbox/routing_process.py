@@ -6,6 +6,7 @@ The service itself, with the legal clock in place of the machine's.
 import sys
 from importlib.metadata import version
 
+from kuntavayla.http.serving import settle_memory
 from kuntavayla.telemetry import configure_logging
 from kuntavayla_sandbox.clock import LegalClock
 from kuntavayla_sandbox.serving import end_with_parent, read_configuration, serve_inherited
@@ -21,6 +22,7 @@ def main() -> None:
     configure_logging(service="routing-api", version=version("kuntavayla-routing-api"))
     clock = read_configuration(LegalClock)
     end_with_parent()
+    settle_memory()
     serve_inherited(create_app(Settings(), clock=clock), descriptor=int(sys.argv[1]))
 
 

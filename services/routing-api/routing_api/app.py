@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
-from kuntavayla.database import AGAIN, AWAY, Pool, open_pool, transaction
+from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.events import asyncapi_document, event_schemas
 from kuntavayla.feed import StreamWaiters
 from kuntavayla.http import (
@@ -54,12 +54,7 @@ from routing_api.settings import Settings
 from routing_api.workers import FigureGauges, keep_fresh
 
 Clock = Callable[[], datetime]
-UNAVAILABLE: tuple[type[BaseException], ...] = (
-    *AWAY,
-    *AGAIN,
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-)
+UNAVAILABLE: tuple[type[BaseException], ...] = (*AWAY, *AGAIN, *BUSY)
 """Failures that pass: the database is away, or others hold what a call needs for too long."""
 DATA = files("routing_api") / "data"
 DESCRIPTION = (

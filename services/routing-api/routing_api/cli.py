@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from kuntavayla.database import open_pool, transaction
 from kuntavayla.database.preparing import migrate as run_migrations
 from kuntavayla.events import new_ids_at
+from kuntavayla.http.serving import run
 from kuntavayla.telemetry import configure_logging
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla.values.officials import ActingOfficial
@@ -43,15 +44,8 @@ def migrate() -> None:
 def serve() -> None:
     """Serve the API until the process is told to end."""
     settings = Settings()
-    configure_logging(service="routing-api", version="1")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.listen_host,
-        port=settings.listen_port,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=settings.shutdown_grace_s,
-    )
+    configure_logging(service="routing-api", version=version("kuntavayla-routing-api"))
+    run(create_app(settings), settings)
 
 
 @main.command("confirm-memberships")

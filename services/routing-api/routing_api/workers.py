@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from kuntavayla.database import AWAY, Pool, transaction
+from kuntavayla.database import AWAY, BUSY, Pool, transaction
 from kuntavayla.telemetry import log
 from routing_api.operations import operating
 from routing_api.operations.law import Law
@@ -45,6 +45,6 @@ async def keep_fresh(
             async with transaction(pool) as connection:
                 await law.registers.current(connection)
                 gauges.show(await operating.load_figures(connection, moment=moment()))
-        except AWAY as error:
+        except (*AWAY, *BUSY) as error:
             log.warning("figures.not_read", error_type=type(error).__name__)
         await asyncio.sleep(INTERVAL_S)

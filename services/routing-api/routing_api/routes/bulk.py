@@ -12,7 +12,7 @@ from routing_api.operations.repeats import Registered
 from routing_api.operations.submissions import Submission
 from routing_api.routes.answers import decision_answer, short_answer
 from routing_api.routes.desk import Desk
-from routing_api.routes.intake import accept, require_office
+from routing_api.routes.intake import accept, decode, require_office
 from routing_api.rules.registrations import Registration
 from routing_api.schemas import BulkEnd, BulkLine, BulkSummary, DetailedBulkLine
 
@@ -58,7 +58,7 @@ class Bulk:
     def _ready(self, line: bytes, *, number: int, moment: Moment) -> Submission | BulkLine:
         key: str | None = None
         try:
-            registration = _decoder.decode(line)
+            registration = decode(_decoder, line)
             key = registration.source.registration_id
             require_office(self._caller, registration)
             return accept(registration, desk=self._desk, call=self._call, moment=moment)

@@ -1,19 +1,47 @@
 """How a decoded registration is taken in: examined, checked, made a submission."""
 
+import jiter
 from msgspec.structs import replace
 
 from kuntavayla.auth import Caller
-from kuntavayla.http import InvalidBody
+from kuntavayla.http import InvalidBody, JsonDecoder
 from kuntavayla.register import OrganisationKind
 from routing_api.errors import OfficeNotYours
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.submissions import Submission, submission_of
 from routing_api.routes.desk import Desk
-from routing_api.rules.intake import Refused, examine
+from routing_api.rules.intake import Refused, examine, identity_code_fault
 from routing_api.rules.registrations import Registration
 
 SENDERS = (OrganisationKind.TE_OFFICE, OrganisationKind.TE_NATIONAL)
 READERS = (*SENDERS, OrganisationKind.OPERATOR)
+
+
+def decode(decoder: JsonDecoder[Registration], body: bytes) -> Registration:
+    """Return the registration of the bytes; raises InvalidBody with every fault that can be told.
+
+    The calendar and the register are asked only about a registration that could be decoded; the
+    form of the identity code is told beside the other faults.
+    """
+    try:
+        return decoder.decode(body)
+    except InvalidBody as failure:
+        known = {fault.pointer for fault in failure.faults}
+        code = _identity_code_in(body)
+        fault = identity_code_fault(code) if code is not None else None
+        if fault is None or fault.pointer in known:
+            raise
+        raise InvalidBody((fault, *failure.faults), noun="registration") from failure
+
+
+def _identity_code_in(body: bytes) -> str | None:
+    try:
+        loaded = jiter.from_json(body)
+    except ValueError:
+        return None
+    person = loaded.get("person") if isinstance(loaded, dict) else None
+    code = person.get("identity_code") if isinstance(person, dict) else None
+    return code if isinstance(code, str) else None
 
 
 def accept(

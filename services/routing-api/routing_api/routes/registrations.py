@@ -19,6 +19,7 @@ from kuntavayla.http import (
     idempotency_key,
     json_answer,
     ndjson_answer,
+    read_body,
     read_lines,
     secured_router,
 )
@@ -37,7 +38,7 @@ from routing_api.operations.moments import Call
 from routing_api.routes.answers import PREFIX, decision_answer
 from routing_api.routes.bulk import CHUNK_LINES, AnswerLine, Bulk, Detail, summary_of
 from routing_api.routes.desk import call_of, desk_of, party_of, settled
-from routing_api.routes.intake import READERS, SENDERS, accept, require_office
+from routing_api.routes.intake import READERS, SENDERS, accept, decode, require_office
 from routing_api.schemas import (
     BulkLine,
     DecisionResponse,
@@ -75,7 +76,7 @@ async def register(request: Request) -> Response:
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *SENDERS)
     key = idempotency_key(request)
-    registration = await _decoder.read(request, limits=desk.body_limits)
+    registration = decode(_decoder, await read_body(request, limits=desk.body_limits))
     require_office(caller, registration)
     submission = accept(
         registration, desk=desk, call=_import_call(request), moment=desk.moment(), key=key
@@ -100,7 +101,7 @@ async def preview(request: Request) -> Response:
     """Decide as a registration would be decided, and store nothing but the audit's line."""
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)
-    registration = await _decoder.read(request, limits=desk.body_limits)
+    registration = decode(_decoder, await read_body(request, limits=desk.body_limits))
     require_office(caller, registration)
     moment = desk.moment()
     submission = accept(registration, desk=desk, call=_import_call(request), moment=moment)

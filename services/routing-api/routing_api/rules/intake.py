@@ -159,15 +159,27 @@ def _far_back(pointer: str, limits: IntakeLimits) -> Fault:
     return Fault(pointer, "effective_on_too_far_back", advice)
 
 
+def identity_code_fault(text: str) -> Fault | None:
+    """Return the fault of an identity code's form, or None."""
+    try:
+        parse_identity_code(text)
+    except IdentityCodeFault as fault:
+        return _form_fault(fault)
+    return None
+
+
+def _form_fault(fault: IdentityCodeFault) -> Fault:
+    advice = _IDENTITY_CODE_ADVICE[fault.reason]
+    return Fault(IDENTITY_CODE_POINTER, f"identity_code_{fault.reason}", advice)
+
+
 def _identity_code(
     person: Person, *, limits: IntakeLimits
 ) -> tuple[IdentityCode | None, Fault | None]:
     try:
         identity_code = parse_identity_code(person.identity_code)
     except IdentityCodeFault as fault:
-        reason = fault.reason
-        advice = _IDENTITY_CODE_ADVICE[reason]
-        return None, Fault(IDENTITY_CODE_POINTER, f"identity_code_{reason}", advice)
+        return None, _form_fault(fault)
     if identity_code.is_test and not limits.is_test_code_allowed:
         advice = "Identity codes with an individual number of 900-999 are for tests only."
         return None, Fault(IDENTITY_CODE_POINTER, "identity_code_for_tests_only", advice)
