@@ -50,13 +50,7 @@ async def fetch_persons(
     A transfer of another case system is like an unknown one. Takes no locks; each line of the
     audit, disclosed or refused, commits before the answer leaves.
     """
-    assert party.case_system_id is not None, "only a case system fetches persons"
-    known = await transfers.load_disclosable(
-        connection,
-        transfer_ids,
-        case_system_id=party.case_system_id,
-        may_see_restricted=party.may_see_restricted,
-    )
+    known = await _load_known(connection, transfer_ids, party=party)
     disclosed = {
         transfer_id: _disclose(found, law=law, moment=moment)
         for transfer_id, found in known.items()
@@ -79,6 +73,18 @@ async def fetch_persons(
     ]
     await audit.append(connection, lines)
     return [disclosed.get(transfer_id) or TransferNotFound() for transfer_id in transfer_ids]
+
+
+async def _load_known(
+    connection: Connection, transfer_ids: Sequence[str], *, party: Party
+) -> dict[str, Disclosable]:
+    assert party.case_system_id is not None, "only a case system fetches persons"
+    return await transfers.load_disclosable(
+        connection,
+        transfer_ids,
+        case_system_id=party.case_system_id,
+        may_see_restricted=party.may_see_restricted,
+    )
 
 
 def _disclose(found: Disclosable, *, law: Law, moment: Moment) -> Disclosure:
