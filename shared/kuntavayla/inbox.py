@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from kuntavayla.database import AGAIN, AWAY, Connection, Pool, transaction
+from kuntavayla.database import AGAIN, AWAY, BUSY, Connection, Pool, transaction
 from kuntavayla.feed import LIMIT_MAX, WAIT_S_MAX
 from kuntavayla.telemetry import log
 
@@ -65,7 +65,7 @@ class CursorRefused(Exception):
     """The publisher no longer knows the cursor: start again from its snapshot."""
 
 
-PASSING: tuple[type[BaseException], ...] = (SourceAway, *AWAY, *AGAIN)
+PASSING: tuple[type[BaseException], ...] = (SourceAway, *AWAY, *AGAIN, *BUSY)
 """Failures that pass by themselves: the batch is read again."""
 
 

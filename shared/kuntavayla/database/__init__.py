@@ -7,6 +7,7 @@ the business, which stand in each service's `store`.
 from kuntavayla.database.connections import (
     AGAIN,
     AWAY,
+    BUSY,
     Connection,
     LostRace,
     Pool,
@@ -14,4 +15,4 @@ from kuntavayla.database.connections import (
     transaction,
 )
 
-__all__ = ["AGAIN", "AWAY", "Connection", "LostRace", "Pool", "open_pool", "transaction"]
+__all__ = ["AGAIN", "AWAY", "BUSY", "Connection", "LostRace", "Pool", "open_pool", "transaction"]

@@ -1,7 +1,7 @@
 """The connection pool and the only place that begins and commits a transaction."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -34,6 +34,12 @@ AGAIN: tuple[type[BaseException], ...] = (
 )
 """The transaction lost against another one and is safe to run again as a whole."""
 
+BUSY: tuple[type[BaseException], ...] = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+)
+"""Others held for too long what a statement needs: nothing was done, the same later is safe."""
+
 ACQUIRE_S_MAX = 5
 CONNECT_S_MAX = 5
 POOL_CONNECTIONS_MAX = 10
@@ -47,16 +53,16 @@ async def _keep_session(_connection: Any) -> None:  # noqa: ANN401
 
 
 async def open_pool(url: str, *, connections_max: int = POOL_CONNECTIONS_MAX) -> Pool:
-    """Open the process's one pool.
+    """Open the process's one pool, also while the server is away: a process may start before it.
 
-    JIT is off: PostgreSQL's default compiles each batch statement anew, measured 19 ms in place of
-    0.6 ms. Sequential scans are a last resort: a statement is planned once, often while its table
-    is still small, and the plan stays; measured, look-ups by key fell from 217 to 843 µs of
-    PostgreSQL's time a call as the tables grew.
+    A server that refuses the address fails at once. JIT is off: PostgreSQL's default compiles each
+    batch statement anew, measured 19 ms in place of 0.6 ms. Sequential scans are a last resort: a
+    statement is planned once, often while its table is still small, and the plan stays; measured,
+    look-ups by key fell from 217 to 843 µs of PostgreSQL's time a call as the tables grew.
     """
-    return await asyncpg.create_pool(
+    pool = await asyncpg.create_pool(
         url,
-        min_size=1,
+        min_size=0,
         max_size=connections_max,
         timeout=CONNECT_S_MAX,
         command_timeout=60,
@@ -67,6 +73,10 @@ async def open_pool(url: str, *, connections_max: int = POOL_CONNECTIONS_MAX) ->
         },
         reset=_keep_session,
     )
+    with suppress(*AWAY):
+        async with pool.acquire(timeout=ACQUIRE_S_MAX):
+            pass
+    return pool
 
 
 @asynccontextmanager

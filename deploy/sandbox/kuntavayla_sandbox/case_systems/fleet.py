@@ -11,11 +11,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
 
-from kuntavayla.database import Pool, open_pool
+from kuntavayla.database import AWAY, Pool, open_pool
 from kuntavayla.telemetry import log
 from kuntavayla_sandbox.case_systems import store
 from kuntavayla_sandbox.case_systems.configuration import Configuration
-from kuntavayla_sandbox.case_systems.worker import CALLS_IN_FLIGHT_MAX, CaseSystem, Shared
+from kuntavayla_sandbox.case_systems.worker import (
+    AWAY_PAUSE_S,
+    CALLS_IN_FLIGHT_MAX,
+    CaseSystem,
+    Shared,
+)
 
 CONNECTIONS_MAX = 8
 PASSED = {
@@ -36,13 +41,21 @@ class Fleet:
         self.case_systems = case_systems
 
     async def load_progress(self) -> None:
-        """Begin the counts with what is stored."""
-        async with self.pool.acquire() as connection:
-            counts = await store.count_states(connection)
+        """Begin the counts with what is stored; waits for a database that is away."""
+        counts = await self._count_states()
         for system in self.case_systems:
             states = counts.get(system.case_system_id, {})
             for stage, passed in PASSED.items():
                 system.progress.start_from(stage, sum(states.get(state, 0) for state in passed))
+
+    async def _count_states(self) -> dict[str, dict[str, int]]:
+        while True:
+            try:
+                async with self.pool.acquire() as connection:
+                    return await store.count_states(connection)
+            except AWAY as error:
+                log.warning("case_systems.waiting", error_type=type(error).__name__)
+                await asyncio.sleep(AWAY_PAUSE_S)
 
     async def run(self) -> None:
         """Let all case systems work until cancelled."""

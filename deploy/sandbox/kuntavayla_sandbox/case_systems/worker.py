@@ -15,7 +15,7 @@ import httpx
 from msgspec import Struct
 from typing_extensions import override
 
-from kuntavayla.database import AGAIN, AWAY, Connection, Pool, transaction
+from kuntavayla.database import AGAIN, AWAY, BUSY, Connection, Pool, transaction
 from kuntavayla.events import Channel
 from kuntavayla.feed import LIMIT_MAX
 from kuntavayla.inbox import (
@@ -210,7 +210,7 @@ class CaseSystem:
                 log.warning("case_system.refused", problem=refused.problem.code)
                 await asyncio.sleep(REFUSED_PAUSE_S)
                 continue
-            except (*AWAY, *AGAIN) as error:
+            except (*AWAY, *AGAIN, *BUSY) as error:
                 log.warning("case_system.repeating", error_type=type(error).__name__)
                 await asyncio.sleep(AWAY_PAUSE_S)
                 continue
