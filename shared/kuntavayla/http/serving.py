@@ -21,7 +21,10 @@ Batches make many that live for one batch: measured, a sixth of their time.
 
 
 def settle_memory() -> None:
-    """Leave what composition made out of later collections, and collect less often; once a process."""
+    """Leave what composition made out of later collections, and collect less often.
+
+    Call it once a process.
+    """
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
 
