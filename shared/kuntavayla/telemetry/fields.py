@@ -6,6 +6,7 @@ names, never shapes of free text: a log line has no place where a person's data 
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from uuid import UUID
 
@@ -21,6 +22,9 @@ _ROUTE = re.compile(r"(?:/[a-z_.-]*(?:\{[a-z_]+(?::[a-z]+)?\})?(?::[a-z-]+)?[a-z
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _VERSION = re.compile(r"[0-9]{1,6}(?:[.-][0-9]{1,6}){0,5}(?:[a-z]{1,4}[0-9]{0,4})?")
 _TRACE = re.compile(r"[0-9a-f]{32}")
+_IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_REMEMBERED = 1_024
+"""Codes and routes of which it is remembered that they may be written; the same few recur."""
 
 _CENTURY_SIGNS = r"[-+YXWVUABCDEF]"
 _LOOKS_LIKE_CODE = re.compile(rf"[0-9]{{6}}\s*{_CENTURY_SIGNS}\s*[0-9]{{3}}[0-9A-Z]", re.IGNORECASE)
@@ -55,10 +59,7 @@ def identifier(value: object) -> str | int | None:
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, str):
-        try:
-            return value if str(UUID(value)) == value else None
-        except ValueError:
-            return None
+        return value if _IDENTIFIER.fullmatch(value) else None
     text = str(value) if type(value).__name__ == "UUID" else ""
     return identifier(text) if text else None
 
@@ -70,6 +71,7 @@ def whole_number(value: object) -> str | int | None:
     return None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def code(value: object) -> str | int | None:
     """Take a short code such as "te-kainuu", with nothing like an identity code in it."""
     if not isinstance(value, str) or len(value) > _CODE_LENGTH_MAX:
@@ -79,6 +81,7 @@ def code(value: object) -> str | int | None:
     return str(value)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def route_template(value: object) -> str | int | None:
     """Take a route template such as "/routing/v1/decisions/{decision_id}"; no path with ids."""
     if not isinstance(value, str) or len(value) > 2 * _CODE_LENGTH_MAX:

@@ -18,7 +18,7 @@ from routing_api.schemas import BulkEnd, BulkLine, BulkSummary, DetailedBulkLine
 
 CHUNK_LINES = 500
 """Lines of one transaction."""
-SLICE_LINES = 8
+SLICE_LINES = 4
 """Lines that are made ready before others of the process get their turn."""
 LINE_BYTES_MAX = 65_536
 _decoder = JsonDecoder(Registration, bytes_max=LINE_BYTES_MAX)

@@ -128,6 +128,7 @@ def judge(facts: Facts, *, rule_set: RuleSet) -> Judgement:
     )
 
 
+@lru_cache(maxsize=8192)
 def findings_of(grounds: str) -> tuple[Finding, ...]:
     """Return the findings that the stored grounds tell, in order of judging."""
     return tuple(_finding(*piece.split(":")) for piece in grounds.split(","))
