@@ -114,6 +114,7 @@ class StreamWaiters:
     def __init__(self, url: str) -> None:
         self._url = url
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.is_ending = False
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -125,6 +126,16 @@ class StreamWaiters:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    @property
+    def is_waiting(self) -> bool:
+        """Say whether any long poll waits now."""
+        return bool(self._waiting)
+
+    def end(self) -> None:
+        """Let every long poll answer at once, now and from now on: the process is about to end."""
+        self.is_ending = True
+        self.wake(outbox.EVERYBODY)
 
     @contextlib.contextmanager
     def ticket(self, *, recipient: str, channel: Channel) -> Any:  # noqa: ANN401 - a context manager

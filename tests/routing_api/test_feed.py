@@ -161,3 +161,18 @@ async def test_the_snapshot_of_a_day_shows_who_was_held_then(routing: Routing) -
     assert await held("cs-kajaani", on="2021-03-19") == []
     assert await held("cs-kajaani", on="2021-03-20") == there
     assert await held("cs-kajaani") == there
+
+
+async def test_a_long_poll_answers_at_once_when_the_service_is_about_to_end(
+    routing: Routing,
+) -> None:
+    case_system = routing.case_system()
+    poll = asyncio.create_task(case_system.get("/events", params={"after": "now", "wait": "25"}))
+    waiters = routing.app.state.desk.waiters
+    await until(lambda: waiters.is_waiting)
+
+    routing.app.state.before_end()
+
+    async with asyncio.timeout(2):
+        answer = await poll
+    assert (answer.status_code, answer.json()) == (200, [])

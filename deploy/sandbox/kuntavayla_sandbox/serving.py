@@ -18,6 +18,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
+from kuntavayla.http.serving import Server
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGIApplication
 
@@ -87,7 +89,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def make_server(app: ASGIApp) -> uvicorn.Server:
     """Return a server for the application that logs nothing itself and stops within the grace."""
-    return uvicorn.Server(_server_configuration(app))
+    return Server(_server_configuration(app))
 
 
 def serve_inherited(app: ASGIApp, *, descriptor: int) -> None:

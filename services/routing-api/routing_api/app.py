@@ -184,6 +184,7 @@ class _Running:
             )
             stack.callback(server.close)
             app.state.desk = desk
+            app.state.before_end = waiters.end
             # The calendar is read at its first use, which takes half a second that no request
             # should pay.
             is_working_day(desk.moment().today)

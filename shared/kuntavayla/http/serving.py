@@ -4,9 +4,11 @@ import asyncio
 import gc
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
+from typing_extensions import override
 
 from kuntavayla.settings import ServiceSettings
 from kuntavayla.telemetry import log
@@ -18,6 +20,27 @@ _GC_THRESHOLDS = (50_000, 20, 100)
 
 Batches make many that live for one batch: measured, a sixth of their time.
 """
+
+
+class Server(uvicorn.Server):
+    """A server that tells the app when a signal asks it to end, so that long polls answer at once.
+
+    The app may set `app.state.before_end` to a function without arguments.
+    """
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take the signal as uvicorn does, and tell the app."""
+        super().handle_exit(sig, frame)
+        self.end()
+
+    def end(self) -> None:
+        """End when what is in flight is answered."""
+        self.should_exit = True
+        state = getattr(self.config.app, "state", None)
+        before_end = getattr(state, "before_end", None)
+        if before_end is not None:
+            before_end()
 
 
 def settle_memory() -> None:
@@ -55,7 +78,7 @@ async def serve(
     listening = socket.create_server(
         (settings.listen_host, settings.listen_port), backlog=_BACKLOG, reuse_port=False
     )
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -75,6 +98,6 @@ async def serve(
             ending.cancel()
 
 
-async def _end(server: uvicorn.Server, until: asyncio.Event) -> None:
+async def _end(server: Server, until: asyncio.Event) -> None:
     await until.wait()
-    server.should_exit = True
+    server.end()

@@ -233,6 +233,9 @@ class Decider(Struct, frozen=True):
         if case.changed_groups:
             data = announcing.updated(new, groups=case.changed_groups)
             self._tell(case, data, recipient=new.responsible.case_system_id, decision=decision)
+        if "source_client_number" in case.changed_groups:
+            changed = announcing.responsibility_changed(new, client_number=case.client_number)
+            self._tell(case, changed, recipient=INTERNAL, decision=decision)
 
     def _review(self, case: Case, decision: Decision) -> Review:
         assert decision.review_id is not None

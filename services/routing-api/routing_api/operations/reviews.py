@@ -4,6 +4,7 @@ Facts that were missing resolve it, or an official's discretion.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -147,14 +148,16 @@ async def _case(
     register = await desk.law.registers.current(connection)
     rule_set = desk.law.rule_sets.find(asked.rule_set_id, asked.rule_set_version)
     facts = _cleared(asked.facts, resolution.facts, register=register, rule_set=rule_set)
+    judgement = _judgement(judge(facts, rule_set=rule_set), resolution.outcome, facts=facts)
+    effective_on = max(desk.moment.today, asked.effective_on)
     return Case(
         decision_id=desk.use.result_id,
         client_id=review.client_id,
         registration_id=review.registration_id,
         client_number=registration.client_number,
-        effective_on=max(desk.moment.today, asked.effective_on),
+        effective_on=effective_on,
         facts=facts,
-        judgement=_judgement(judge(facts, rule_set=rule_set), resolution.outcome, facts=facts),
+        judgement=_standing(judgement, register=register, on=effective_on),
         rule_set=rule_set,
         register_version=register.version,
         is_restricted=state.is_restricted,
@@ -198,3 +201,14 @@ def _judgement(judged: Judgement, wanted: str, *, facts: Facts) -> Judgement:
         area_code=facts.area_code,
         case_system_id=facts.case_system_id,
     )
+
+
+def _standing(judgement: Judgement, *, register: Register, on: date) -> Judgement:
+    """Return the judgement where its area still stands on the day from which it has effect."""
+    code = judgement.municipality_code
+    if judgement.outcome != "municipality" or code is None:
+        return judgement
+    membership = register.membership(code, on=on)
+    if membership is None or membership.area_code != judgement.area_code:
+        raise MunicipalityNotInAnArea
+    return replace(judgement, case_system_id=membership.case_system_id)

@@ -77,7 +77,11 @@ async def _read(
     with desk.waiters.ticket(recipient=recipient, channel=channel) as ticket:
         page = await _page(desk, after, recipient=recipient, channel=channel, limit=limit)
         deadline = asyncio.get_running_loop().time() + wait_s
-        while page.count == 0 and await _is_woken(ticket, deadline=deadline):
+        while (
+            page.count == 0
+            and not desk.waiters.is_ending
+            and await _is_woken(ticket, deadline=deadline)
+        ):
             after = page.next_cursor.text()
             page = await _page(desk, after, recipient=recipient, channel=channel, limit=limit)
     return Response(
