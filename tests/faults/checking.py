@@ -55,6 +55,14 @@ class Stored:
         self.keys: int = rows["keys"][0]["count"]
         self.events = [msgspec.json.decode(row["body"]) for row in self.outbox]
 
+    def dumped(self) -> bytes:
+        """Return all rows as JSON."""
+        rows = {
+            name: [dict(row) for row in value] if isinstance(value, list) else value
+            for name, value in vars(self).items()
+        }
+        return msgspec.json.encode(rows)
+
     def events_of(self, kind: str) -> list[dict[str, Any]]:
         """Return the events of a kind, in order."""
         return [each for each in self.events if each["type"] == f"fi.kuntavayla.{kind}.v1"]

@@ -53,7 +53,7 @@ def persons(rng: random.Random) -> Iterator[list[Line]]:
         lines = []
         for step, change in enumerate(changes, 1):
             members |= _changed(change, members, rng)
-            lines.append(_line(number, step, change, members))
+            lines.append(_line(number, step, change=change, members=members))
         yield lines
 
 
@@ -103,7 +103,7 @@ def _changed(change: str, members: dict[str, Any], rng: random.Random) -> dict[s
             return {}
 
 
-def _line(number: int, step: int, change: str, members: dict[str, Any]) -> Line:
+def _line(number: int, step: int, *, change: str, members: dict[str, Any]) -> Line:
     identity_code = an_identity_code(number)
     line = Line(number, step, change, identity_code, b"")
     registration = a_registration(

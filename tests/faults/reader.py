@@ -12,7 +12,7 @@ AWAY_PAUSE_S = 0.1
 
 
 class FeedReader:
-    """Reads by long polls; keeps the cursor of its last whole answer and nothing of a broken one."""
+    """Reads by long polls; keeps the cursor of its last whole answer, nothing of a broken one."""
 
     def __init__(self, stack: Stack, organisation: str, signals: Signals) -> None:
         self._stack = stack

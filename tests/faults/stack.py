@@ -131,7 +131,7 @@ def _configuration(
         Configuration(
             routing_url=routing_url,
             database_url=postgres.server.url(CASE_SYSTEMS, role=CASE_SYSTEMS_ROLE),
-            clock=LegalClock(DAY_ONE, datetime.now(UTC)),
+            clock=LegalClock(DAY_ONE, _now()),
             work=Work.ALL,
             endpoints=endpoints,
         )
@@ -144,51 +144,62 @@ async def running_stack(postgres: Postgres, logs: Path) -> AsyncIterator[Stack]:
     await postgres.make_databases()
     identities = _identities()
     async with AsyncExitStack() as opened:
-        sockets = [opened.enter_context(bind_loopback()) for _ in range(3)]
-        issuer_url, routing_at, _ = (address_of(each) for each in sockets)
-        issuer = Issuer(
-            identities.values(),
-            issuer=issuer_url,
-            signing_key=make_signing_key(),
-            scopes=load_scopes(on=DAY_ONE.date()),
+        at_issuer, at_routing, at_systems = (
+            opened.enter_context(bind_loopback()) for _ in range(3)
         )
-        await opened.enter_async_context(served_here(create_issuer(issuer), listening=sockets[0]))
-        routing_url, token_url = f"{routing_at}/routing/v1", f"{issuer_url}/token"
-        settings = _settings(postgres, issuer_url=issuer_url, port=sockets[1].getsockname()[1])
-        start = msgspec.json.encode(Start(settings, LegalClock(DAY_ONE, datetime.now(UTC))))
-        configuration = _configuration(
-            postgres, identities, routing_url=routing_url, token_url=token_url
+        issuer = _issuer(identities, url=address_of(at_issuer))
+        await opened.enter_async_context(served_here(create_issuer(issuer), listening=at_issuer))
+        routing_url = f"{address_of(at_routing)}/routing/v1"
+        settings = _settings(
+            postgres, issuer_url=address_of(at_issuer), port=at_routing.getsockname()[1]
         )
-        stack = Stack(
-            postgres,
-            Managed(
-                Program(
-                    module="tests.faults.routing_process",
-                    configuration=start,
-                    ready_url=f"{routing_url}/readyz",
-                    log_file=logs / "routing-api.log",
-                )
+        routing = Program(
+            module="tests.faults.routing_process",
+            configuration=msgspec.json.encode(Start(settings, LegalClock(DAY_ONE, _now()))),
+            ready_url=f"{routing_url}/readyz",
+            log_file=logs / "routing-api.log",
+        )
+        case_systems = Program(
+            module="kuntavayla_sandbox.case_systems",
+            configuration=_configuration(
+                postgres,
+                identities,
+                routing_url=routing_url,
+                token_url=f"{address_of(at_issuer)}/token",
             ),
-            Managed(
-                Program(
-                    module="kuntavayla_sandbox.case_systems",
-                    configuration=configuration,
-                    ready_url=f"{address_of(sockets[2])}/livez",
-                    log_file=logs / "case-systems.log",
-                    listening=sockets[2],
-                )
-            ),
-            routing_url=routing_url,
+            ready_url=f"{address_of(at_systems)}/livez",
+            log_file=logs / "case-systems.log",
+            listening=at_systems,
         )
-        for name, identity in identities.items():
-            token = issuer.token(identity, scopes=issuer.scopes_of(identity), now=datetime.now(UTC))
-            stack.authorizations[name] = f"Bearer {token}"
+        stack = Stack(postgres, Managed(routing), Managed(case_systems), routing_url=routing_url)
+        stack.authorizations = _authorizations(identities, issuer)
         for managed in (stack.routing, stack.case_systems):
             opened.push_async_callback(managed.stop)
             await managed.start()
         await stack.routing.ready()
         await stack.case_systems.ready()
         yield stack
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _issuer(identities: Mapping[str, Identity], *, url: str) -> Issuer:
+    return Issuer(
+        identities.values(),
+        issuer=url,
+        signing_key=make_signing_key(),
+        scopes=load_scopes(on=DAY_ONE.date()),
+    )
+
+
+def _authorizations(identities: Mapping[str, Identity], issuer: Issuer) -> dict[str, str]:
+    """Return the Authorization header of each organisation; tokens hold for an hour."""
+    return {
+        name: f"Bearer {issuer.token(identity, scopes=issuer.scopes_of(identity), now=_now())}"
+        for name, identity in identities.items()
+    }
 
 
 def decode(answer: httpx.Response) -> Any:  # noqa: ANN401 - decoded JSON

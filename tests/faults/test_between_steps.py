@@ -12,6 +12,7 @@ from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from tests.builders import another_person, ndjson
 from tests.faults.postgres import ROUTING
 from tests.faults.stack import Stack, decode
+from tests.faults.waiting import until
 
 DRAINED_S_MAX = 30
 JSON = {"Content-Type": "application/json"}
@@ -192,6 +193,31 @@ async def test_a_case_system_killed_at_a_step_has_every_effect_once(
     await assert_stored_once(stack, registration)
     disclosed = await stack.postgres.count(ROUTING, DISCLOSED, await client_of(stack, registration))
     assert disclosed == (2 if step == ("persons", "BEFORE INSERT") else 1)
+
+
+async def test_a_case_system_whose_row_another_session_holds_too_long_goes_on(
+    stack: Stack,
+) -> None:
+    registration, ended = another_person(), stack.case_systems.ended_by_itself
+    limit = "ALTER ROLE case_systems SET lock_timeout = '{}'"
+
+    await stack.postgres.execute("postgres", limit.format("100ms"))
+    stack.case_systems.kill()
+    await stack.case_systems.ready()
+    async with stack.postgres.session(CASE_SYSTEMS) as other:
+        await other.execute("BEGIN")
+        await other.execute("SELECT FROM inbox_positions FOR UPDATE")
+        assert (await post(stack, registration, f"step-{next(_keys)}")).status_code == 201
+        await until(lambda: has_given_up(stack), within_s=DRAINED_S_MAX)
+    await stack.postgres.execute("postgres", limit.format("5s"))
+
+    await assert_stored_once(stack, registration)
+    assert stack.case_systems.ended_by_itself == ended
+
+
+async def has_given_up(stack: Stack) -> bool:
+    """Say whether a case system has waited for a lock in vain."""
+    return "LockNotAvailableError" in stack.case_systems.log_tail()
 
 
 @pytest.mark.parametrize("killed", ["routing", "case_systems"])

@@ -3,12 +3,18 @@
 import asyncio
 import os
 import random
+import shutil
+import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.faults import checking, points
+from tests.faults.checking import Stored
+from tests.faults.damages import DAMAGES
 from tests.faults.expected import clients_of
 from tests.faults.points import Point
 from tests.faults.postgres import Postgres
@@ -23,6 +29,7 @@ READERS = ("cs-sotkamo", "te-kainuu")
 FINISHED_S_MAX = 40
 DRAINED_S_MAX = 40
 SHOWN = 20
+POINTS_MIN = 30
 
 
 class Campaign:
@@ -35,9 +42,11 @@ class Campaign:
         self.sender = Sender(stack, random.Random(seed + 1), self.signals)
         self.readers = [FeedReader(stack, name, self.signals) for name in READERS]
         self.struck: list[Point] = []
+        self.phases_s: list[float] = []
 
     async def run(self) -> None:
         """Strike every point under traffic, then let all of it come to its end."""
+        began_s = time.monotonic()
         reading = [asyncio.create_task(reader.run()) for reader in self.readers]
         sending = asyncio.create_task(self.sender.run())
         try:
@@ -45,18 +54,20 @@ class Campaign:
                 await points.strike(self.stack, point, signals=self.signals, rng=self.rng)
                 self.struck.append(point)
             self.sender.finish()
+            self.phases_s.append(time.monotonic() - began_s)
             async with asyncio.timeout(FINISHED_S_MAX):
                 await sending
+            self.phases_s.append(time.monotonic() - began_s)
             await self.stack.drained(within_s=DRAINED_S_MAX)
+            self.phases_s.append(time.monotonic() - began_s)
         finally:
             for task in (sending, *reading):
                 task.cancel()
             await asyncio.gather(sending, *reading, return_exceptions=True)
 
-    async def violations(self) -> list[str]:
+    def violations(self, stored: Stored) -> list[str]:
         """Return everything that is missing, doubled, out of order or was answered wrongly."""
         clients = clients_of(self.sender.sent.values())
-        stored = await checking.load_stored(self.stack.postgres)
         return [
             *self.sender.complaints,
             *checking.check_registrations(stored, clients, self.sender.answers),
@@ -68,16 +79,24 @@ class Campaign:
             *(each for reader in self.readers for each in check_reader(reader, stored)),
         ]
 
+    async def keep_evidence(self, folder: Path) -> None:
+        """Keep what is stored and what the server logged, for who looks into a failure."""
+        stored = await checking.load_stored(self.stack.postgres)
+        (folder / "stored.json").write_bytes(stored.dumped())
+        shutil.copy(self.stack.postgres.server.data / "log", folder / "postgres.log")
+
     def told(self) -> str:
         """Say what happened, for who reads the run."""
         counted = Counter(f"{point.target} at {point.moment}" for point in self.struck)
+        phases = ", ".join(f"{phase:.0f} s" for phase in self.phases_s)
         return (
-            f"{len(self.struck)} points, {len(self.sender.sent)} registrations,"
+            f"struck, sent, drained after {phases};"
+            f" {len(self.struck)} points, {len(self.sender.sent)} registrations,"
             f" {self.sender.broken} calls broken; {dict(counted)}"
         )
 
 
-def check_reader(reader: FeedReader, stored: checking.Stored) -> list[str]:
+def check_reader(reader: FeedReader, stored: Stored) -> list[str]:
     """Return what a reader missed or read twice; the last events may still be on their way."""
     own = [
         row["event_id"]
@@ -88,24 +107,38 @@ def check_reader(reader: FeedReader, stored: checking.Stored) -> list[str]:
     return [] if read == own[: len(read)] else [f"{reader.organisation} read in another order"]
 
 
-async def campaign(postgres: Postgres, logs: Path, *, seed: int) -> None:
+@asynccontextmanager
+async def finished_campaign(
+    postgres: Postgres, logs: Path, *, seed: int
+) -> AsyncIterator[Campaign]:
+    """Give a campaign that has come to its end; a failure inside the block names its seed."""
     async with running_stack(postgres, logs) as stack:
         campaign = Campaign(stack, seed)
         try:
             await campaign.run()
-            found = await campaign.violations()
+            yield campaign
         except BaseException as error:
-            error.add_note(f"SEED={seed}: {campaign.told()}; logs in {logs}")
+            error.add_note(f"SEED={seed}: {campaign.told()}; logs and rows in {logs}")
+            await campaign.keep_evidence(logs)
             raise
         print(f"SEED={seed}: {campaign.told()}")
-        assert len(campaign.struck) >= 30
-        assert not found, f"SEED={seed}, {len(found)} violations, first: {found[:SHOWN]}"
+
+
+async def assert_nothing_is_missing_or_doubled(campaign: Campaign) -> None:
+    stored = await checking.load_stored(campaign.stack.postgres)
+
+    found = campaign.violations(stored)
+
+    assert len(campaign.struck) >= POINTS_MIN
+    assert not found, f"{len(found)} violations, first: {found[:SHOWN]}"
 
 
 async def test_whatever_is_killed_nothing_is_missing_or_doubled(
     postgres: Postgres, tmp_path: Path
 ) -> None:
-    await campaign(postgres, tmp_path, seed=SEED)
+    async with finished_campaign(postgres, tmp_path, seed=SEED) as campaign:
+        await assert_nothing_is_missing_or_doubled(campaign)
+        await assert_every_damage_is_found(campaign)
 
 
 @pytest.mark.faults
@@ -113,4 +146,16 @@ async def test_whatever_is_killed_nothing_is_missing_or_doubled(
 async def test_whatever_is_killed_by_any_seed_nothing_is_missing_or_doubled(
     postgres: Postgres, tmp_path: Path, seed: int
 ) -> None:
-    await campaign(postgres, tmp_path, seed=seed)
+    async with finished_campaign(postgres, tmp_path, seed=seed) as campaign:
+        await assert_nothing_is_missing_or_doubled(campaign)
+
+
+async def assert_every_damage_is_found(campaign: Campaign) -> None:
+    """Assert that the checker is not blind: each damage to what is stored is a violation."""
+    unseen = []
+    for name, damage in DAMAGES.items():
+        stored = await checking.load_stored(campaign.stack.postgres)
+        damage(stored)
+        if not campaign.violations(stored):
+            unseen.append(name)
+    assert unseen == []

@@ -1,0 +1,106 @@
+"""Damages to what is stored, one of each kind that the checker must find."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.faults.checking import Stored
+
+
+def _changed(row: Any, **members: object) -> dict[str, Any]:  # noqa: ANN401 - a database row
+    return {**dict(row), **members}
+
+
+def _at(rows: list[Any], column: str, value: object) -> int:
+    return next(place for place, row in enumerate(rows) if row[column] == value)
+
+
+def _lose_registration(stored: Stored) -> None:
+    stored.registrations.pop()
+
+
+def _double_registration(stored: Stored) -> None:
+    stored.registrations.append(stored.registrations[-1])
+
+
+def _answer_otherwise(stored: Stored) -> None:
+    stored.registrations[-1] = _changed(stored.registrations[-1], decision_id="another")
+
+
+def _decide_otherwise(stored: Stored) -> None:
+    place = _at(stored.registrations, "outcome", "municipality")
+    stored.registrations[place] = _changed(stored.registrations[place], case_system_id="cs-other")
+
+
+def _skip_version(stored: Stored) -> None:
+    stored.clienthoods[-1] = _changed(stored.clienthoods[-1], version=9)
+
+
+def _double_client(stored: Stored) -> None:
+    stored.clients += 1
+
+
+def _lose_effect(stored: Stored) -> None:
+    stored.held.pop()
+
+
+def _give_effect_to_another(stored: Stored) -> None:
+    stored.held[-1] = _changed(stored.held[-1], case_system_id="cs-other")
+
+
+def _double_update(stored: Stored) -> None:
+    row = stored.held[-1]
+    stored.held[-1] = _changed(row, revision=row["revision"] + 9)
+
+
+def _keep_old_data(stored: Stored) -> None:
+    place = _at(stored.held, "state", "acknowledged")
+    document = stored.held[place]["document"].replace("Esimerkkitie", "Vanhatie")
+    stored.held[place] = _changed(stored.held[place], document=document)
+
+
+def _swap_persons(stored: Stored) -> None:
+    place = _at(stored.held, "state", "acknowledged")
+    stored.held[place] = _changed(stored.held[place], identity_code="010199-999X")
+
+
+def _make_hole(stored: Stored) -> None:
+    del stored.outbox[3], stored.events[3]
+
+
+def _double_event(stored: Stored) -> None:
+    stored.outbox[4] = _changed(stored.outbox[4], event_id=stored.outbox[3]["event_id"])
+
+
+def _lose_decision_line(stored: Stored) -> None:
+    del stored.audit[_at(stored.audit, "action", "registration.decided")]
+
+
+def _double_decision_line(stored: Stored) -> None:
+    stored.audit.append(stored.audit[_at(stored.audit, "action", "registration.decided")])
+
+
+def _lose_disclosure_lines(stored: Stored) -> None:
+    stored.audit = [row for row in stored.audit if row["action"] != "person.fetch"]
+
+
+DAMAGES: dict[str, Callable[[Stored], None]] = {
+    damage.__name__.strip("_"): damage
+    for damage in (
+        _lose_registration,
+        _double_registration,
+        _answer_otherwise,
+        _decide_otherwise,
+        _skip_version,
+        _double_client,
+        _lose_effect,
+        _give_effect_to_another,
+        _double_update,
+        _keep_old_data,
+        _swap_persons,
+        _make_hole,
+        _double_event,
+        _lose_decision_line,
+        _double_decision_line,
+        _lose_disclosure_lines,
+    )
+}

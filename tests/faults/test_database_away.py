@@ -1,0 +1,189 @@
+"""The database is away for ten seconds: every call says so, and then all goes on by itself."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import msgspec
+
+from tests.builders import another_person, ndjson
+from tests.faults.postgres import CASE_SYSTEMS, ROUTING
+from tests.faults.stack import Stack, decode
+from tests.faults.waiting import until
+
+AWAY_S = 10.0
+ANSWER_S_MAX = 8.0
+"""Longer than the five seconds that a call waits for a connection."""
+BACK_S_MAX = 5.0
+WOKEN_S_MAX = 3.0
+DRAINED_S_MAX = 30
+PROBLEM = "application/problem+json"
+Call = Callable[[httpx.AsyncClient], Coroutine[Any, Any, httpx.Response]]
+
+
+def registering(registration: dict[str, Any]) -> Call:
+    key = f"key-{registration['source']['registration_id']}"
+
+    async def call(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post(
+            "/registrations",
+            content=msgspec.json.encode(registration),
+            headers={"Content-Type": "application/json", "Idempotency-Key": key},
+        )
+
+    return call
+
+
+def asking(path: str) -> Call:
+    async def call(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.get(path)
+
+    return call
+
+
+@asynccontextmanager
+async def database_away(stack: Stack) -> AsyncIterator[None]:
+    await stack.postgres.stop()
+    try:
+        yield
+    finally:
+        await stack.postgres.start()
+
+
+async def ask_while_away(stack: Stack, organisation: str, call: Call, *, until_s: float) -> int:
+    """Make the call again and again; return how often it was answered 503 as it should."""
+    count = 0
+    async with stack.client(organisation) as client:
+        while time.monotonic() < until_s:
+            async with asyncio.timeout(ANSWER_S_MAX):
+                answer = await call(client)
+            assert answer.status_code == 503, answer.text
+            assert answer.headers["Content-Type"] == PROBLEM
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert decode(answer)["is_retryable"] is True
+            count += 1
+            await asyncio.sleep(0.1)
+    return count
+
+
+async def test_calls_are_answered_503_for_ten_seconds_and_then_as_before(stack: Stack) -> None:
+    registration = another_person()
+    pids = (stack.routing.pid, stack.case_systems.pid)
+    calls = [
+        ("te-national", registering(registration)),
+        ("te-national", asking("/readyz")),
+        ("te-kainuu", asking("/transfers")),
+        ("cs-sotkamo", asking("/clienthoods")),
+        ("cs-sotkamo", asking("/events")),
+    ]
+
+    async with database_away(stack):
+        until_s = time.monotonic() + AWAY_S
+        async with asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(ask_while_away(stack, name, call, until_s=until_s))
+                for name, call in calls
+            ]
+    async with asyncio.timeout(BACK_S_MAX):
+        await stack.routing.ready()
+    async with stack.client() as client:
+        answer = await registering(registration)(client)
+
+    assert min(task.result() for task in asked) >= 3
+    assert answer.status_code == 201
+    await stack.drained(within_s=DRAINED_S_MAX)
+    assert await stack.postgres.count(CASE_SYSTEMS, "SELECT count(*) FROM clients") == 1
+    assert (stack.routing.pid, stack.case_systems.pid) == pids
+
+
+async def test_lines_of_a_bulk_call_are_refused_one_by_one_while_the_database_is_away(
+    stack: Stack,
+) -> None:
+    body, headers = ndjson(another_person()), {"Content-Type": "application/x-ndjson"}
+
+    async with database_away(stack), stack.client() as client:
+        answer = await client.post("/registrations:bulk", content=body, headers=headers)
+    await stack.routing.ready()
+    async with stack.client() as client:
+        repeated = await client.post("/registrations:bulk", content=body, headers=headers)
+
+    [line, end] = msgspec.json.Decoder().decode_lines(answer.content)
+    assert (line["status"], line["problem"]["is_retryable"]) == (503, True)
+    assert end["summary"] == {"lines": 1, "created": 0, "replayed": 0, "failed": 1}
+    [_, end] = msgspec.json.Decoder().decode_lines(repeated.content)
+    assert end["summary"] == {"lines": 1, "created": 1, "replayed": 0, "failed": 0}
+
+
+async def test_a_long_poll_that_waited_through_the_outage_is_woken_by_the_next_event(
+    stack: Stack,
+) -> None:
+    parameters = {"after": "now", "wait": "25"}
+    async with stack.client("cs-sotkamo") as reader, stack.client() as sender:
+        poll = asyncio.create_task(reader.get("/events", params=parameters, timeout=30))
+        await polling(stack, reader)
+
+        async with database_away(stack):
+            pass
+        await stack.routing.ready()
+        await listening(stack)
+        assert (await registering(another_person())(sender)).status_code == 201
+        async with asyncio.timeout(WOKEN_S_MAX):
+            answer = await poll
+
+    assert answer.status_code == 200
+    [event] = decode(answer)
+    assert event["type"] == "fi.kuntavayla.client.transferred.v1"
+
+
+async def polling(stack: Stack, reader: httpx.AsyncClient) -> None:
+    """Wait until a poll that was sent before this call waits for events."""
+    working = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND state <> 'idle'"
+    for _ in range(2):
+        assert (await reader.get("/events", params={"after": "now"})).status_code == 200
+
+    async def is_at_rest() -> bool:
+        return await stack.postgres.count("postgres", working, ROUTING) == 0
+
+    await until(is_at_rest, within_s=BACK_S_MAX)
+    await listening(stack)
+
+
+async def listening(stack: Stack) -> None:
+    """Wait until the service listens for what is announced."""
+    listeners = """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND query LIKE 'LISTEN%'
+    """
+
+    async def does_listen() -> bool:
+        return await stack.postgres.count("postgres", listeners, ROUTING) > 0
+
+    await until(does_listen, within_s=BACK_S_MAX)
+
+
+async def test_processes_that_start_while_the_database_is_away_wait_for_it(stack: Stack) -> None:
+    registration = another_person()
+    ended = (stack.routing.ended_by_itself, stack.case_systems.ended_by_itself)
+
+    async with database_away(stack), stack.client() as client:
+        stack.routing.kill()
+        stack.case_systems.kill()
+        await until(lambda: is_live(client), within_s=DRAINED_S_MAX)
+        answer = await client.get("/readyz")
+        refused = await registering(registration)(client)
+    await stack.routing.ready()
+    async with stack.client() as client:
+        taken = await registering(registration)(client)
+
+    assert (answer.status_code, refused.status_code, taken.status_code) == (503, 503, 201)
+    await stack.drained(within_s=DRAINED_S_MAX)
+    assert (stack.routing.ended_by_itself, stack.case_systems.ended_by_itself) == ended
+
+
+async def is_live(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/livez")).status_code == 200
+    except httpx.TransportError:
+        return False
