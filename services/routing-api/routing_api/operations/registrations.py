@@ -14,6 +14,7 @@ from kuntavayla.register import Register
 from routing_api.errors import EffectiveOnBeforeNewestDecision
 from routing_api.operations.deciding import Case, Decider
 from routing_api.operations.effects import Effects, line_of
+from routing_api.operations.judged import Judged, judge_registration
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Moment
 from routing_api.operations.profiles import Profile, changed_groups, decode
@@ -22,8 +23,6 @@ from routing_api.operations.submissions import Submission
 from routing_api.rules.clienthoods import ClientState
 from routing_api.rules.decisions import Decision
 from routing_api.rules.facts import EarlierClienthood
-from routing_api.rules.gathering import gather
-from routing_api.rules.judging import judge
 from routing_api.rules.rule_sets import RuleSet
 from routing_api.store import clients, decisions, registrations
 from routing_api.store.clients import NewClient
@@ -67,9 +66,6 @@ async def preview(
     ]
     await audit.append(connection, lines)
     return [decided.outcomes[place] for place in pending]
-
-
-_NEVER = EarlierClienthood()
 
 
 class _Decided(Struct):
@@ -163,15 +159,7 @@ class _Desk:
         return Registered(decision, is_replay=False)
 
     def _case(self, item: Submission, state: ClientState | None) -> Case:
-        rule_set = self._rule_set(item)
-        facts = gather(
-            item.registration,
-            born_on=item.born_on,
-            effective_on=item.effective_on,
-            register=self._register,
-            earlier=_NEVER if state is None else EarlierClienthood(state.has_been_client),
-            rule_set=rule_set,
-        )
+        judged = self._judged(item, state)
         before = None if state is None else self._profiles.get(state.client_id)
         return Case(
             decision_id=self._moment.new_id(),
@@ -179,13 +167,31 @@ class _Desk:
             registration_id=item.registration_id,
             client_number=item.registration.source.client_number,
             effective_on=item.effective_on,
-            facts=facts,
-            judgement=judge(facts, rule_set=rule_set),
-            rule_set=rule_set,
+            facts=judged.facts,
+            judgement=judged.judgement,
+            rule_set=judged.rule_set,
             register_version=self._register.version,
             is_restricted=item.is_restricted,
             call=item.call,
             changed_groups=changed_groups(before, item.profile) if before else (),
+        )
+
+    def _judged(self, item: Submission, state: ClientState | None) -> Judged:
+        """Return the judgement made ahead where it still holds, else a new one."""
+        rule_set, has_been_client = (
+            self._rule_set(item),
+            state is not None and state.has_been_client,
+        )
+        ahead = item.as_first_entry
+        if not has_been_client and ahead.holds_for(register=self._register, rule_set=rule_set):
+            return ahead
+        return judge_registration(
+            item.registration,
+            born_on=item.born_on,
+            effective_on=item.effective_on,
+            register=self._register,
+            rule_set=rule_set,
+            earlier=EarlierClienthood(has_been_client),
         )
 
     def _rule_set(self, item: Submission) -> RuleSet:

@@ -9,9 +9,11 @@ from msgspec import Struct
 
 from kuntavayla.idempotency import KeyUse, fingerprint_of
 from kuntavayla.values.identity_codes import IdentityCode
+from routing_api.operations.judged import Judged, judge_registration
+from routing_api.operations.law import Law
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.profiles import Profile, encode, is_restricted, profile_of
-from routing_api.operations.vault import IdentityVault, Sealed
+from routing_api.operations.vault import Sealed
 from routing_api.rules.registrations import Registration
 from routing_api.store.registrations import SourceKey
 
@@ -19,7 +21,8 @@ from routing_api.store.registrations import SourceKey
 class Submission(Struct, frozen=True, kw_only=True):
     """A registration without faults, with the ids that it gets if its person or itself is new.
 
-    The identity code is sealed for `new_client_id`, the profile for `registration_id`.
+    The identity code is sealed for `new_client_id`, the profile for `registration_id`. Most
+    persons are new, so it is judged as a first entry ahead of the transaction.
     """
 
     registration: Registration
@@ -34,6 +37,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     identity: Sealed
     profile: Profile
     sealed_profile: Sealed
+    as_first_entry: Judged
     is_restricted: bool
     received_at: datetime
     key: str | None = None
@@ -63,11 +67,12 @@ def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
     effective_on: date,
     call: Call,
     moment: Moment,
-    vault: IdentityVault,
+    law: Law,
     key: str | None = None,
 ) -> Submission:
     """Return the submission of a registration that `rules.intake` has accepted."""
     registration_id, client_id = moment.new_id(), moment.new_id()
+    vault, register = law.vault, law.registers.newest
     lookup_a, lookup_b = vault.lookups(identity_code.text)
     profile = profile_of(registration)
     return Submission(
@@ -83,6 +88,13 @@ def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
         identity=vault.seal(identity_code.text.encode(), belongs_to=client_id),
         profile=profile,
         sealed_profile=vault.seal(encode(profile), belongs_to=registration_id),
+        as_first_entry=judge_registration(
+            registration,
+            born_on=identity_code.born_on,
+            effective_on=effective_on,
+            register=register,
+            rule_set=law.rule_sets.applicable(effective_on=effective_on, known_on=moment.today),
+        ),
         is_restricted=is_restricted(registration),
         received_at=moment.now,
         key=key,

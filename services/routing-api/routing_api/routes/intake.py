@@ -71,7 +71,7 @@ def accept(
         effective_on=examined.effective_on,
         call=call,
         moment=moment,
-        vault=desk.law.vault,
+        law=desk.law,
         key=key,
     )
 
