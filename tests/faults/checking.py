@@ -6,6 +6,7 @@ check returns what it finds wrong, as sentences.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -54,6 +55,13 @@ class Stored:
         self.clients: int = rows["clients"][0]["count"]
         self.keys: int = rows["keys"][0]["count"]
         self.events = [msgspec.json.decode(row["body"]) for row in self.outbox]
+
+    def copied(self) -> "Stored":
+        """Return the same, whose lists may be changed without harm."""
+        other = copy(self)
+        for name, value in vars(self).items():
+            setattr(other, name, copy(value))
+        return other
 
     def dumped(self) -> bytes:
         """Return all rows as JSON."""

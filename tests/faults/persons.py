@@ -17,6 +17,8 @@ MUNICIPALITIES = sorted(
 )
 """Those of the case systems that run; in some the register's row is unconfirmed."""
 CONFIRMED = [code for code in MUNICIPALITIES if MEMBERSHIPS.pilots[code].is_confirmed]
+OUTSIDE = ("005", "197")
+"""A municipality outside the pilots, and a place abroad."""
 KINDS = {"moves_on": 70, "te_office": 10, "open_question": 10, "protected": 5, "anywhere": 5}
 LATER = ("contact", "move", "ban")
 LATER_MAX = 3
@@ -83,7 +85,7 @@ def _members(kind: str, rng: random.Random) -> dict[str, Any]:
             "person__home_municipality_basis": "protected",
         }
     if kind == "anywhere":
-        members["person__home_municipality_code"] = rng.choice([*MUNICIPALITIES, "091", "197"])
+        members["person__home_municipality_code"] = rng.choice([*MUNICIPALITIES, *OUTSIDE])
         members["person__has_security_ban"] = rng.random() < 0.5
     return members
 

@@ -52,7 +52,7 @@ class Sender:
         self._stack = stack
         self._rng = rng
         self._signals = signals
-        self._persons: Iterator[list[Line]] = persons(rng)
+        self._persons: Iterator[list[Line]] = persons(random.Random(rng.random()))
         self._due: deque[list[Line]] = deque()
         self._again: deque[Line] = deque()
         self._in_hand = 0
