@@ -23,7 +23,7 @@ from tests.faults.sender import Sender
 from tests.faults.signals import Signals
 from tests.faults.stack import Stack, running_stack
 
-SEED = int(os.environ.get("SEED", "20210301"))
+SEED = int(os.environ.get("SEED") or "20210301")
 SEEDS = int(os.environ.get("SEEDS") or "3")
 READERS = ("cs-sotkamo", "te-kainuu")
 FINISHED_S_MAX = 40
