@@ -3,10 +3,15 @@
 A row holds an HMAC of the canonical validated body, the status and the id of the result, and no
 copy of personal data; the answer to a repeat is rebuilt from that result. A key lives as long as
 its resource. Scope: organisation and route.
+
+A call in a transaction of its own claims its key by `claim` and waits for another that holds it. A
+batch claims by `claim_free` and waits for nobody, because its other items would wait too. A route
+uses one of the two.
 """
 
 import hmac
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -17,14 +22,25 @@ from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError, Kind
 
 CLAIM = """
-INSERT INTO idempotency_keys (organisation, route, key, fingerprint, result_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[])
+INSERT INTO idempotency_keys (organisation, route, key, fingerprint, status, result_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int2[], $6::uuid[])
+ORDER BY 1, 2, 3
+ON CONFLICT (organisation, route, key) DO NOTHING
+RETURNING organisation, route, key
+"""
+# The lock is held until the transaction ends, so an insert never meets a row in flight.
+CLAIM_FREE = """
+INSERT INTO idempotency_keys (organisation, route, key, fingerprint, status, result_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int2[], $6::uuid[])
+     AS a (organisation, route, key, fingerprint, status, result_id)
+WHERE pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', organisation, route, key), 0))
 ORDER BY 1, 2, 3
 ON CONFLICT (organisation, route, key) DO NOTHING
 RETURNING organisation, route, key
 """
 FIND = """
-SELECT k.organisation, k.route, k.key, k.fingerprint, k.result_id::text
+SELECT k.organisation, k.route, k.key, k.fingerprint, k.status,
+       k.result_id::text
 FROM idempotency_keys k
 JOIN unnest($1::text[], $2::text[], $3::text[]) AS a (organisation, route, key)
   USING (organisation, route, key)
@@ -58,12 +74,13 @@ Scope = tuple[str, str, str]
 
 
 class KeyUse(Struct, frozen=True, kw_only=True):
-    """One use of a key: its scope, the body's fingerprint, and the id of the result."""
+    """One use of a key: its scope, the body's fingerprint, status and id of the result."""
 
     organisation: str
     route: str
     key: str
     fingerprint: bytes
+    status: int
     result_id: str
 
     @property
@@ -73,8 +90,9 @@ class KeyUse(Struct, frozen=True, kw_only=True):
 
 
 class Replay(Struct, frozen=True):
-    """The key is known with the same body: the id of the result that answers it."""
+    """The key is known with the same body: status and id of the result that answers it."""
 
+    status: int
     result_id: str
 
 
@@ -87,6 +105,7 @@ def add_table(metadata: sa.MetaData) -> None:
         sa.Column("route", sa.Text, primary_key=True),
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("status", sa.SmallInteger, nullable=False),
         sa.Column("result_id", sa.Uuid, nullable=False),
     )
 
@@ -103,39 +122,65 @@ async def claim(
 
     Locks the keys in sorted order; a key in flight in another process is waited for (lock_timeout
     of the role). A key that stands twice in the batch is new once; its later uses are repeats.
+    Raises InProgress for all where one key is held too long.
     """
+    try:
+        outcomes = await _claim(connection, uses, statement=CLAIM)
+    except asyncpg.LockNotAvailableError as error:
+        raise InProgress(retry_after_s=IN_PROGRESS_RETRY_AFTER_S) from error
+    settled: list[Replay | IdempotencyKeyReused | None] = []
+    for outcome in outcomes:
+        if isinstance(outcome, InProgress):
+            raise outcome
+        settled.append(outcome)
+    return settled
+
+
+async def claim_free(
+    connection: Connection, uses: Sequence[KeyUse]
+) -> list[Replay | IdempotencyKeyReused | InProgress | None]:
+    """Claim keys as `claim` does, but wait for none: one that is held elsewhere is InProgress.
+
+    So nobody else in the caller's batch is harmed. It passes: claim again in another transaction.
+    """
+    return await _claim(connection, uses, statement=CLAIM_FREE)
+
+
+async def _claim(
+    connection: Connection, uses: Sequence[KeyUse], *, statement: str
+) -> list[Replay | IdempotencyKeyReused | InProgress | None]:
     first: dict[Scope, KeyUse] = {}
     for use in uses:
         first.setdefault(use.scope, use)
-    claimed = await _insert(connection, list(first.values()))
-    known = {scope: (use.fingerprint, use.result_id) for scope, use in first.items()}
+    claimed = await _insert(connection, list(first.values()), statement=statement)
+    known = {scope: _Known.of(first[scope]) for scope in claimed}
     if len(claimed) < len(first):
-        # A new statement, because the one that waited for another transaction cannot see its row.
+        # A new statement, because the one that met another transaction cannot see its row.
         rows = await connection.fetch(FIND, *_columns(list(first.keys() - claimed)))
         known |= {
-            (row["organisation"], row["route"], row["key"]): (row["fingerprint"], row["result_id"])
+            (row["organisation"], row["route"], row["key"]): _Known(
+                row["fingerprint"], Replay(row["status"], row["result_id"])
+            )
             for row in rows
         }
     return [
         None
         if use is first[use.scope] and use.scope in claimed
-        else _repeat_of(use, *known[use.scope])
+        else _repeat_of(use, known.get(use.scope))
         for use in uses
     ]
 
 
-async def _insert(connection: Connection, uses: Sequence[KeyUse]) -> set[Scope]:
+async def _insert(connection: Connection, uses: Sequence[KeyUse], *, statement: str) -> set[Scope]:
     if not uses:
         return set()
-    try:
-        rows = await connection.fetch(
-            CLAIM,
-            *_columns([use.scope for use in uses]),
-            [use.fingerprint for use in uses],
-            [use.result_id for use in uses],
-        )
-    except asyncpg.LockNotAvailableError as error:
-        raise InProgress(retry_after_s=IN_PROGRESS_RETRY_AFTER_S) from error
+    rows = await connection.fetch(
+        statement,
+        *_columns([use.scope for use in uses]),
+        [use.fingerprint for use in uses],
+        [use.status for use in uses],
+        [use.result_id for use in uses],
+    )
     return {(row["organisation"], row["route"], row["key"]) for row in rows}
 
 
@@ -143,9 +188,22 @@ def _columns(scopes: Sequence[Scope]) -> list[list[str]]:
     return [[scope[place] for scope in scopes] for place in range(3)]
 
 
-def _repeat_of(use: KeyUse, fingerprint: bytes, result_id: str) -> Replay | IdempotencyKeyReused:
-    if hmac.compare_digest(fingerprint, use.fingerprint):
-        return Replay(result_id)
+class _Known(NamedTuple):
+    """What is stored of a key, or was claimed just now."""
+
+    fingerprint: bytes
+    replay: Replay
+
+    @classmethod
+    def of(cls, use: KeyUse) -> "_Known":
+        return cls(use.fingerprint, Replay(use.status, use.result_id))
+
+
+def _repeat_of(use: KeyUse, known: _Known | None) -> Replay | IdempotencyKeyReused | InProgress:
+    if known is None:
+        return InProgress(retry_after_s=IN_PROGRESS_RETRY_AFTER_S)
+    if hmac.compare_digest(known.fingerprint, use.fingerprint):
+        return known.replay
     return IdempotencyKeyReused()
 
 

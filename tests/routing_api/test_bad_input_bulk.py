@@ -56,6 +56,25 @@ async def test_a_faulty_line_names_its_key_where_it_could_be_read(routing: Routi
     assert lines[0]["problem"]["errors"][0]["pointer"] == "/effective_on"
 
 
+@pytest.mark.parametrize("office", ["te-kainuu", "te-uusimaa"])
+async def test_a_key_that_holds_an_identity_code_is_never_repeated(
+    routing: Routing, office: str
+) -> None:
+    body = ndjson(
+        *(
+            a_registration(source__registration_id=key, te_office_code=office)
+            for key in ("240587-921N", "ura/240587-921n", "URA-1")
+        ),
+        a_registration(source__client_number="240587-921N", te_office_code=office),
+    )
+
+    answer = await routing.office().bulk(body)
+
+    lines = msgspec.json.Decoder().decode_lines(answer.content)[:-1]
+    assert [line.get("key") for line in lines] == [None, None, "URA-1", "URA-R-0300417"]
+    assert "240587" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status", "code"),
     [

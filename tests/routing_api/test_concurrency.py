@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -6,6 +8,7 @@ import pytest
 
 from kuntavayla.database import LostRace
 from kuntavayla.http import Remedy
+from kuntavayla.idempotency import KeyUse, claim_free
 from kuntavayla.testing import TestDatabase
 from routing_api.app import remedy_of
 from tests.builders import a_registration, an_identity_code, another_person
@@ -94,24 +97,54 @@ async def _adds_up(routing: Routing, clients: set[str]) -> None:
     assert len(responsible) == len(offered)
 
 
+@contextlib.asynccontextmanager
+async def held_key(database: TestDatabase, key: str) -> AsyncIterator[None]:
+    """Hold a key as another process does whose call is in flight, and comes to nothing."""
+    use = KeyUse(
+        organisation="te-kainuu",
+        route="registrations",
+        key=key,
+        fingerprint=b"",
+        status=201,
+        result_id="0177ec61-3ab8-726b-b2a7-4de452e6b438",
+    )
+    connection = await asyncpg.connect(database.url)
+    try:
+        holder = connection.transaction()
+        await holder.start()
+        await claim_free(connection, [use])
+        yield
+        await holder.rollback()
+    finally:
+        await connection.close()
+
+
+async def test_a_key_that_another_process_holds_keeps_no_neighbour_waiting(
+    database: TestDatabase,
+) -> None:
+    async with running_routing(database) as routing:
+        async with held_key(database, "k-1"):
+            duplicate = asyncio.create_task(routing.office().register(another_person(), key="k-1"))
+            neighbours = await asyncio.gather(
+                *(routing.office().register(another_person()) for _ in range(3)),
+                *(routing.national.register(another_person()) for _ in range(3)),
+            )
+            was_waiting = not duplicate.done()
+        taken = await duplicate
+
+    assert [answer.status_code for answer in neighbours] == [201] * 6
+    assert was_waiting
+    assert taken.status_code == 201
+    assert "idempotent-replayed" not in taken.headers
+
+
 async def test_a_duplicate_that_another_process_holds_too_long_is_told_to_come_again(
     database: TestDatabase,
 ) -> None:
-    owner = await asyncpg.connect(database.owner_url)
-    await owner.execute(
-        f"ALTER ROLE routing_api IN DATABASE \"{database.name}\" SET lock_timeout = '200ms'"
-    )
     async with running_routing(database) as routing:
-        async with owner.transaction():
-            await owner.execute(
-                "INSERT INTO idempotency_keys VALUES ($1, 'registrations', 'k-1', '', $2)",
-                "te-kainuu",
-                "0177ec61-3ab8-726b-b2a7-4de452e6b438",
-            )
+        async with held_key(database, "k-1"):
             refused = await routing.office().register(a_registration(), key="k-1")
-            await owner.execute("DELETE FROM idempotency_keys")
         taken = await routing.office().register(a_registration(), key="k-1")
-    await owner.close()
 
     assert (refused.status_code, refused.json()["code"]) == (409, "in_progress")
     assert refused.headers["retry-after"] == "1"

@@ -147,6 +147,24 @@ async def test_a_preview_decides_alike_and_stores_nothing_but_its_line(routing: 
     assert tuple(lines[0]) == ("registration.previewed", "municipality")
 
 
+async def test_the_line_of_a_preview_names_the_client_who_is_known(routing: Routing) -> None:
+    decision = await routing.office().registered(a_registration(effective_on="2021-03-10"))
+
+    for day in ("2021-03-10", "2021-03-09"):
+        await routing.office().post("/registrations:preview", a_registration(effective_on=day))
+    await routing.office().post("/registrations:preview", another_person())
+
+    lines = await routing.fetch(
+        "SELECT outcome, client_id::text FROM audit WHERE action = 'registration.previewed'"
+        " ORDER BY audit_id"
+    )
+    assert [tuple(line) for line in lines] == [
+        ("municipality", decision["client_id"]),
+        ("effective_on_before_newest_decision", decision["client_id"]),
+        ("municipality", None),
+    ]
+
+
 async def test_a_person_is_found_by_identity_code_given_in_the_body(routing: Routing) -> None:
     decision = await routing.office().registered(a_registration())
     officer = {"official_id": "te:u-1", "role": "caseworker", "office": "te-kainuu"}

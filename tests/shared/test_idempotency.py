@@ -11,6 +11,7 @@ from kuntavayla.idempotency import (
     KeyUse,
     Replay,
     claim,
+    claim_free,
     fingerprint_of,
     release,
 )
@@ -36,6 +37,7 @@ def a_use(
         route=route,
         key=key,
         fingerprint=fingerprint_of(body, secret=SECRET),
+        status=201,
         result_id=new_id(),
     )
 
@@ -49,7 +51,7 @@ async def test_a_new_key_is_claimed_once_and_answered_by_its_first_result(pool: 
     first, again = a_use(), a_use()
 
     assert await claimed(pool, [first]) == [None]
-    assert await claimed(pool, [again]) == [Replay(first.result_id)]
+    assert await claimed(pool, [again]) == [Replay(201, first.result_id)]
 
 
 async def test_a_known_key_with_another_body_is_refused(pool: Pool) -> None:
@@ -71,7 +73,7 @@ async def test_a_key_that_stands_twice_in_a_batch_is_new_once(pool: Pool) -> Non
 
     outcomes = await claimed(pool, [first, a_use("key-2"), a_use(), a_use(body="another")])
 
-    assert outcomes == [None, None, Replay(first.result_id), IdempotencyKeyReused()]
+    assert outcomes == [None, None, Replay(201, first.result_id), IdempotencyKeyReused()]
 
 
 async def test_nothing_is_claimed_for_nobody(pool: Pool) -> None:
@@ -85,7 +87,7 @@ async def test_a_key_that_was_given_back_is_new_again(pool: Pool) -> None:
         await release(connection, uses[:1])
 
     assert await claimed(pool, [a_use()]) == [None]
-    assert await claimed(pool, [a_use("key-2")]) == [Replay(uses[1].result_id)]
+    assert await claimed(pool, [a_use("key-2")]) == [Replay(201, uses[1].result_id)]
 
 
 async def until_one_waits(connection: asyncpg.Connection) -> None:
@@ -103,7 +105,7 @@ async def test_a_duplicate_in_flight_waits_and_gets_the_answer_of_the_first(
         second = asyncio.create_task(claimed(pool, [a_use()]))
         await until_one_waits(owner)
 
-    assert await second == [Replay(first.result_id)]
+    assert await second == [Replay(201, first.result_id)]
 
 
 async def test_a_duplicate_in_flight_is_new_where_the_first_rolled_back(
@@ -134,6 +136,35 @@ async def test_a_duplicate_that_waits_too_long_is_told_to_come_back(
     assert refusal.value.facts["retry_after_s"] == 1
 
 
+async def test_a_batch_waits_for_no_key_and_only_the_item_of_a_held_one_is_told_so(
+    pool: Pool,
+) -> None:
+    held, own = a_use(), a_use("key-2")
+    async with transaction(pool) as holder, transaction(pool) as batch:
+        assert await claim_free(holder, [held]) == [None]
+        refused, *neighbours = await claim_free(
+            batch, [a_use(), own, a_use("key-1", organisation="te-lappi")]
+        )
+
+    assert isinstance(refused, InProgress)
+    assert refused.facts["retry_after_s"] == 1
+    assert neighbours == [None, None]
+    async with transaction(pool) as connection:
+        outcomes = await claim_free(connection, [a_use(), a_use("key-2", body="another")])
+    assert outcomes == [Replay(201, held.result_id), IdempotencyKeyReused()]
+
+
+async def test_a_key_that_was_held_and_rolled_back_is_new_for_the_next_batch(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        holder = connection.transaction()
+        await holder.start()
+        await claim_free(connection, [a_use()])
+        await holder.rollback()
+
+    async with transaction(pool) as batch:
+        assert await claim_free(batch, [a_use()]) == [None]
+
+
 async def test_batches_with_the_same_keys_in_any_order_do_not_deadlock(pool: Pool) -> None:
     keys = [f"key-{number}" for number in range(50)]
     orders = [keys[first:] + keys[:first] for first in range(0, 50, 9)]
@@ -150,7 +181,7 @@ async def test_batches_with_the_same_keys_in_any_order_do_not_deadlock(pool: Poo
     results = {use.key: use.result_id for use in new}
     assert sorted(use.key for use in new) == sorted(keys)
     assert all(
-        outcome in (None, Replay(results[use.key]))
+        outcome in (None, Replay(201, results[use.key]))
         for batch, answer in zip(batches, answers, strict=True)
         for use, outcome in zip(batch, answer, strict=True)
     )

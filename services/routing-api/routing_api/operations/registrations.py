@@ -8,15 +8,17 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from kuntavayla import audit
+from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
+from kuntavayla.idempotency import InProgress
 from kuntavayla.register import Register
 from routing_api.errors import EffectiveOnBeforeNewestDecision
 from routing_api.operations.deciding import Case, Decider
 from routing_api.operations.effects import Effects, line_of
 from routing_api.operations.judged import Judged, judge_registration
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Moment
+from routing_api.operations.moments import Call, Moment
 from routing_api.operations.profiles import Profile, changed_groups, decode
 from routing_api.operations.repeats import Outcome, Registered, Repeats
 from routing_api.operations.submissions import Submission
@@ -44,16 +46,62 @@ async def register(
     await repeats.claim_keys(connection)
     decided = await _decide(connection, repeats.pending(), law=law, moment=moment)
     await repeats.release_keys(connection, failed=decided.failed())
-    await decided.effects.write(connection, moment=moment)
     earlier = await decisions.load_first_decisions(connection, repeats.replayed_ids())
-    return repeats.outcomes(decided.outcomes, earlier)
+    outcomes = repeats.outcomes(decided.outcomes, earlier)
+    refused = [
+        Refused(item.call, item.lookup_a, outcome.code)
+        for item, outcome in zip(submissions, outcomes, strict=True)
+        if isinstance(outcome, DomainError) and not isinstance(outcome, InProgress)
+    ]
+    decided.effects.audit += await _lines_of(connection, refused, moment=moment)
+    await decided.effects.write(connection, moment=moment)
+    return outcomes
+
+
+class Refused(Struct, frozen=True):
+    """A registration that was refused: whose call, the look-up of the person, the refusal."""
+
+    call: Call
+    lookup_a: bytes
+    code: str
+
+
+async def witness_refusals(
+    connection: Connection, refused: Sequence[Refused], *, moment: Moment
+) -> None:
+    """Put on record registrations that were refused before they came here."""
+    await audit.append(connection, await _lines_of(connection, refused, moment=moment))
+
+
+async def _lines_of(
+    connection: Connection, refused: Sequence[Refused], *, moment: Moment
+) -> list[AuditLine]:
+    """Return the audit lines of refusals; they name the clients that are known already."""
+    if not refused:
+        return []
+    known = await clients.find_by_lookups(connection, [item.lookup_a for item in refused])
+    return [
+        line_of(
+            item.call,
+            action="registration.decided",
+            outcome=item.code,
+            moment=moment,
+            client_id=known.get(item.lookup_a),
+        )
+        for item in refused
+    ]
 
 
 async def preview(
     connection: Connection, submissions: Sequence[Submission], *, law: Law, moment: Moment
 ) -> list[Outcome]:
-    """Decide as `register` would and store nothing but the audit's line."""
+    """Decide as `register` would and store nothing but the audit's line.
+
+    The line names the client where the person is one already.
+    """
     pending = dict(enumerate(submissions))
+    lookups = [submission.lookup_a for submission in submissions]
+    known = await clients.find_by_lookups(connection, lookups)
     decided = await _decide(connection, pending, law=law, moment=moment)
     lines = [
         line_of(
@@ -61,6 +109,7 @@ async def preview(
             action="registration.previewed",
             outcome=_outcome_name(decided.outcomes[place]),
             moment=moment,
+            client_id=known.get(submission.lookup_a),
         )
         for place, submission in pending.items()
     ]

@@ -7,11 +7,12 @@ the idempotency key.
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuntavayla import idempotency
 from kuntavayla.database import Connection
-from kuntavayla.errors import DomainError, Unavailable
-from kuntavayla.idempotency import IdempotencyKeyReused, Replay
+from kuntavayla.errors import DomainError
+from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, Replay
 from routing_api.errors import RegistrationIdReused
 from routing_api.operations.submissions import Submission
 from routing_api.rules.decisions import Decision
@@ -39,6 +40,7 @@ class Repeats:
         self._replays: dict[int, str] = {}
         self._taken = dict(known)
         self._new: dict[int, Submission] = {}
+        self._claimed: set[int] = set()
         for place, item in enumerate(submissions):
             self._sort_in(place, item)
 
@@ -53,7 +55,10 @@ class Repeats:
             self._refusals[place] = RegistrationIdReused()
 
     async def claim_keys(self, connection: Connection) -> None:
-        """Claim the idempotency keys; a known one turns its submission into a repeat or refusal."""
+        """Claim the idempotency keys; a known one turns its submission into a repeat or refusal.
+
+        One that another transaction holds refuses its own submission alone (InProgress).
+        """
         keyed = [
             (place, item) for place, item in enumerate(self._submissions) if item.key is not None
         ]
@@ -61,13 +66,15 @@ class Repeats:
             item.use_of_key(self._replays.get(place, item.registration_id)) for place, item in keyed
         ]
         for (place, _), outcome in zip(
-            keyed, await idempotency.claim(connection, uses), strict=True
+            keyed, await idempotency.claim_free(connection, uses), strict=True
         ):
-            if outcome is not None:
+            if outcome is None:
+                self._claimed.add(place)
+            else:
                 self._settle(place, outcome)
         self._follow_firsts()
 
-    def _settle(self, place: int, outcome: Replay | IdempotencyKeyReused) -> None:
+    def _settle(self, place: int, outcome: Replay | IdempotencyKeyReused | InProgress) -> None:
         self._new.pop(place, None)
         self._refusals.pop(place, None)
         self._replays.pop(place, None)
@@ -88,22 +95,23 @@ class Repeats:
                 continue
             del self._replays[place]
             refusal = self._refusals[first]
-            # Another body holds that one's key, which says nothing of this one: it may come again.
-            is_key_s_own = isinstance(refusal, IdempotencyKeyReused)
-            self._refusals[place] = Unavailable(retry_after_s=1) if is_key_s_own else refusal
+            if isinstance(refusal, IdempotencyKeyReused):
+                # Another body holds that one's key, which says nothing of this one: it comes in
+                # instead, under the registration id that its own key was claimed for.
+                item = self._submissions[place]
+                self._new[place] = replace(self._submissions[first], call=item.call, key=item.key)
+                places[registration_id] = place
+            else:
+                self._refusals[place] = refusal
 
     async def release_keys(self, connection: Connection, *, failed: set[int]) -> None:
-        """Give back the keys of refused submissions, but not one that another body holds."""
-        refused = {
-            place
-            for place, refusal in self._refusals.items()
-            if not isinstance(refusal, IdempotencyKeyReused)
-        }
-        gone = {self._submissions[place].registration_id for place in failed}
+        """Give back the keys that were claimed here for submissions that came to nothing."""
+        gone = {self._new[place].registration_id for place in failed}
         repeats = {place for place, first in self._replays.items() if first in gone}
-        items = [self._submissions[place] for place in sorted(refused | failed | repeats)]
+        places = self._claimed & {*self._refusals, *failed, *repeats}
+        items = [self._submissions[place] for place in sorted(places)]
         await idempotency.release(
-            connection, [item.use_of_key(item.registration_id) for item in items if item.key]
+            connection, [item.use_of_key(item.registration_id) for item in items]
         )
 
     def pending(self) -> dict[int, Submission]:
@@ -117,7 +125,7 @@ class Repeats:
 
     def outcomes(self, decided: dict[int, Outcome], earlier: dict[str, Decision]) -> list[Outcome]:
         """Return one outcome per submission, in their order."""
-        by_id = {self._submissions[place].registration_id: decided[place] for place in decided}
+        by_id = {self._new[place].registration_id: outcome for place, outcome in decided.items()}
         return [
             decided.get(place) or self._refusals.get(place) or self._replay(place, by_id, earlier)
             for place in range(len(self._submissions))

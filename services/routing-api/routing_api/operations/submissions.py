@@ -3,9 +3,10 @@
 So the database waits for nothing.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuntavayla.idempotency import KeyUse, fingerprint_of
 from kuntavayla.values.identity_codes import IdentityCode
@@ -16,6 +17,8 @@ from routing_api.operations.profiles import Profile, encode, is_restricted, prof
 from routing_api.operations.vault import Sealed
 from routing_api.rules.registrations import Registration
 from routing_api.store.registrations import SourceKey
+
+CREATED = 201
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -56,6 +59,7 @@ class Submission(Struct, frozen=True, kw_only=True):
             route="registrations",
             key=self.key,
             fingerprint=self.fingerprint,
+            status=CREATED,
             result_id=result_id,
         )
 
@@ -82,7 +86,7 @@ def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
         call=call,
         registration_id=registration_id,
         new_client_id=client_id,
-        fingerprint=fingerprint_of(registration, secret=vault.fingerprint_secret),
+        fingerprint=_fingerprint_of(registration, secret=vault.fingerprint_secret),
         lookup_a=lookup_a,
         lookup_b=lookup_b,
         identity=vault.seal(identity_code.text.encode(), belongs_to=client_id),
@@ -99,3 +103,9 @@ def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
         received_at=moment.now,
         key=key,
     )
+
+
+def _fingerprint_of(registration: Registration, *, secret: bytes) -> bytes:
+    """Return the fingerprint of the content; an instant is the same in every zone."""
+    registered_at = registration.registered_at.astimezone(UTC)
+    return fingerprint_of(replace(registration, registered_at=registered_at), secret=secret)

@@ -1,18 +1,24 @@
 """Bulk registration: lines in, lines out, in order; each line is accepted or refused by itself."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from enum import StrEnum
+
+from msgspec import Struct
 
 from kuntavayla.auth import Caller, Refusal
 from kuntavayla.errors import DomainError
 from kuntavayla.http import JsonDecoder, Problem, item_problem
+from routing_api.errors import OfficeNotYours
 from routing_api.operations.moments import Call, Moment
+from routing_api.operations.registrations import Refused, witness_refusals
 from routing_api.operations.repeats import Registered
 from routing_api.operations.submissions import Submission
 from routing_api.routes.answers import decision_answer, short_answer
 from routing_api.routes.desk import Desk
 from routing_api.routes.intake import accept, decode, require_office
+from routing_api.rules.intake import reference_faults
 from routing_api.rules.registrations import Registration
 from routing_api.schemas import BulkEnd, BulkLine, BulkSummary, DetailedBulkLine
 
@@ -25,6 +31,17 @@ _decoder = JsonDecoder(Registration, bytes_max=LINE_BYTES_MAX)
 
 
 AnswerLine = BulkLine | DetailedBulkLine
+
+
+class NotYours(Struct, frozen=True):
+    """A line for another office: how it is answered, and what the audit is told of it."""
+
+    answer: BulkLine
+    refused: Refused
+
+
+Ready = Submission | BulkLine | NotYours
+"""A line made ready: to be registered, or refused."""
 
 
 class Detail(StrEnum):
@@ -43,32 +60,52 @@ class Bulk:
         self._call = call
         self._detail = detail
 
-    async def prepare(
-        self, lines: Sequence[bytes], *, first_line: int
-    ) -> list[Submission | BulkLine]:
-        """Return a submission per line, or the answer that refuses it."""
+    async def run(self, lines: Sequence[bytes]) -> list[AnswerLine]:
+        """Register all lines, chunk by chunk; return one answer per line, in order.
+
+        While the database works on one chunk, the next is decoded and sealed.
+        """
+        answered: list[AnswerLine] = []
+        waiting: asyncio.Task[list[AnswerLine]] | None = None
+        try:
+            for first in range(0, len(lines), CHUNK_LINES):
+                chunk = lines[first : first + CHUNK_LINES]
+                ready = await self._prepare(chunk, first_line=first + 1)
+                if waiting is not None:
+                    answered += await waiting
+                waiting = asyncio.create_task(self._submit(ready, first_line=first + 1))
+            if waiting is not None:
+                answered += await waiting
+        finally:
+            await _end(waiting)
+        return answered
+
+    async def _prepare(self, lines: Sequence[bytes], *, first_line: int) -> list[Ready]:
         moment = self._desk.moment()
-        ready: list[Submission | BulkLine] = []
+        ready: list[Ready] = []
         for place, line in enumerate(lines):
             if place % SLICE_LINES == 0:
                 await asyncio.sleep(0)
             ready.append(self._ready(line, number=first_line + place, moment=moment))
         return ready
 
-    def _ready(self, line: bytes, *, number: int, moment: Moment) -> Submission | BulkLine:
-        key: str | None = None
+    def _ready(self, line: bytes, *, number: int, moment: Moment) -> Ready:
+        registration: Registration | None = None
         try:
             registration = decode(_decoder, line)
-            key = registration.source.registration_id
             require_office(self._caller, registration)
             return accept(registration, desk=self._desk, call=self._call, moment=moment)
+        except OfficeNotYours as failure:
+            assert registration is not None, "only a decoded line has an office"
+            lookup_a, _ = self._desk.law.vault.lookups(registration.person.identity_code)
+            answer = _refused(number, _key_of(registration), failure)
+            return NotYours(answer, Refused(self._call, lookup_a, failure.code))
         except (DomainError, Refusal) as failure:
-            return _refused(number, key, failure)
+            return _refused(number, _key_of(registration), failure)
 
-    async def submit(
-        self, ready: Sequence[Submission | BulkLine], *, first_line: int
-    ) -> list[AnswerLine]:
+    async def _submit(self, ready: Sequence[Ready], *, first_line: int) -> list[AnswerLine]:
         """Register what is ready in one transaction; return one answer per line, in order."""
+        await self._witness([item.refused for item in ready if isinstance(item, NotYours)])
         places = [place for place, item in enumerate(ready) if isinstance(item, Submission)]
         items = [item for item in ready if isinstance(item, Submission)]
         outcomes: Sequence[Registered | Exception] = ()
@@ -77,12 +114,21 @@ class Bulk:
                 items, organisation=self._caller.organisation
             )
         by_place = dict(zip(places, zip(items, outcomes, strict=True), strict=True))
-        return [
-            item
-            if isinstance(item, BulkLine)
-            else self._answer(first_line + place, *by_place[place])
-            for place, item in enumerate(ready)
-        ]
+        answers: list[AnswerLine] = []
+        for place, item in enumerate(ready):
+            match item:
+                case BulkLine():
+                    answers.append(item)
+                case NotYours():
+                    answers.append(item.answer)
+                case Submission():
+                    answers.append(self._answer(first_line + place, *by_place[place]))
+        return answers
+
+    async def _witness(self, refused: Sequence[Refused]) -> None:
+        if refused:
+            async with self._desk.transaction() as connection:
+                await witness_refusals(connection, refused, moment=self._desk.moment())
 
     def _answer(self, number: int, item: Submission, outcome: Registered | Exception) -> AnswerLine:
         key = item.registration.source.registration_id
@@ -97,6 +143,22 @@ class Bulk:
         return DetailedBulkLine(
             line=number, key=key, status=201, result=full, replayed=outcome.is_replay
         )
+
+
+async def _end(task: asyncio.Task[list[AnswerLine]] | None) -> None:
+    """Let no chunk outlive its call: one that nobody awaits any more is given up."""
+    if task is not None and not task.done():
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _key_of(registration: Registration | None) -> str | None:
+    """Return the key that a refusal repeats; None where the line has none that may be told."""
+    if registration is None:
+        return None
+    key = registration.source.registration_id
+    return None if reference_faults([("/source/registration_id", key)]) else key
 
 
 def _refused(number: int, key: str | None, failure: Exception) -> BulkLine:

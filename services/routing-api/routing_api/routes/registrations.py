@@ -35,9 +35,11 @@ from routing_api.errors import (
 from routing_api.operations import registrations as operations
 from routing_api.operations import stored
 from routing_api.operations.moments import Call
+from routing_api.operations.repeats import Registered
+from routing_api.operations.submissions import Submission
 from routing_api.routes.answers import PREFIX, decision_answer
-from routing_api.routes.bulk import CHUNK_LINES, AnswerLine, Bulk, Detail, summary_of
-from routing_api.routes.desk import call_of, desk_of, party_of, settled
+from routing_api.routes.bulk import Bulk, Detail, summary_of
+from routing_api.routes.desk import Desk, call_of, desk_of, party_of, settled
 from routing_api.routes.intake import READERS, SENDERS, accept, decode, require_office
 from routing_api.schemas import (
     BulkLine,
@@ -47,6 +49,9 @@ from routing_api.schemas import (
     RegistrationResponse,
 )
 
+DUPLICATE_WAIT_S_MAX = 5.0
+"""Seconds that a call waits for another with its key, before it is told to come again."""
+DUPLICATE_RETRY_S = 0.05
 router = secured_router(PREFIX)
 _decoder = JsonDecoder(RegistrationRequest)
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -81,12 +86,29 @@ async def register(request: Request) -> Response:
     submission = accept(
         registration, desk=desk, call=_import_call(request), moment=desk.moment(), key=key
     )
-    registered = await desk.registrations.submit(submission, organisation=caller.organisation)
+    registered = await _registered(submission, desk=desk)
     headers = {"Location": f"{PREFIX}/decisions/{registered.decision.decision_id}"}
     if registered.is_replay:
         headers["Idempotent-Replayed"] = "true"
     answer = decision_answer(registered.decision, law=desk.law)
     return json_answer(answer, status=201, headers=headers)
+
+
+async def _registered(submission: Submission, *, desk: Desk) -> Registered:
+    """Register one; where its key is in flight in another process, ask again until it is not.
+
+    It waits here, outside any batch, so that nobody waits with it.
+    """
+    loop = asyncio.get_running_loop()
+    latest = loop.time() + DUPLICATE_WAIT_S_MAX
+    organisation = submission.call.organisation
+    while True:
+        try:
+            return await desk.registrations.submit(submission, organisation=organisation)
+        except InProgress:
+            if loop.time() >= latest:
+                raise
+        await asyncio.sleep(DUPLICATE_RETRY_S)
 
 
 @router.post(
@@ -148,16 +170,7 @@ async def register_many(request: Request) -> Response:
     require_kind(caller, *SENDERS)
     lines = await read_lines(request, limits=desk.bulk_limits)
     bulk = Bulk(desk, caller, _import_call(request), detail=_detail_of(request))
-    answered: list[AnswerLine] = []
-    waiting: asyncio.Task[list[AnswerLine]] | None = None
-    for first in range(0, len(lines), CHUNK_LINES):
-        # While the database works on one chunk, the next is decoded and sealed.
-        ready = await bulk.prepare(lines[first : first + CHUNK_LINES], first_line=first + 1)
-        if waiting is not None:
-            answered += await waiting
-        waiting = asyncio.create_task(bulk.submit(ready, first_line=first + 1))
-    if waiting is not None:
-        answered += await waiting
+    answered = await bulk.run(lines)
     return ndjson_answer(_encode_lines([*answered, summary_of(answered)]))
 
 

@@ -129,9 +129,10 @@ async def resolve(request: Request, review_id: UUID) -> Response:
     moment = desk.moment()
     use = KeyUse(
         organisation=caller.organisation,
-        route=f"reviews/{review_id}:resolve",
+        route="reviews/{review_id}:resolve",
         key=key,
-        fingerprint=fingerprint_of(body, secret=desk.law.vault.fingerprint_secret),
+        fingerprint=fingerprint_of((review_id, body), secret=desk.law.vault.fingerprint_secret),
+        status=200,
         result_id=moment.new_id(),
     )
     async with desk.transaction() as connection:

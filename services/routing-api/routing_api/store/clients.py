@@ -27,6 +27,9 @@ SELECT {STATE_COLUMNS} FROM clients WHERE client_id = ANY($1::uuid[]) ORDER BY c
 """  # noqa: S608 - a constant of ours
 FIND_STATE = f"SELECT {STATE_COLUMNS} FROM clients WHERE client_id = $1"  # noqa: S608 - a constant of ours
 FIND_BY_LOOKUP = "SELECT client_id::text FROM clients WHERE lookup_a = $1"
+FIND_BY_LOOKUPS = """
+SELECT lookup_a, client_id::text FROM clients WHERE lookup_a = ANY($1::bytea[])
+"""
 _STATE = {
     "client_id": "uuid",
     "version": "int4",
@@ -195,6 +198,12 @@ async def find_state(connection: Connection, client_id: str) -> ClientState | No
     """Return a client's current state without a lock."""
     row = await connection.fetchrow(FIND_STATE, client_id)
     return _state(row) if row else None
+
+
+async def find_by_lookups(connection: Connection, lookups: Sequence[bytes]) -> dict[bytes, str]:
+    """Return the ids of the clients that are known, by their look-ups."""
+    rows = await connection.fetch(FIND_BY_LOOKUPS, lookups)
+    return {row["lookup_a"]: row["client_id"] for row in rows}
 
 
 async def find_by_lookup(connection: Connection, lookup: bytes) -> str | None:

@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("route", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("result_id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("organisation", "route", "key", name=op.f("pk_idempotency_keys")),
     )
