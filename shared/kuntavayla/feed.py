@@ -17,7 +17,7 @@ import asyncpg
 from msgspec import Struct
 
 from kuntavayla import outbox
-from kuntavayla.database import AWAY, Connection
+from kuntavayla.database import Connection
 from kuntavayla.events import Channel, sequence_text
 from kuntavayla.telemetry import log
 
@@ -80,14 +80,13 @@ async def load_cursor(connection: Connection, after: str) -> Cursor:
 
     Raises CursorMalformed or CursorExpired.
     """
-    if after == "earliest":
-        epoch, _ = await outbox.load_head(connection)
-        return Cursor(epoch, 0)
-    epoch, position = await outbox.load_head(connection)
+    epoch, kept_from, position = await outbox.load_bounds(connection)
     if after == "now":
         return Cursor(epoch, position)
+    if after == "earliest":
+        return Cursor(epoch, kept_from)
     cursor = parse_cursor(after)
-    if cursor.epoch != epoch or cursor.position > position:
+    if cursor.epoch != epoch or not kept_from <= cursor.position <= position:
         raise CursorExpired
     return cursor
 
@@ -128,9 +127,9 @@ class StreamWaiters:
                 await task
 
     @property
-    def is_waiting(self) -> bool:
-        """Say whether any long poll waits now."""
-        return bool(self._waiting)
+    def waiting_count(self) -> int:
+        """Return how many long polls wait now."""
+        return sum(map(len, self._waiting.values()))
 
     def end(self) -> None:
         """Let every long poll answer at once, now and from now on: the process is about to end."""
@@ -161,7 +160,7 @@ class StreamWaiters:
         while True:
             try:
                 await self._listen_once()
-            except AWAY as error:
+            except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
                 log.warning("feed.listener_lost", error_type=type(error).__name__)
             await asyncio.sleep(RECONNECT_S)
 

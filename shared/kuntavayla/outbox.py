@@ -22,7 +22,7 @@ UPDATE outbox_head SET position = position + $1
 RETURNING epoch, position, pg_notify('{NOTIFY_CHANNEL}', $2)
 """  # noqa: S608 - a constant of ours
 COLUMNS = ("position", "epoch", "event_id", "recipient", "channel", "subject", "body")
-HEAD = "SELECT epoch, position FROM outbox_head"
+HEAD = "SELECT epoch, position, kept_from FROM outbox_head"
 
 
 def add_tables(metadata: sa.MetaData) -> None:
@@ -33,7 +33,9 @@ def add_tables(metadata: sa.MetaData) -> None:
         sa.Column("is_only_row", sa.Boolean, primary_key=True, server_default=sa.true()),
         sa.Column("epoch", sa.Integer, nullable=False, server_default="1"),
         sa.Column("position", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("kept_from", sa.BigInteger, nullable=False, server_default="0"),
         sa.CheckConstraint("is_only_row", name="one_row"),
+        sa.CheckConstraint("kept_from BETWEEN 0 AND position", name="kept_from_in_order"),
     )
     sa.Table(
         "outbox",
@@ -92,3 +94,12 @@ async def load_head(connection: Connection) -> tuple[int, int]:
     """Return the epoch and the newest position."""
     row: Any = await connection.fetchrow(HEAD)
     return row["epoch"], row["position"]
+
+
+async def load_bounds(connection: Connection) -> tuple[int, int, int]:
+    """Return the epoch, the newest position that is no longer kept (0: all are), and the newest.
+
+    Whoever drops old events raises `kept_from` in the same transaction.
+    """
+    row: Any = await connection.fetchrow(HEAD)
+    return row["epoch"], row["kept_from"], row["position"]

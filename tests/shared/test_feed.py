@@ -94,6 +94,24 @@ async def test_a_reader_starts_with_the_earliest_or_now_or_where_it_was(pool: Po
     assert found == [Cursor(1, 0), Cursor(1, 2), Cursor(1, 1)]
 
 
+async def test_a_cursor_behind_what_is_kept_has_expired(
+    pool: Pool, owner: asyncpg.Connection
+) -> None:
+    await announce(pool, a_draft(), a_draft(), a_draft())
+    await owner.execute("DELETE FROM outbox WHERE position <= 2")
+    await owner.execute("UPDATE outbox_head SET kept_from = 2")
+
+    async with transaction(pool) as connection:
+        with pytest.raises(CursorExpired):
+            await load_cursor(connection, Cursor(1, 1).text())
+        found = [
+            await load_cursor(connection, after)
+            for after in ("earliest", Cursor(1, 2).text(), Cursor(1, 3).text())
+        ]
+
+    assert found == [Cursor(1, 2), Cursor(1, 2), Cursor(1, 3)]
+
+
 async def read(pool: Pool, cursor: Cursor, *, limit: int = 10) -> FeedPage:
     async with transaction(pool) as connection:
         return await load_page(
@@ -198,6 +216,24 @@ async def test_the_listener_comes_back_after_its_connection_was_killed(
     assert len(killed) == 1
 
 
+async def test_the_listener_tries_again_after_any_refusal_of_the_server() -> None:
+    refused = asyncio.Queue[None]()
+
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        fields = b"SFATAL\0C28P01\0Mpassword authentication failed\0\0"
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4) + fields)
+        await writer.drain()
+        writer.close()
+        refused.put_nowait(None)
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        waiters = StreamWaiters(f"postgresql://u:p@127.0.0.1:{port}/nowhere?sslmode=disable")
+        async with waiters.listening(), asyncio.timeout(WAKE_S_MAX):
+            for _ in range(2):
+                await refused.get()
+
+
 async def test_nobody_is_remembered_who_has_stopped_waiting() -> None:
     waiters = StreamWaiters("postgresql:///nowhere")
 
@@ -207,4 +243,4 @@ async def test_nobody_is_remembered_who_has_stopped_waiting() -> None:
     waiters.wake("common/cs-sotkamo,common/cs-kajaani")
 
     assert was_woken
-    assert waiters._waiting == {}
+    assert waiters.waiting_count == 0

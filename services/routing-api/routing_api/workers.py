@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from kuntavayla.database import AWAY, BUSY, Pool, transaction
+from kuntavayla.database import Pool, transaction
 from kuntavayla.telemetry import log
 from routing_api.operations import operating
 from routing_api.operations.law import Law
@@ -25,26 +25,37 @@ class FigureGauges:
         self._position = Gauge(
             "kuntavayla_outbox_head_position", "Newest position.", registry=registry
         )
+        self._read_at = Gauge(
+            "kuntavayla_routing_figures_read_timestamp_seconds",
+            "When the figures were last read.",
+            registry=registry,
+        )
 
     def show(self, figures: operating.Figures) -> None:
-        """Show figures as they stand."""
+        """Show figures as they stand, and that they were read now."""
+        self._read_at.set_to_current_time()
         self._position.set(figures.head_position)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
 
 
 async def keep_fresh(
-    pool: Pool, *, law: Law, moment: Callable[[], Moment], gauges: FigureGauges
+    pool: Pool,
+    *,
+    law: Law,
+    moment: Callable[[], Moment],
+    gauges: FigureGauges,
+    interval_s: float = INTERVAL_S,
 ) -> None:
     """Look at register and figures again and again until cancelled.
 
-    A database that is away is asked later.
+    A look that fails, whatever the reason, is told in the log, and the next one follows as usual.
     """
     while True:
         try:
             async with transaction(pool) as connection:
                 await law.registers.current(connection)
                 gauges.show(await operating.load_figures(connection, moment=moment()))
-        except (*AWAY, *BUSY) as error:
+        except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
             log.warning("figures.not_read", error_type=type(error).__name__)
-        await asyncio.sleep(INTERVAL_S)
+        await asyncio.sleep(interval_s)

@@ -102,7 +102,11 @@ def upgrade() -> None:
         sa.Column("is_only_row", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("epoch", sa.Integer(), server_default="1", nullable=False),
         sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("kept_from", sa.BigInteger(), server_default="0", nullable=False),
         sa.CheckConstraint("is_only_row", name=op.f("ck_outbox_head_one_row")),
+        sa.CheckConstraint(
+            "kept_from BETWEEN 0 AND position", name=op.f("ck_outbox_head_kept_from_in_order")
+        ),
         sa.PrimaryKeyConstraint("is_only_row", name=op.f("pk_outbox_head")),
     )
     op.create_table(
