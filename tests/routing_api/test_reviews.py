@@ -8,7 +8,7 @@ from tests.builders import a_registration, another_person
 from tests.routing_api.service import Caller, Routing, kind_of
 
 UNKNOWN = {"situation__earnings_related_entitlement": "unknown"}
-OFFICER = {"official_id": "te:u-1", "role": "caseworker", "office": "te-kainuu"}
+OFFICER = {"official_id": "te:u-1", "role": "caseworker"}
 NOT_ENTITLED = {"earnings_related_entitlement": "not_entitled"}
 
 

@@ -1,3 +1,4 @@
+import asyncpg
 import pytest
 
 from tests.builders import a_registration, another_person
@@ -32,7 +33,73 @@ async def test_a_call_without_a_right_token_is_refused_before_it_is_read(refusin
     }
     assert statuses == {name: 401 if name.startswith("token") else 403 for name in callers}
     assert "www-authenticate" in answers["token_expired"].headers
-    assert await refusing.count("audit") == 0
+    lines = await refusing.fetch("SELECT * FROM audit ORDER BY audit_id")
+    assert [(row["organisation"], row["action"], row["outcome"]) for row in lines] == [
+        ("te-kainuu", "POST /routing/v1/registrations", "scope_missing"),
+        ("cs-sotkamo", "POST /routing/v1/registrations", "caller_kind_refused"),
+    ]
+    assert [str(row["request_id"]) for row in lines] == [
+        answers[row["outcome"]].headers["x-request-id"] for row in lines
+    ]
+
+
+async def test_a_refusal_by_right_names_the_official_and_stays_on_record(routing: Routing) -> None:
+    other = {"Acting-Official": "kajaani:u-9; role=caseworker; municipality=205"}
+    refused = await routing.case_system().get(f"/clients/{UNKNOWN}", headers=other)
+    previewed = await routing.office("te-uusimaa").post("/registrations:preview", a_registration())
+
+    lines = await routing.fetch("SELECT * FROM audit ORDER BY audit_id")
+
+    assert (refused.status_code, previewed.status_code) == (403, 403)
+    assert [
+        (r["action"], r["outcome"], r["official_id"], r["municipality_code"]) for r in lines
+    ] == [
+        ("GET /routing/v1/clients/{client_id}", "municipality_not_served", "kajaani:u-9", "205"),
+        ("POST /routing/v1/registrations:preview", "office_not_yours", None, None),
+    ]
+
+
+async def test_a_refusal_is_answered_though_its_record_fails(routing: Routing) -> None:
+    owner = await asyncpg.connect(routing.database.owner_url)
+    try:
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE")
+            answer = await routing.case_system().register(a_registration())
+    finally:
+        await owner.close()
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+    assert await routing.count("audit") == 0
+
+
+@pytest.mark.parametrize(
+    "official",
+    ["te:u-1; role=caseworker; office=te-uusimaa", "te:u-1; role=decider; office=te-lappi"],
+)
+async def test_an_office_names_no_official_of_another_office(
+    refusing: Routing, official: str
+) -> None:
+    read = await refusing.office().get(f"/clients/{UNKNOWN}", headers={"Acting-Official": official})
+    in_body = await refusing.office().register(
+        a_registration(acting_official={**OFFICER, "office": "te-uusimaa"})
+    )
+
+    assert (read.status_code, read.json()["code"]) == (403, "office_not_yours")
+    assert (in_body.status_code, in_body.json()["code"]) == (403, "office_not_yours")
+
+
+async def test_an_auditor_resolves_no_review(refusing: Routing) -> None:
+    answer = await refusing.office().post(
+        f"/reviews/{UNKNOWN}:resolve",
+        {
+            "outcome": "te_office",
+            "reason": "Selvitetty.",
+            "acting_official": {**OFFICER, "role": "auditor"},
+        },
+        headers={"Idempotency-Key": "k-1"},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "official_role_refused")
 
 
 async def test_an_office_sends_only_its_own_and_the_national_sender_all(routing: Routing) -> None:
@@ -61,7 +128,7 @@ async def test_another_s_transfer_and_an_unknown_one_are_answered_alike(routing:
     noticed = await routing.office("te-uusimaa").post(
         "/transfers:notice",
         {
-            "acting_official": OFFICER,
+            "acting_official": {**OFFICER, "office": "te-uusimaa"},
             "items": [
                 {
                     "transfer_id": i,
@@ -86,7 +153,7 @@ async def test_another_s_transfer_and_an_unknown_one_are_answered_alike(routing:
 
 async def test_what_is_not_the_caller_s_own_is_not_there(routing: Routing) -> None:
     decision = await routing.office().registered(a_registration())
-    official = {"Acting-Official": "te:u-1; role=caseworker; office=te-uusimaa"}
+    official = {"Acting-Official": "te:u-1; role=caseworker"}
 
     for path, code in (
         (f"/registrations/{decision['registration_id']}", "registration_not_found"),

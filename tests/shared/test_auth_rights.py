@@ -74,13 +74,18 @@ def test_a_call_that_needs_an_official_is_refused_without_one() -> None:
     assert refused.value.problem.code == "acting_official_missing"
 
 
-def test_an_official_of_an_unknown_municipality_is_refused() -> None:
-    with pytest.raises(Refusal) as refused:
-        require_official(
-            {"Acting-Official": "u-1; role=import; municipality=999"}, is_known=lambda _: False
-        )
+@pytest.mark.parametrize("official_id", ["240587-921N", "te:240587-921n"])
+def test_an_official_s_id_holds_no_identity_code(official_id: str) -> None:
+    in_body = ActingOfficial(official_id, "caseworker")
+    for refused_call in (
+        lambda: require_official({"Acting-Official": f"{official_id}; role=caseworker"}),
+        lambda: require_official({}, in_body=in_body),
+    ):
+        with pytest.raises(Refusal) as refused:
+            refused_call()
 
-    assert refused.value.problem.code == "acting_official_malformed"
+        assert refused.value.problem.code == "acting_official_malformed"
+        assert "240587" not in str(refused.value.detail)
 
 
 def test_a_missing_scope_is_named_in_the_challenge() -> None:

@@ -28,7 +28,7 @@ from kuntavayla.http import (
     create_service,
     run_halving,
 )
-from kuntavayla.register import load_register
+from kuntavayla.register import Organisation, load_register
 from kuntavayla.telemetry import (
     BatchMetrics,
     RequestMetrics,
@@ -46,6 +46,7 @@ from routing_api.operations.vault import IdentityVault, VaultKeys
 from routing_api.routes import ROUTERS, SCOPES
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.desk import Desk, moment_at
+from routing_api.routes.refusals import record_refusal
 from routing_api.rules.competences import load_competences
 from routing_api.rules.due_times import Deadlines
 from routing_api.rules.intake import IntakeLimits
@@ -120,7 +121,7 @@ def create_app(
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         keys=keys or HttpKeySource(client, settings.token_jwks_url),
-        organisation_of=law.registers.newest.organisation,
+        organisation_of=_organisations_of(law),
         clock=time.time,
     )
     running = _Running(settings, law, clock=clock, metrics=metrics, client=client)
@@ -139,8 +140,18 @@ def create_app(
             probes={"database": running.probe},
             unavailable=UNAVAILABLE,
             lifespan=running.lifespan,
+            on_refused=record_refusal,
         )
     )
+
+
+def _organisations_of(law: Law) -> Callable[[str], Organisation | None]:
+    """Return the look-up of an organisation in whatever register is newest at each call."""
+
+    def organisation_of(organisation_id: str) -> Organisation | None:
+        return law.registers.newest.organisation(organisation_id)
+
+    return organisation_of
 
 
 class _Running:

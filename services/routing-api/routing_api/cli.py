@@ -14,6 +14,7 @@ from kuntavayla.events import new_ids_at
 from kuntavayla.http.serving import run
 from kuntavayla.telemetry import configure_logging
 from kuntavayla.values.calendar import helsinki_instant
+from kuntavayla.values.identity_codes import holds_identity_code
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.app import create_app, law_of, machine_clock
 from routing_api.operations.moments import Moment
@@ -59,6 +60,10 @@ def confirm(
     ] = None,
 ) -> None:
     """Confirm every unconfirmed membership of a day by a recorded register change."""
+    for name, text in (("--official", official), ("--reason", reason)):
+        if holds_identity_code(text):
+            message = "holds a personal identity code, which is never stored here."
+            raise typer.BadParameter(message, param_hint=name)
     now = machine_clock() if on is None else helsinki_instant(on.date(), RECORDING_HOUR, 0)
     codes = asyncio.run(_confirm(Settings(), reason=reason, official=official, now=now))
     typer.echo(f"confirmed: {len(codes)} municipalities {' '.join(codes)}".rstrip())

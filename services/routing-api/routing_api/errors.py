@@ -20,7 +20,7 @@ class EffectiveOnBeforeNewestDecision(DomainError):
 
 
 class OfficeNotYours(DomainError):
-    """An office sends only registrations of its own code."""
+    """An office sends only registrations of its own code, by officials of its own."""
 
     kind: ClassVar[Kind] = Kind.FORBIDDEN
     code: ClassVar[str] = "office_not_yours"
@@ -31,6 +31,13 @@ class MunicipalityNotServed(DomainError):
 
     kind: ClassVar[Kind] = Kind.FORBIDDEN
     code: ClassVar[str] = "municipality_not_served"
+
+
+class OfficialRoleRefused(DomainError):
+    """An official of this role may not do this."""
+
+    kind: ClassVar[Kind] = Kind.FORBIDDEN
+    code: ClassVar[str] = "official_role_refused"
 
 
 class RegistrationNotFound(DomainError):

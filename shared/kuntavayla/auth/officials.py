@@ -1,10 +1,11 @@
 """The official on whose behalf a call is made, from body or header (contracts.md, "Who acts")."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from kuntavayla.auth.refusals import OFFICIAL_MALFORMED, OFFICIAL_MISSING, Refusal
+from kuntavayla.values.identity_codes import holds_identity_code
 from kuntavayla.values.officials import ActingOfficial
 
 HEADER = "Acting-Official"
@@ -15,6 +16,8 @@ _FORM = (
     "Give the header as: Acting-Official: sotkamo:u-1042; role=caseworker; municipality=765,"
     " or for an office: office=te-kainuu."
 )
+
+_NO_IDENTITY_CODE = "Name the official by an id that holds no personal identity code."
 
 
 def parse_official(text: str) -> ActingOfficial:
@@ -43,19 +46,15 @@ def official_of(headers: Mapping[str, str]) -> ActingOfficial | None:
 
 
 def require_official(
-    headers: Mapping[str, str],
-    *,
-    in_body: ActingOfficial | None = None,
-    is_known: Callable[[ActingOfficial], bool] | None = None,
+    headers: Mapping[str, str], *, in_body: ActingOfficial | None = None
 ) -> ActingOfficial:
     """Return the official of the body, else of the headers; 400 where neither names one.
 
-    `is_known` may say that the named municipality or office does not exist: 400
-    `acting_official_malformed`.
+    An id that holds a personal identity code is refused: it would be stored as it stands.
     """
     official = in_body if in_body is not None else official_of(headers)
     if official is None:
         raise Refusal(OFFICIAL_MISSING, detail=_FORM)
-    if is_known is not None and not is_known(official):
-        raise Refusal(OFFICIAL_MALFORMED, detail="The municipality or office is not known.")
+    if holds_identity_code(official.official_id):
+        raise Refusal(OFFICIAL_MALFORMED, detail=_NO_IDENTITY_CODE)
     return official

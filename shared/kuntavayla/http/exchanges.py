@@ -5,18 +5,20 @@ from starlette.types import Scope
 
 from kuntavayla.auth import Caller
 from kuntavayla.telemetry import Trace, trace_of
+from kuntavayla.values.officials import ActingOfficial
 
 _KEY = "kuntavayla.exchange"
 
 
 class Exchange:
-    """Headers by lower-case name, the trace, and the caller once admitted."""
+    """Headers by lower-case name, the trace, the caller once admitted, the official once known."""
 
-    __slots__ = ("caller", "headers", "trace")
+    __slots__ = ("caller", "headers", "official", "trace")
 
     def __init__(self, scope: Scope) -> None:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.caller: Caller | None = None
+        self.official: ActingOfficial | None = None
         request_id = self.headers.get(b"x-request-id")
         traceparent = self.headers.get(b"traceparent")
         self.trace: Trace = trace_of(

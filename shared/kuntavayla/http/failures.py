@@ -1,7 +1,8 @@
 """How failures leave the service: each becomes a problem document with its status and headers."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Protocol
 
 import msgspec
 from fastapi.exceptions import RequestValidationError
@@ -28,6 +29,19 @@ from kuntavayla.http.problems import (
 from kuntavayla.telemetry import log
 
 AWAY_RETRY_AFTER_S = 2
+
+
+class OnRefused(Protocol):
+    """Puts on record that an admitted caller was refused by right (403), before the answer leaves.
+
+    It bounds its own time. Where it raises TimeoutError or one of the service's `unavailable`
+    exceptions the caller is refused all the same, and the log says that the record is missing.
+    """
+
+    async def __call__(self, request: Request, *, route: str, code: str) -> None:
+        """Record the refusal of a request; `route` is the template of its route."""
+
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -58,14 +72,20 @@ def internal_fault(scope: Scope, error: Exception) -> Response:
     return problem_answer(scope, Refusal(INTERNAL_FAULT))
 
 
-def add_handlers(app: Starlette, *, unavailable: tuple[type[BaseException], ...]) -> None:
+def add_handlers(
+    app: Starlette,
+    *,
+    unavailable: tuple[type[BaseException], ...],
+    on_refused: OnRefused | None = None,
+) -> None:
     """Make every failure of the app's routes a problem document.
 
     `unavailable` are the exceptions that mean "the database is away, or a commit's outcome
     unknown": 503.
     """
-    app.add_exception_handler(Refusal, _answer_failure)
-    app.add_exception_handler(DomainError, _answer_failure)
+    answer_failure = _failure_handler(on_refused, away=(TimeoutError, *unavailable))
+    app.add_exception_handler(Refusal, answer_failure)
+    app.add_exception_handler(DomainError, answer_failure)
     app.add_exception_handler(HTTPException, _answer_starlette)
     app.add_exception_handler(RequestValidationError, _answer_parameters)
     for kind in unavailable:
@@ -76,9 +96,25 @@ def add_handlers(app: Starlette, *, unavailable: tuple[type[BaseException], ...]
 _Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-async def _answer_failure(request: Request, error: Exception) -> Response:
-    assert isinstance(error, DomainError | Refusal)
-    return problem_answer(request.scope, error)
+def _failure_handler(
+    on_refused: OnRefused | None, *, away: tuple[type[BaseException], ...]
+) -> _Handler:
+    async def answer_failure(request: Request, error: Exception) -> Response:
+        assert isinstance(error, DomainError | Refusal)
+        answer = problem_answer(request.scope, error)
+        is_admitted = exchange_in(request.scope).caller is not None
+        if on_refused is not None and is_admitted and answer.status_code == HTTPStatus.FORBIDDEN:
+            try:
+                await on_refused(request, route=request.scope["route"].path, code=_code_of(error))
+            except away as failure:
+                log.warning("request.refusal_not_recorded", error_type=type(failure).__name__)
+        return answer
+
+    return answer_failure
+
+
+def _code_of(failure: DomainError | Refusal) -> str:
+    return failure.problem.code if isinstance(failure, Refusal) else failure.code
 
 
 async def _answer_away(request: Request, error: Exception) -> Response:

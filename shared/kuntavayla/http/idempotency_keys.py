@@ -7,6 +7,7 @@ from starlette.requests import Request
 from kuntavayla.auth import Refusal
 from kuntavayla.http.exchanges import exchange_of
 from kuntavayla.http.problems import KEY_MALFORMED, KEY_MISSING
+from kuntavayla.values.identity_codes import holds_identity_code
 
 _KEY = re.compile(rb"[\x21-\x7E]{1,255}")
 
@@ -21,4 +22,7 @@ def idempotency_key(request: Request) -> str:
         key = key[1:-1]
     if _KEY.fullmatch(key) is None:
         raise Refusal(KEY_MALFORMED, detail="Give 1 to 255 visible ASCII characters.")
-    return key.decode("ascii")
+    text = key.decode("ascii")
+    if holds_identity_code(text):
+        raise Refusal(KEY_MALFORMED, detail="Send a key that holds no personal identity code.")
+    return text

@@ -22,7 +22,7 @@ from kuntavayla.auth import Refusal, ScopeTable, TokenVerifier
 from kuntavayla.errors import Fault
 from kuntavayla.http.answers import json_answer
 from kuntavayla.http.edge import Edge
-from kuntavayla.http.failures import add_handlers
+from kuntavayla.http.failures import OnRefused, add_handlers
 from kuntavayla.http.openapi import build_openapi
 from kuntavayla.http.problems import NOT_READY, PATH_NOT_FOUND
 from kuntavayla.http.routes import SecuredRoute
@@ -51,7 +51,7 @@ class ServiceSpec:
     """All that makes one service's app different from another's.
 
     `prefix` is that of every path ("/routing/v1"); `unavailable` are the exceptions that mean
-    "away, or the outcome of a commit unknown".
+    "away, or the outcome of a commit unknown"; `on_refused` records refusals by right.
     """
 
     name: str
@@ -67,6 +67,7 @@ class ServiceSpec:
     probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({}))
     unavailable: tuple[type[BaseException], ...] = (OSError, TimeoutError)
     lifespan: Lifespan | None = None
+    on_refused: OnRefused | None = None
 
 
 def create_service(spec: ServiceSpec) -> FastAPI:
@@ -91,7 +92,7 @@ def create_service(spec: ServiceSpec) -> FastAPI:
     app.router.routes[:0] = ordered
     _add_open_routes(app, spec)
     app.router.routes[:] = [_with_template(route) for route in app.router.routes]
-    add_handlers(app, unavailable=spec.unavailable)
+    add_handlers(app, unavailable=spec.unavailable, on_refused=spec.on_refused)
     app.add_middleware(Edge, metrics=spec.metrics)
     document = build_openapi(app, description=spec.description)
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way

@@ -3,6 +3,7 @@
 A code never appears in a message or a representation: what is raised or printed may reach a log.
 """
 
+import re
 from datetime import date
 from typing import Literal
 
@@ -14,6 +15,7 @@ IdentityCodeReason = Literal[
 ]
 
 _LENGTH = 11
+_CODE_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])[0-9]{6}[-+A-Za-z][0-9]{3}[0-9A-Za-z](?![0-9A-Za-z])")
 _CENTURY_BY_SIGN = {
     "+": 1800,
     **dict.fromkeys("-YXWVU", 1900),
@@ -69,3 +71,19 @@ def parse(text: str) -> IdentityCode:
     if _CHECK_CHARACTERS[number % 31] != text[10]:
         raise IdentityCodeFault("check_character")
     return IdentityCode(text, born_on, individual_number >= _TEST_INDIVIDUAL_NUMBER_MIN)
+
+
+def holds_identity_code(text: str) -> bool:
+    """Say whether a valid identity code stands in the text, in capitals or not.
+
+    Only whole words are looked at, so that no id holds one by chance in its middle.
+    """
+    return any(_is_identity_code(found) for found in _CODE_IN_TEXT.findall(text))
+
+
+def _is_identity_code(text: str) -> bool:
+    try:
+        parse(text.upper())
+    except IdentityCodeFault:
+        return False
+    return True

@@ -10,6 +10,9 @@ from routing_api.operations.moments import Call, Moment
 from routing_api.store import figures
 from routing_api.store.figures import Waiting
 
+DISCLOSED = "disclosed"
+REFUSED = "refused"
+
 
 class Figures(Struct, frozen=True):
     """Where the events stand, what waits and what is late."""
@@ -26,6 +29,23 @@ async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     return Figures(epoch, position, waiting)
 
 
+async def witness(
+    connection: Connection,
+    call: Call,
+    *,
+    action: str,
+    outcome: str = DISCLOSED,
+    moment: Moment,
+    **more: str | None,
+) -> None:
+    """Put a call on record that changes nothing: a reading, or a refusal.
+
+    `more` are further fields of AuditLine.
+    """
+    line = line_of(call, action=action, outcome=outcome, moment=moment, **more)
+    await audit.append(connection, [line])
+
+
 async def read_audit(
     connection: Connection,
     query: AuditFilter,
@@ -37,8 +57,5 @@ async def read_audit(
 ) -> list[StoredLine]:
     """List audit lines, oldest first; the reading adds its own line in the same transaction."""
     lines = await audit.list_lines(connection, query, after=after, limit=limit)
-    line = line_of(
-        call, action="audit.read", outcome="disclosed", moment=moment, client_id=query.client_id
-    )
-    await audit.append(connection, [line])
+    await witness(connection, call, action="audit.read", moment=moment, client_id=query.client_id)
     return lines

@@ -20,8 +20,9 @@ from kuntavayla.http import (
 )
 from kuntavayla.register import OrganisationKind
 from kuntavayla.values.identity_codes import IdentityCodeFault, parse
-from routing_api.errors import ClientNotFound, MunicipalityNotServed
+from routing_api.errors import ClientNotFound, MunicipalityNotServed, OfficeNotYours
 from routing_api.operations import clients as operations
+from routing_api.operations import operating
 from routing_api.operations.clients import ClientHistory, Snapshot
 from routing_api.routes.answers import PREFIX, responsible_answer
 from routing_api.routes.desk import (
@@ -54,7 +55,7 @@ _decoder = JsonDecoder(LookupRequest)
     openapi_extra=described(
         body=LookupRequest,
         answers={200: ClientResponse},
-        problems=(ClientNotFound, MunicipalityNotServed),
+        problems=(ClientNotFound, MunicipalityNotServed, OfficeNotYours),
     ),
 )
 async def look_up(request: Request) -> Response:
@@ -87,7 +88,13 @@ async def look_up(request: Request) -> Response:
     "/clients/{client_id}",
     openapi_extra=described(
         answers={200: ClientResponse},
-        problems=(OFFICIAL_MISSING, OFFICIAL_MALFORMED, ClientNotFound, MunicipalityNotServed),
+        problems=(
+            OFFICIAL_MISSING,
+            OFFICIAL_MALFORMED,
+            ClientNotFound,
+            MunicipalityNotServed,
+            OfficeNotYours,
+        ),
     ),
 )
 async def load_client(request: Request, client_id: UUID) -> Response:
@@ -154,6 +161,9 @@ async def list_clienthoods(
             on=on,
             after=place_of_id(after),
             limit=limit,
+        )
+        await operating.witness(
+            connection, call_of(request), action="clienthood.listed", moment=desk.moment()
         )
     items = _held_answers(snapshot)
     cursor = next_cursor([held.client_id for held in items], limit=limit)

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, assert_never
 
 from fastapi import Query
 from msgspec import Struct
@@ -21,7 +21,7 @@ from kuntavayla.feed import StreamWaiters
 from kuntavayla.http import CURSOR_MALFORMED, BodyLimits, MicroBatcher, caller_of, exchange_of
 from kuntavayla.register import OrganisationKind
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.errors import MunicipalityNotServed
+from routing_api.errors import MunicipalityNotServed, OfficeNotYours
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.repeats import Registered
@@ -110,10 +110,13 @@ def call_of(
 def official_of_call(request: Request, in_body: ActingOfficial | None = None) -> ActingOfficial:
     """Return the official who must be named.
 
-    Refuses with 400 where none is, with 403 where their municipality is not served.
+    Refuses with 400 where none is, with 403 where their municipality is not served or they are of
+    another office.
     """
     official = require_official(request.headers, in_body=in_body)
+    exchange_of(request).official = official
     caller = caller_of(request)
+    require_own_office(caller, official)
     if caller.kind is OrganisationKind.CASE_SYSTEM:
         desk = desk_of(request)
         register = desk.law.registers.newest
@@ -124,17 +127,34 @@ def official_of_call(request: Request, in_body: ActingOfficial | None = None) ->
     return official
 
 
+def require_own_office(caller: Caller, official: ActingOfficial) -> None:
+    """Refuse a TE office that names another office's official; the national sender names all."""
+    is_own = official.office in (None, caller.organisation)
+    if caller.kind is OrganisationKind.TE_OFFICE and not is_own:
+        raise OfficeNotYours
+
+
 def party_of(caller: Caller) -> Party:
     """Return whose cases the caller may see.
 
     A case system and a TE office see their own, others all.
     """
     may_see_restricted = RESTRICTED in caller.scopes
-    if caller.kind is OrganisationKind.CASE_SYSTEM:
-        return Party(case_system_id=caller.organisation, may_see_restricted=may_see_restricted)
-    if caller.kind is OrganisationKind.TE_OFFICE:
-        return Party(te_office_code=caller.organisation, may_see_restricted=may_see_restricted)
-    return Party(may_see_restricted=may_see_restricted)
+    match caller.kind:
+        case OrganisationKind.CASE_SYSTEM:
+            return Party(case_system_id=caller.organisation, may_see_restricted=may_see_restricted)
+        case OrganisationKind.TE_OFFICE:
+            return Party(te_office_code=caller.organisation, may_see_restricted=may_see_restricted)
+        case (
+            OrganisationKind.TE_NATIONAL
+            | OrganisationKind.OPERATOR
+            | OrganisationKind.ELY
+            | OrganisationKind.KEHA
+            | OrganisationKind.AUDITOR
+        ):
+            return Party(may_see_restricted=may_see_restricted)
+        case _:
+            assert_never(caller.kind)
 
 
 def settled(outcome: T | DomainError) -> T:

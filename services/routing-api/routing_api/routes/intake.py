@@ -9,7 +9,7 @@ from kuntavayla.register import OrganisationKind
 from routing_api.errors import OfficeNotYours
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.submissions import Submission, submission_of
-from routing_api.routes.desk import Desk
+from routing_api.routes.desk import Desk, require_own_office
 from routing_api.rules.intake import Refused, examine, identity_code_fault
 from routing_api.rules.registrations import Registration
 
@@ -81,3 +81,5 @@ def require_office(caller: Caller, registration: Registration) -> None:
     is_own = registration.te_office_code == caller.organisation
     if caller.kind is OrganisationKind.TE_OFFICE and not is_own:
         raise OfficeNotYours
+    if registration.acting_official is not None:
+        require_own_office(caller, registration.acting_official)

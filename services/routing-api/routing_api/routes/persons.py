@@ -14,7 +14,7 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.register import OrganisationKind
-from routing_api.errors import MunicipalityNotServed, TransferNotFound
+from routing_api.errors import MunicipalityNotServed, OfficeNotYours, TransferNotFound
 from routing_api.operations import disclosures as operations
 from routing_api.operations.disclosures import Disclosure, Outcome
 from routing_api.routes.answers import PREFIX
@@ -30,7 +30,7 @@ _decoder = JsonDecoder(FetchRequest)
     openapi_extra=described(
         body=FetchRequest,
         answers={200: FetchResponse},
-        problems=(MunicipalityNotServed,),
+        problems=(MunicipalityNotServed, OfficeNotYours),
         item_problems=(TransferNotFound,),
     ),
 )

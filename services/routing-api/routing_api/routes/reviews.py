@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kuntavayla.auth import require_kind
+from kuntavayla.database import Connection
+from kuntavayla.errors import InvalidContent
 from kuntavayla.http import (
     CURSOR_MALFORMED,
     IF_MATCH_MISSING,
@@ -27,10 +29,13 @@ from routing_api.errors import (
     FactsErased,
     MunicipalityNotInAnArea,
     MunicipalityNotServed,
+    OfficeNotYours,
+    OfficialRoleRefused,
     ResolutionContradictsRules,
     ReviewClosed,
     ReviewNotFound,
 )
+from routing_api.operations import operating
 from routing_api.operations import reviews as operations
 from routing_api.operations.reviews import Resolution, ResolutionDesk
 from routing_api.routes.answers import PREFIX, decision_answer, review_answer
@@ -44,10 +49,12 @@ from routing_api.routes.desk import (
     official_of_call,
     party_of,
     place_of_id,
+    settled,
 )
 from routing_api.routes.intake import READERS
+from routing_api.rules.intake import reference_faults
 from routing_api.rules.judging import ReviewReason
-from routing_api.rules.reviews import ReviewFilter
+from routing_api.rules.reviews import Review, ReviewFilter
 from routing_api.schemas import DecisionResponse, ResolveRequest, ReviewList, ReviewResponse
 
 router = secured_router(PREFIX)
@@ -79,6 +86,9 @@ async def list_reviews(
     )
     async with desk.transaction() as connection:
         found = await operations.list_of(connection, query, after=place_of_id(after), limit=limit)
+        await operating.witness(
+            connection, call_of(request), action="review.listed", moment=desk.moment()
+        )
     cursor = next_cursor([review.review_id for review in found], limit=limit)
     return json_answer(ReviewList([review_answer(review) for review in found], cursor))
 
@@ -92,8 +102,37 @@ async def load_review(request: Request, review_id: UUID) -> Response:
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)
     async with desk.transaction() as connection:
-        review = await operations.load(connection, str(review_id), party=party_of(caller))
+        outcome = await _read(connection, str(review_id), request=request)
+    review = settled(outcome)
     return json_answer(review_answer(review), headers={"ETag": etag_of(review.version)})
+
+
+async def _read(
+    connection: Connection, review_id: str, *, request: Request
+) -> Review | ReviewNotFound:
+    """Return a review of the caller's own, or the refusal; either is audited."""
+    call, moment, action = call_of(request), desk_of(request).moment(), "review.read"
+    try:
+        review = await operations.load(connection, review_id, party=party_of(caller_of(request)))
+    except ReviewNotFound as refusal:
+        await operating.witness(
+            connection,
+            call,
+            action=action,
+            outcome=operating.REFUSED,
+            moment=moment,
+            resource_id=review_id,
+        )
+        return refusal
+    await operating.witness(
+        connection,
+        call,
+        action=action,
+        moment=moment,
+        client_id=review.client_id,
+        resource_id=review_id,
+    )
+    return review
 
 
 @router.post(
@@ -110,6 +149,8 @@ async def load_review(request: Request, review_id: UUID) -> Response:
             IdempotencyKeyReused,
             InProgress,
             MunicipalityNotServed,
+            OfficeNotYours,
+            OfficialRoleRefused,
             VERSION_DIFFERS,
             IF_MATCH_MISSING,
         ),
@@ -126,6 +167,10 @@ async def resolve(request: Request, review_id: UUID) -> Response:
     key = idempotency_key(request)
     body = await _decoder.read(request, limits=desk.body_limits)
     official = official_of_call(request, body.acting_official)
+    if official.role == "auditor":
+        raise OfficialRoleRefused
+    if faults := reference_faults([("/reason", body.reason)]):
+        raise InvalidContent(tuple(faults))
     moment = desk.moment()
     use = KeyUse(
         organisation=caller.organisation,

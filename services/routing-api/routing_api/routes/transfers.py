@@ -23,9 +23,11 @@ from kuntavayla.register import OrganisationKind
 from routing_api.errors import (
     MunicipalityNotServed,
     NoticeAlreadyGiven,
+    OfficeNotYours,
     TransferNotFound,
     TransferWithdrawn,
 )
+from routing_api.operations import operating
 from routing_api.operations import transfers as operations
 from routing_api.operations.transfers import Outcome
 from routing_api.routes.answers import PREFIX, transfer_answer
@@ -86,6 +88,9 @@ async def list_transfers(
     )
     async with desk.transaction() as connection:
         found = await operations.list_of(connection, query, after=place_of_id(after), limit=limit)
+        await operating.witness(
+            connection, call_of(request), action="transfer.listed", moment=desk.moment()
+        )
     cursor = next_cursor([transfer.transfer_id for transfer in found], limit=limit)
     return json_answer(TransferList([transfer_answer(item, now=now) for item in found], cursor))
 
@@ -133,7 +138,7 @@ async def acknowledge(request: Request) -> Response:
     openapi_extra=described(
         body=NoticeRequest,
         answers={200: ItemsResponse},
-        problems=(MunicipalityNotServed,),
+        problems=(MunicipalityNotServed, OfficeNotYours),
         item_problems=(TransferNotFound, TransferWithdrawn, NoticeAlreadyGiven),
     ),
 )

@@ -4,7 +4,6 @@ The decoder has checked form and bounds; here is what it cannot know. All faults
 pass, each with pointer, code and advice, never with the value.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import MAXYEAR, MINYEAR, date, datetime
 
@@ -13,14 +12,17 @@ from msgspec import Struct
 from kuntavayla.errors import Fault
 from kuntavayla.register import Register
 from kuntavayla.values.calendar import age_on, legal_day
-from kuntavayla.values.identity_codes import IdentityCode, IdentityCodeFault
+from kuntavayla.values.identity_codes import (
+    IdentityCode,
+    IdentityCodeFault,
+    holds_identity_code,
+)
 from kuntavayla.values.identity_codes import parse as parse_identity_code
 from routing_api.rules.registrations import Person, Registration
 from routing_api.rules.rule_sets import RuleSets
 
 IDENTITY_CODE_POINTER = "/person/identity_code"
 _HOME_POINTER = "/person/home_municipality_code"
-_CODE_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])[0-9]{6}[-+A-Za-z][0-9]{3}[0-9A-Za-z](?![0-9A-Za-z])")
 _IDENTITY_CODE_ADVICE = {
     "malformed": "Give the birth date, century sign, three digits and check character.",
     "century_sign": "The century sign is none of those in use.",
@@ -99,20 +101,8 @@ def reference_faults(references: Iterable[tuple[str, str | None]]) -> list[Fault
     return [
         Fault(pointer, "reference_holds_identity_code", advice)
         for pointer, text in references
-        if text is not None and _holds_identity_code(text)
+        if text is not None and holds_identity_code(text)
     ]
-
-
-def _holds_identity_code(text: str) -> bool:
-    return any(_is_identity_code(found) for found in _CODE_IN_TEXT.findall(text))
-
-
-def _is_identity_code(text: str) -> bool:
-    try:
-        parse_identity_code(text.upper())
-    except IdentityCodeFault:
-        return False
-    return True
 
 
 def _registered_at_fault(registration: Registration) -> Fault | None:
