@@ -19,6 +19,21 @@ async def kinds(routing: Routing, recipient: str) -> dict[str, list[str]]:
     return told
 
 
+async def test_a_ban_set_later_hides_earlier_transfers_and_reviews_too(routing: Routing) -> None:
+    unknown = {"situation__earnings_related_entitlement": "unknown"}
+    await routing.national.registered(a_registration(**unknown))
+    await routing.national.registered(again(2))
+    await routing.national.registered(again(3, person__home_municipality_code="091"))
+    await routing.national.registered(again(4, person__home_municipality_code="091", **BANNED))
+
+    without_scope = routing.caller("cs-sotkamo", *COMMON_ONLY)
+    rows = await routing.fetch(
+        "SELECT is_restricted FROM transfers UNION ALL SELECT is_restricted FROM reviews"
+    )
+    assert (await without_scope.get("/transfers")).json()["items"] == []
+    assert [row["is_restricted"] for row in rows] == [True, True, True]
+
+
 async def test_a_client_with_a_ban_is_told_of_in_the_restricted_feed_only(routing: Routing) -> None:
     decision = await routing.office().registered(a_registration(**BANNED))
 

@@ -93,11 +93,13 @@ async def test_an_acknowledgement_is_told_to_the_office_once_and_repeats_answer_
     item = {"transfer_id": transfer_id, "caseworker": CASEWORKER}
 
     first = await acknowledge(routing.case_system(), item, item)
-    again = await acknowledge(routing.case_system(), {"transfer_id": transfer_id})
+    again = await acknowledge(routing.case_system(), item)
+    [other] = await acknowledge(routing.case_system(), {"transfer_id": transfer_id})
 
     [event] = await routing.office().events()
     assert first == [{"transfer_id": transfer_id, "result": "done", "state": "acknowledged"}] * 2
     assert again == first[:1]
+    assert (other["result"], other["problem"]["code"]) == ("refused", "already_acknowledged")
     assert kind_of(event) == "transfer.acknowledged"
     assert event["data"] == {
         "transfer_id": transfer_id,

@@ -67,7 +67,12 @@ async def test_a_client_stays_when_the_grounds_are_gone(routing: Routing) -> Non
     first = await routing.office().registered(a_registration())
 
     second = await routing.office().registered(
-        again(**ENTITLED, situation__employment_code="01", person__contact={})
+        again(
+            **ENTITLED,
+            situation__employment_code="01",
+            person__contact={},
+            effective_on="2021-03-02",
+        )
     )
 
     [item] = await routing.case_system().fetched(first["transfer"]["transfer_id"])
@@ -111,7 +116,123 @@ async def test_a_move_withdraws_here_and_transfers_there_with_the_same_client(
     ]
     assert told[0]["source_client_number"] == "URA-C-0088123"
     [old] = await routing.case_system().fetched(old_id)
+    assert old["result"] == "disclosed", "responsible until the last day"
+    routing.clock.pass_days(14)
+    [old] = await routing.case_system().fetched(old_id)
     assert old["problem"]["code"] == "transfer_not_found"
+
+
+async def test_who_is_responsible_until_a_move_keeps_every_right_until_the_last_day(
+    routing: Routing,
+) -> None:
+    first = await routing.office().registered(a_registration())
+    transfer_id, path = first["transfer"]["transfer_id"], f"/clients/{first['client_id']}"
+    await routing.national.registered(
+        again(person__home_municipality_code="091", effective_on="2021-04-20")
+    )
+    old, office, new = routing.case_system(), routing.office(), routing.case_system("cs-helsinki")
+
+    async def rights() -> list[object]:
+        acknowledged = await old.post(
+            "/transfers:acknowledge",
+            {"items": [{"transfer_id": transfer_id, "taken_over_at": "2021-03-01T09:00:00Z"}]},
+        )
+        noticed = await office.post(
+            "/transfers:notice",
+            {
+                "acting_official": {"official_id": "te:u-1", "role": "caseworker"},
+                "items": [
+                    {
+                        "transfer_id": transfer_id,
+                        "channel": "letter",
+                        "language_code": "fi",
+                        "notified_at": "2021-03-01T09:00:00Z",
+                    }
+                ],
+            },
+        )
+        [fetched] = await old.fetched(transfer_id)
+        reads = [
+            (await old.get(path, headers=_official("765"))).status_code,
+            (await office.get(path, headers=_official(None))).status_code,
+        ]
+        items = (await old.get("/clienthoods")).json()["items"]
+        results = [answer.json()["items"][0]["result"] for answer in (acknowledged, noticed)]
+        return [*results, fetched["result"], *reads, [item["transfer_id"] for item in items]]
+
+    all_of_them = ["done", "done", "disclosed", 200, 200, [transfer_id]]
+    assert await rights() == all_of_them
+    assert (await new.get(path, headers=_official("091"))).status_code == 200
+    routing.clock.pass_days(49)
+    assert await rights() == all_of_them
+    routing.clock.pass_days(1)
+    assert await rights() == ["refused", "refused", "refused", 404, 404, []]
+
+
+def _official(municipality_code: str | None) -> dict[str, str]:
+    place = f"; municipality={municipality_code}" if municipality_code else ""
+    return {"Acting-Official": f"sotkamo:u-1; role=caseworker{place}"}
+
+
+async def test_a_page_of_the_snapshot_ends_with_all_versions_of_its_last_client(
+    routing: Routing,
+) -> None:
+    await routing.office().registered(a_registration())
+    await routing.office().registered(
+        again(person__home_municipality_code="205", effective_on="2021-03-15")
+    )
+
+    page = (await routing.case_system().get("/clienthoods", params={"limit": 1})).json()
+
+    assert [item["clienthood_version"] for item in page["items"]] in ([1, 2], [1])
+    assert page["next_cursor"] is not None
+
+
+async def test_a_new_client_number_is_told_without_moving_the_beginning(routing: Routing) -> None:
+    await routing.office().registered(a_registration())
+
+    await routing.office().registered(
+        again(source__client_number="URA-C-2", effective_on="2021-03-10")
+    )
+
+    *_, (_, kind, data) = await routing.outbox("internal")
+    assert kind == "responsibility.changed"
+    assert (data["source_client_number"], data["clienthood_version"]) == ("URA-C-2", 1)
+    assert data["valid_from"] == "2021-03-01"
+
+
+async def test_who_is_registered_anew_for_the_same_first_day_is_judged_anew(
+    routing: Routing,
+) -> None:
+    await routing.office().registered(a_registration(effective_on="2021-03-20"))
+
+    anew = await routing.office().registered(again(**ENTITLED, effective_on="2021-03-20"))
+    back = await routing.office().registered(again(3, effective_on="2021-03-25"))
+    [row] = await routing.fetch("SELECT client_since_on::text FROM clients")
+
+    assert (anew["decided_by"], anew["outcome"]) == ("R9", "te_office")
+    assert (back["decided_by"], back["cause"]) == ("R7a", "first_entry")
+    assert row["client_since_on"] == "2021-03-25"
+
+
+async def test_several_changes_of_one_batch_leave_one_of_each_that_stands(
+    routing: Routing,
+) -> None:
+    unknown = {"situation__earnings_related_entitlement": "unknown"}
+    lines = await routing.national.register_many(
+        a_registration(**unknown),
+        again(2, **{**unknown, "person__mother_tongue_code": "sv"}),
+        again(3),
+        again(4, person__home_municipality_code="091"),
+        again(5, effective_on="2021-03-02"),
+    )
+
+    states = await routing.fetch("SELECT state FROM transfers ORDER BY transfer_id")
+    reviews = await routing.fetch("SELECT state FROM reviews")
+    assert lines[-1]["summary"]["created"] == 5
+    assert sorted(row["state"] for row in states) == ["offered", "withdrawn", "withdrawn"]
+    assert [row["state"] for row in reviews] == ["superseded", "superseded"]
+    assert await routing.fetch("SELECT 1 FROM clienthoods WHERE valid_to IS NULL") != []
 
 
 async def test_a_move_out_of_the_areas_gives_the_client_back_and_a_return_is_one(

@@ -82,6 +82,13 @@ class TransferWithdrawn(DomainError):
     code: ClassVar[str] = "transfer_withdrawn"
 
 
+class AlreadyAcknowledged(DomainError):
+    """The transfer was acknowledged before, with other content."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "already_acknowledged"
+
+
 class NoticeAlreadyGiven(DomainError):
     """The person was told of this transfer before, in another way."""
 

@@ -32,6 +32,11 @@ def _instant(**options: object) -> object:
     return Field(sa_type=sa.DateTime(timezone=True), **options)  # type: ignore[call-overload]
 
 
+def _only_one(name: str, *, where: str) -> sa.Index:
+    """Return the index that keeps at most one such row a client."""
+    return sa.Index(name, "client_id", unique=True, postgresql_where=sa.text(where))
+
+
 class ClientRow(Row, table=True):
     """A person, known by client_id; the identity code only as ciphertext and keyed look-ups.
 
@@ -57,7 +62,8 @@ class ClientRow(Row, table=True):
     review_id: UUID | None
     newest_effective_on: date
     is_restricted: bool
-    has_been_client: bool
+    valid_from: date
+    client_since_on: date | None
     created_at: datetime = _instant()  # type: ignore[assignment]
     __table_args__ = (
         sa.CheckConstraint("authority IN ('municipality', 'te_office')", name="known_authority"),
@@ -157,6 +163,7 @@ class ClienthoodRow(Row, table=True):
         sa.CheckConstraint("valid_to >= valid_from - 1", name="period_in_order"),
         sa.CheckConstraint("version >= 1", name="version_from_one"),
         sa.Index("ix_clienthoods_case_system_id_client_id", "case_system_id", "client_id"),
+        _only_one("ix_clienthoods_one_open", where="valid_to IS NULL"),
     )
 
 
@@ -188,6 +195,7 @@ class TransferRow(Row, table=True):
     notice_channel: str | None
     notice_language_code: str | None
     notice_template: str | None
+    ends_on: date | None
     __table_args__ = (
         sa.UniqueConstraint("client_id", "clienthood_version"),
         sa.CheckConstraint(
@@ -195,7 +203,11 @@ class TransferRow(Row, table=True):
         ),
         sa.CheckConstraint("(notice_id IS NULL) = (notified_at IS NULL)", name="notice_has_time"),
         sa.Index("ix_transfers_case_system_id_transfer_id", "case_system_id", "transfer_id"),
+        sa.CheckConstraint(
+            "(state = 'withdrawn') = (ends_on IS NOT NULL)", name="withdrawn_has_last_day"
+        ),
         sa.Index("ix_transfers_te_office_code_transfer_id", "te_office_code", "transfer_id"),
+        _only_one("ix_transfers_one_standing", where="state IN ('offered', 'acknowledged')"),
     )
 
 
@@ -223,6 +235,8 @@ class ReviewRow(Row, table=True):
         sa.CheckConstraint("state IN ('open', 'resolved', 'superseded')", name="known_state"),
         sa.CheckConstraint("(state = 'open') = (resolved_at IS NULL)", name="resolved_has_time"),
         sa.Index("ix_reviews_te_office_code_review_id", "te_office_code", "review_id"),
+        sa.Index("ix_reviews_client_id", "client_id"),
+        _only_one("ix_reviews_one_open", where="state = 'open'"),
     )
 
 

@@ -64,7 +64,7 @@ def updated(state: ClientState, *, groups: tuple[ChangedGroup, ...]) -> ClientUp
 def responsibility_changed(
     state: ClientState, *, client_number: str | None
 ) -> ResponsibilityChangedV1:
-    """Tell our own services who is responsible from the day of the newest decision on."""
+    """Tell our own services who is responsible, from the first day of the standing version on."""
     responsible = state.responsible
     return ResponsibilityChangedV1(
         client_id=state.client_id,
@@ -75,7 +75,7 @@ def responsibility_changed(
         case_system_id=responsible.case_system_id,
         te_office_code=responsible.te_office_code,
         source_client_number=client_number,
-        valid_from=state.newest_effective_on,
+        valid_from=state.valid_from,
         valid_to=None,
     )
 

@@ -15,7 +15,7 @@ from routing_api.operations.moments import Call, Moment
 from routing_api.operations.transfers import Party
 from routing_api.rules.clienthoods import ClientState, Responsible
 from routing_api.store import clients
-from routing_api.store.clients import Clienthood, HeldClienthood
+from routing_api.store.clients import Clienthood, HeldClienthood, HeldQuery
 
 
 class ClientHistory(Struct, frozen=True):
@@ -44,19 +44,17 @@ async def load_history(
 ) -> ClientHistory | ClientNotFound:
     """Return a client's history to the authority concerned, or the refusal; either is audited."""
     state = await clients.find_state(connection, client_id) if client_id else None
-    is_seen = state is not None and _sees(party, state)
+    history = await _history_of(connection, state, party=party, today=moment.today)
     line = line_of(
         call,
         action="client.read",
-        outcome="disclosed" if is_seen else "refused",
+        outcome="disclosed" if history else "refused",
         moment=moment,
         client_id=client_id if state is not None else None,
         resource_id=client_id,
     )
     await audit.append(connection, [line])
-    if state is None or not is_seen:
-        return ClientNotFound()
-    return ClientHistory(state, await clients.list_history(connection, state.client_id))
+    return history or ClientNotFound()
 
 
 async def look_up(
@@ -75,28 +73,37 @@ async def look_up(
 
 
 async def load_snapshot(
-    connection: Connection, party: Party, *, on: date | None, after: str, limit: int
+    connection: Connection,
+    party: Party,
+    *,
+    on: date | None,
+    today: date,
+    after: str,
+    limit: int,
 ) -> Snapshot:
-    """Return the clienthoods that a case system holds on a day, or all that have not ended.
+    """Return the clienthoods that a case system holds on a day, or all not ended by today.
 
     The cursor is read before them, so that the feed repeats rather than skips.
     """
     assert party.case_system_id is not None, "only a case system has a snapshot"
     cursor = await load_cursor(connection, "now")
-    held = await clients.list_held(
-        connection,
-        party.case_system_id,
+    query = HeldQuery(
+        case_system_id=party.case_system_id,
         on=on,
-        after=after,
+        today=today,
         may_see_restricted=party.may_see_restricted,
-        limit=limit,
     )
+    held = await clients.list_held(connection, query, after=after, limit=limit)
     return Snapshot(held, cursor)
 
 
-def _sees(party: Party, state: ClientState) -> bool:
-    return (
-        party.case_system_id in (None, state.responsible.case_system_id)
-        and party.te_office_code in (None, state.responsible.te_office_code)
-        and (party.may_see_restricted or not state.is_restricted)
-    )
+async def _history_of(
+    connection: Connection, state: ClientState | None, *, party: Party, today: date
+) -> ClientHistory | None:
+    """Return a client's history to a party that is responsible today or will be, else None."""
+    if state is None or (state.is_restricted and not party.may_see_restricted):
+        return None
+    clienthoods = await clients.list_history(connection, state.client_id)
+    held = [one.responsible for one in clienthoods if one.holds_on_or_after(today)]
+    is_seen = any(party.is_of(responsible) for responsible in (state.responsible, *held))
+    return ClientHistory(state, clienthoods) if is_seen else None

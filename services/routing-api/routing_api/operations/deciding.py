@@ -14,7 +14,7 @@ from routing_api.operations import announcing
 from routing_api.operations.effects import Effects
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Call, Moment
-from routing_api.rules.clienthoods import ClientState, Transition, transition
+from routing_api.rules.clienthoods import ClientState, Transition, client_since, transition
 from routing_api.rules.decisions import Decision
 from routing_api.rules.due_times import acknowledge_due_at, notice_due_on, review_due_on
 from routing_api.rules.facts import Facts
@@ -59,17 +59,18 @@ class Decider(Struct, frozen=True):
 
     def decide(self, case: Case, *, state: ClientState | None) -> tuple[Decision, ClientState]:
         """Return the decision and the client's new state; everything else goes into the effects."""
-        change = transition(state, case.judgement)
+        change = transition(state, case.judgement, effective_on=case.effective_on)
         decision = self._decision(case, change)
         new = self._state(case, state, change=change, decision=decision)
         if state is not None:
+            self._supersede(case, state, change=change)
             self._leave(case, state, change=change, decision=decision)
         if change.begins is not None:
             self._begin(case, state, new=new, decision=decision)
         elif new.transfer_id is not None:
             self._refresh(case, new, decision=decision)
         if decision.review_id is not None:
-            self.effects.reviews.append(self._review(case, decision))
+            self.effects.reviews[decision.review_id] = self._review(case, decision)
         self.effects.decisions.append(decision)
         self.effects.keep_client(new)
         return decision, new
@@ -108,43 +109,54 @@ class Decider(Struct, frozen=True):
             review_id=self.moment.new_id() if reviews else None,
             review_reason=judgement.review_reason,
             missing_facts=judgement.missing_facts,
-            review_due_on=review_due_on(begins_on, deadlines=days) if reviews else None,
+            review_due_on=review_due_on(self.moment.today, deadlines=days) if reviews else None,
         )
 
     def _state(
         self, case: Case, state: ClientState | None, *, change: Transition, decision: Decision
     ) -> ClientState:
-        goes_on = state is not None and change.begins is None
-        version = 1 if state is None else state.version + (not goes_on)
-        is_client = change.responsible.authority == "municipality"
+        standing = state if change.begins is None else None
         return ClientState(
             client_id=case.client_id,
-            version=version,
+            version=standing.version if standing else 1 + (state.version if state else 0),
             responsible=change.responsible,
-            transfer_id=state.transfer_id if goes_on and state else decision.transfer_id,
+            transfer_id=standing.transfer_id if standing else decision.transfer_id,
             decision_id=decision.decision_id,
             registration_id=case.registration_id,
             review_id=decision.review_id,
             newest_effective_on=case.effective_on,
             is_restricted=case.is_restricted,
-            has_been_client=is_client or (state is not None and state.has_been_client),
+            valid_from=standing.valid_from if standing else case.effective_on,
+            client_since_on=client_since(state, change.responsible, effective_on=case.effective_on),
         )
+
+    def _supersede(self, case: Case, state: ClientState, *, change: Transition) -> None:
+        """Erase the profile of the registration before, unless it may be fetched until a later day.
+
+        A standing transfer points to the new registration; one that ends ahead keeps its own.
+        """
+        is_new = case.registration_id != state.registration_id
+        ends_on = case.effective_on - ONE_DAY
+        ends_ahead = change.begins is not None and ends_on >= self.moment.today
+        if is_new and not (ends_ahead and state.transfer_id is not None):
+            self.effects.erased_profiles.append(state.registration_id)
 
     def _leave(
         self, case: Case, state: ClientState, *, change: Transition, decision: Decision
     ) -> None:
         """End what the decision ends: the old channel, the standing version, the open review."""
-        if state.transfer_id is not None and state.is_restricted != case.is_restricted:
-            self._announce_channel(case, state, decision=decision)
+        if state.is_restricted != case.is_restricted:
+            self.effects.changed_channels[state.client_id] = case.is_restricted
+            if state.transfer_id is not None:
+                self._announce_channel(case, state, decision=decision)
         if state.review_id is not None:
             self._close_review(case, state, decision=decision)
         if change.begins is None:
             return
         ends_on = case.effective_on - ONE_DAY
-        ended = EndedClienthood(state.client_id, state.version, ends_on)
-        self.effects.ended_clienthoods.append(ended)
+        self.effects.end_clienthood(EndedClienthood(state.client_id, state.version, ends_on))
         if state.transfer_id is not None:
-            self.effects.withdrawn_transfers.append(state.transfer_id)
+            self.effects.withdraw_transfer(state.transfer_id, ends_on=ends_on)
             data = announcing.withdrawn(state, ends_on=ends_on, next_authority=decision.authority)
             self._tell(case, data, recipient=state.responsible.case_system_id, decision=decision)
 
@@ -160,17 +172,18 @@ class Decider(Struct, frozen=True):
         review_id = state.review_id
         assert review_id is not None, "only an open review is closed"
         is_superseded = case.resolution_reason is None
-        if decision.outcome == "te_office" or case.registration_id != state.registration_id:
+        if decision.outcome == "te_office" and case.registration_id == state.registration_id:
             # No municipality became responsible by what was asked about, and none will.
             self.effects.erased_profiles.append(state.registration_id)
-        self.effects.closings.append(
+        self.effects.close_review(
             Closing(
                 review_id=review_id,
                 state="superseded" if is_superseded else "resolved",
                 outcome=None if is_superseded else decision.outcome,
                 resolution_reason=case.resolution_reason,
                 decision_id=decision.decision_id,
-            )
+            ),
+            at=self.moment.now,
         )
         data = announcing.review_resolved(review_id, decision, is_superseded=is_superseded)
         owner = state.responsible.te_office_code
@@ -179,19 +192,17 @@ class Decider(Struct, frozen=True):
     def _begin(
         self, case: Case, state: ClientState | None, *, new: ClientState, decision: Decision
     ) -> None:
-        self.effects.clienthoods.append(
-            Clienthood(
-                client_id=new.client_id,
-                version=new.version,
-                responsible=new.responsible,
-                decision_id=decision.decision_id,
-                valid_from=case.effective_on,
-                valid_to=None,
-            )
+        self.effects.clienthoods[new.client_id, new.version] = Clienthood(
+            client_id=new.client_id,
+            version=new.version,
+            responsible=new.responsible,
+            decision_id=decision.decision_id,
+            valid_from=case.effective_on,
+            valid_to=None,
         )
         if decision.transfer_id is not None:
             transfer = self._transfer(case, new, decision=decision)
-            self.effects.transfers.append(transfer)
+            self.effects.transfers[transfer.transfer_id] = transfer
             previous = "te_office" if state is None else state.responsible.authority
             data = announcing.transferred(transfer, previous_authority=previous)
             self._tell(case, data, recipient=transfer.case_system_id, decision=decision)

@@ -4,6 +4,7 @@ A case system asks by transfer, and only the responsible one is told.
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 from msgspec import Struct
 
@@ -50,7 +51,7 @@ async def fetch_persons(
     A transfer of another case system is like an unknown one. Takes no locks; each line of the
     audit, disclosed or refused, commits before the answer leaves.
     """
-    known = await _load_known(connection, transfer_ids, party=party)
+    known = await _load_known(connection, transfer_ids, party=party, today=moment.today)
     disclosed = {
         transfer_id: _disclose(found, law=law, moment=moment)
         for transfer_id, found in known.items()
@@ -76,7 +77,7 @@ async def fetch_persons(
 
 
 async def _load_known(
-    connection: Connection, transfer_ids: Sequence[str], *, party: Party
+    connection: Connection, transfer_ids: Sequence[str], *, party: Party, today: date
 ) -> dict[str, Disclosable]:
     assert party.case_system_id is not None, "only a case system fetches persons"
     return await transfers.load_disclosable(
@@ -84,6 +85,7 @@ async def _load_known(
         transfer_ids,
         case_system_id=party.case_system_id,
         may_see_restricted=party.may_see_restricted,
+        today=today,
     )
 
 

@@ -1,5 +1,7 @@
 """What a batch of decisions writes: gathered in memory, written at its end, all at once."""
 
+from datetime import date, datetime
+
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -26,13 +28,14 @@ class Effects(Struct):
     changed_clients: dict[str, ClientState] = field(default_factory=dict)
     registrations: list[StoredRegistration] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
-    clienthoods: list[Clienthood] = field(default_factory=list)
+    clienthoods: dict[tuple[str, int], Clienthood] = field(default_factory=dict)
     ended_clienthoods: list[EndedClienthood] = field(default_factory=list)
-    transfers: list[Transfer] = field(default_factory=list)
-    withdrawn_transfers: list[str] = field(default_factory=list)
+    transfers: dict[str, Transfer] = field(default_factory=dict)
+    withdrawn_transfers: dict[str, date] = field(default_factory=dict)
     refreshed_transfers: dict[str, tuple[str, bool, str]] = field(default_factory=dict)
     erased_profiles: list[str] = field(default_factory=list)
-    reviews: list[Review] = field(default_factory=list)
+    changed_channels: dict[str, bool] = field(default_factory=dict)
+    reviews: dict[str, Review] = field(default_factory=dict)
     closings: list[Closing] = field(default_factory=list)
     audit: list[AuditLine] = field(default_factory=list)
     events: list[EventDraft] = field(default_factory=list)
@@ -81,8 +84,44 @@ class Effects(Struct):
         self.changed_clients.pop(client.state.client_id, None)
         self.new_clients[client.state.client_id] = client
 
+    def end_clienthood(self, end: EndedClienthood) -> None:
+        """End a version, stored or begun in this batch."""
+        place = (end.client_id, end.version)
+        begun = self.clienthoods.get(place)
+        if begun is None:
+            self.ended_clienthoods.append(end)
+        else:
+            self.clienthoods[place] = replace(begun, valid_to=end.valid_to)
+
+    def withdraw_transfer(self, transfer_id: str, *, ends_on: date) -> None:
+        """Withdraw a transfer, stored or offered in this batch."""
+        offered = self.transfers.get(transfer_id)
+        if offered is None:
+            self.withdrawn_transfers[transfer_id] = ends_on
+        else:
+            self.transfers[transfer_id] = replace(offered, state="withdrawn", ends_on=ends_on)
+
+    def close_review(self, closing: Closing, *, at: datetime) -> None:
+        """Close a review, stored or opened in this batch."""
+        opened = self.reviews.get(closing.review_id)
+        if opened is None:
+            self.closings.append(closing)
+        else:
+            self.reviews[closing.review_id] = replace(
+                opened,
+                state=closing.state,
+                version=opened.version + 1,
+                resolved_at=at,
+                outcome=closing.outcome,
+                resolution_reason=closing.resolution_reason,
+                resolving_decision_id=closing.decision_id,
+            )
+
     async def write(self, connection: Connection, *, moment: Moment) -> None:
         """Write everything; the outbox last, because no lock is taken after its head.
+
+        What stands is ended before what begins is added: a client has one of each at a time, and
+        the database looks at every statement.
 
         Raises LostRace where another transaction stored one of the new clients first.
         """
@@ -91,18 +130,25 @@ class Effects(Struct):
         await registrations.append_registrations(connection, self.registrations)
         await registrations.erase_profiles(connection, self.erased_profiles)
         await decisions.append_decisions(connection, self.decisions)
-        await clients.append_clienthoods(connection, self.clienthoods)
         await clients.end_clienthoods(connection, self.ended_clienthoods)
-        await transfers.append_transfers(connection, self.transfers)
-        await transfers.lock_transfers(
-            connection, sorted({*self.refreshed_transfers, *self.withdrawn_transfers})
-        )
-        await transfers.refresh(connection, list(self.refreshed_transfers.values()))
-        await transfers.withdraw(connection, self.withdrawn_transfers)
-        await reviews.append_reviews(connection, self.reviews)
+        await clients.append_clienthoods(connection, list(self.clienthoods.values()))
+        await self._write_transfers(connection)
         await reviews.close_reviews(connection, self.closings, at=moment.now)
+        await reviews.append_reviews(connection, list(self.reviews.values()))
+        await reviews.change_channels(connection, self.changed_channels)
         await audit.append(connection, self.audit)
         await outbox.append(connection, self.events, origin=moment.origin)
+
+    async def _write_transfers(self, connection: Connection) -> None:
+        await transfers.lock_for_change(
+            connection,
+            {*self.refreshed_transfers, *self.withdrawn_transfers},
+            of_clients=self.changed_channels,
+        )
+        await transfers.withdraw(connection, self.withdrawn_transfers)
+        await transfers.append_transfers(connection, list(self.transfers.values()))
+        await transfers.refresh(connection, list(self.refreshed_transfers.values()))
+        await transfers.change_channels(connection, self.changed_channels)
 
 
 def line_of(

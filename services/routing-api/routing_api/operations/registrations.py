@@ -227,10 +227,8 @@ class _Desk:
 
     def _judged(self, item: Submission, state: ClientState | None) -> Judged:
         """Return the judgement made ahead where it still holds, else a new one."""
-        rule_set, has_been_client = (
-            self._rule_set(item),
-            state is not None and state.has_been_client,
-        )
+        rule_set = self._rule_set(item)
+        has_been_client = state is not None and state.was_client_before(item.effective_on)
         ahead = item.as_first_entry
         if not has_been_client and ahead.holds_for(register=self._register, rule_set=rule_set):
             return ahead

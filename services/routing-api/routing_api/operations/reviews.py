@@ -4,7 +4,6 @@ Facts that were missing resolve it, or an official's discretion.
 """
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -30,7 +29,7 @@ from routing_api.operations.repeats import Registered
 from routing_api.operations.transfers import Party
 from routing_api.rules.clienthoods import ClientState
 from routing_api.rules.facts import Facts, MotherTongueGroup
-from routing_api.rules.gathering import with_home
+from routing_api.rules.gathering import on_another_day, with_home
 from routing_api.rules.judging import Judgement, judge
 from routing_api.rules.registrations import Entitlement
 from routing_api.rules.reviews import Review, ReviewFilter
@@ -106,8 +105,8 @@ async def resolve(
 ) -> Registered:
     """Decide the case of a review anew.
 
-    Locks the client. The rules judge the cleared facts; where they still leave the question open,
-    the official's outcome stands; where they decide otherwise, it raises
+    Locks the client. The rules of the day of effect judge the cleared facts; where they still leave
+    the question open, the official's outcome stands; where they decide otherwise, it raises
     ResolutionContradictsRules. Responsibility changes on the day of the resolution, because the TE
     office is responsible while a review is open.
     """
@@ -146,10 +145,12 @@ async def _case(
     registration = await registrations.find_registration(connection, review.registration_id)
     assert registration is not None, "a review keeps its registration"
     register = await desk.law.registers.current(connection)
-    rule_set = desk.law.rule_sets.find(asked.rule_set_id, asked.rule_set_version)
-    facts = _cleared(asked.facts, resolution.facts, register=register, rule_set=rule_set)
+    today = desk.moment.today
+    effective_on = max(today, asked.effective_on)
+    rule_set = desk.law.rule_sets.applicable(effective_on=effective_on, known_on=today)
+    stored = on_another_day(asked.facts, effective_on, register=register, rule_set=rule_set)
+    facts = _cleared(stored, resolution.facts, register=register, rule_set=rule_set)
     judgement = _judgement(judge(facts, rule_set=rule_set), resolution.outcome, facts=facts)
-    effective_on = max(desk.moment.today, asked.effective_on)
     return Case(
         decision_id=desk.use.result_id,
         client_id=review.client_id,
@@ -157,7 +158,7 @@ async def _case(
         client_number=registration.client_number,
         effective_on=effective_on,
         facts=facts,
-        judgement=_standing(judgement, register=register, on=effective_on),
+        judgement=judgement,
         rule_set=rule_set,
         register_version=register.version,
         is_restricted=state.is_restricted,
@@ -169,19 +170,13 @@ async def _case(
 def _cleared(
     facts: Facts, resolved: ResolvedFacts, *, register: Register, rule_set: RuleSet
 ) -> Facts:
-    """Return the facts with what the review has cleared up.
-
-    The register is asked anew for the municipality.
-    """
+    """Return the facts with what the review has cleared up and a rule of the day reads."""
     given = {name: value for name, value in asdict(resolved).items() if value is not UNSET}
     code = given.pop("home_municipality_code", None)
-    cleared = replace(facts, **given)
-    if code is not None:
-        return with_home(cleared, code, register=register, rule_set=rule_set)
-    if facts.home_municipality_code is None:
+    cleared = facts if rule_set.target_group is None else replace(facts, **given)
+    if code is None:
         return cleared
-    anew = with_home(cleared, facts.home_municipality_code, register=register, rule_set=rule_set)
-    return replace(anew, home_municipality_basis=facts.home_municipality_basis)
+    return with_home(cleared, code, register=register, rule_set=rule_set)
 
 
 def _judgement(judged: Judgement, wanted: str, *, facts: Facts) -> Judgement:
@@ -201,14 +196,3 @@ def _judgement(judged: Judgement, wanted: str, *, facts: Facts) -> Judgement:
         area_code=facts.area_code,
         case_system_id=facts.case_system_id,
     )
-
-
-def _standing(judgement: Judgement, *, register: Register, on: date) -> Judgement:
-    """Return the judgement where its area still stands on the day from which it has effect."""
-    code = judgement.municipality_code
-    if judgement.outcome != "municipality" or code is None:
-        return judgement
-    membership = register.membership(code, on=on)
-    if membership is None or membership.area_code != judgement.area_code:
-        raise MunicipalityNotInAnArea
-    return replace(judgement, case_system_id=membership.case_system_id)

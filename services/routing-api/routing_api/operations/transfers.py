@@ -1,16 +1,24 @@
 """Transfers: acknowledged by case systems, announced to persons, listed for who waits."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.events import Channel
-from routing_api.errors import NoticeAlreadyGiven, TransferNotFound, TransferWithdrawn
+from routing_api.errors import (
+    AlreadyAcknowledged,
+    NoticeAlreadyGiven,
+    TransferNotFound,
+    TransferWithdrawn,
+)
 from routing_api.events import ClientNotifiedV1, TransferAcknowledgedV1
 from routing_api.operations.effects import Effects
 from routing_api.operations.moments import Call, Moment
+from routing_api.rules.clienthoods import Responsible
 from routing_api.rules.transfers import Acknowledgement, Notice, Transfer, TransferFilter
 from routing_api.store import transfers
 
@@ -33,13 +41,16 @@ class Party(Struct, frozen=True, kw_only=True):
     te_office_code: str | None = None
     may_see_restricted: bool = False
 
+    def is_of(self, concerned: Transfer | Responsible) -> bool:
+        """Say whether the party is the case system and the TE office concerned."""
+        return self.case_system_id in (
+            None,
+            concerned.case_system_id,
+        ) and self.te_office_code in (None, concerned.te_office_code)
+
     def holds(self, transfer: Transfer) -> bool:
         """Say whether the transfer is one of the party's own."""
-        return (
-            self.case_system_id in (None, transfer.case_system_id)
-            and self.te_office_code in (None, transfer.te_office_code)
-            and (self.may_see_restricted or not transfer.is_restricted)
-        )
+        return self.is_of(transfer) and (self.may_see_restricted or not transfer.is_restricted)
 
 
 Outcome = Transfer | DomainError
@@ -60,10 +71,10 @@ async def acknowledge(
     call: Call,
     moment: Moment,
 ) -> list[Outcome]:
-    """Record that clients were taken over; a repeat answers as before and changes nothing.
+    """Record that clients were taken over.
 
-    Locks the transfers in order of their ids. Commits together: states, audit lines, events to the
-    TE offices.
+    The same acknowledgement again answers as before, another one is refused. Locks the transfers in
+    order of their ids. Commits together: states, audit lines, events to the TE offices.
     """
     known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
     act = Act("transfer.acknowledged", call, moment)
@@ -71,13 +82,17 @@ async def acknowledge(
     fresh: dict[str, Acknowledgement] = {}
     outcomes: list[Outcome] = []
     for item in items:
-        outcome = _open_transfer(known.get(item.transfer_id), party=party)
+        outcome = _held_transfer(known.get(item.transfer_id), party=party, on=moment.today)
+        if isinstance(outcome, Transfer):
+            outcome = _with_acknowledgement(outcome, item, fresh.get(item.transfer_id))
         outcomes.append(outcome)
+        witness = replace(call, official_id=call.official_id or item.caseworker_id)
         if isinstance(outcome, DomainError):
-            _refuse(effects, item.transfer_id, known, act=act, refusal=outcome)
-        elif outcome.state == "offered" and item.transfer_id not in fresh:
+            refused = replace(act, call=witness)
+            _refuse(effects, item.transfer_id, known, act=refused, refusal=outcome)
+        elif outcome.acknowledged_at is None and item.transfer_id not in fresh:
             fresh[item.transfer_id] = item
-            _tell_office(effects, outcome, item, call=call, moment=moment)
+            _tell_office(effects, outcome, item, call=witness, moment=moment)
     await transfers.acknowledge(connection, list(fresh.values()), at=moment.now)
     await effects.write(connection, moment=moment)
     return outcomes
@@ -102,7 +117,7 @@ async def give_notice(
     fresh: dict[str, Notice] = {}
     outcomes: list[Outcome] = []
     for item in items:
-        outcome = _open_transfer(known.get(item.transfer_id), party=party)
+        outcome = _held_transfer(known.get(item.transfer_id), party=party, on=moment.today)
         if isinstance(outcome, Transfer):
             outcome = _with_notice(outcome, item, fresh.get(item.transfer_id))
         outcomes.append(outcome)
@@ -116,10 +131,19 @@ async def give_notice(
     return outcomes
 
 
-def _open_transfer(transfer: Transfer | None, *, party: Party) -> Outcome:
+def _held_transfer(transfer: Transfer | None, *, party: Party, on: date) -> Outcome:
     if transfer is None or not party.holds(transfer):
         return TransferNotFound()
-    return TransferWithdrawn() if transfer.state == "withdrawn" else transfer
+    return transfer if transfer.is_held(on=on) else TransferWithdrawn()
+
+
+def _with_acknowledgement(
+    transfer: Transfer, item: Acknowledgement, earlier: Acknowledgement | None
+) -> Outcome:
+    """Return the transfer, or a refusal where another acknowledgement stands."""
+    if transfer.acknowledged_at is not None:
+        return transfer if item.says_the_same_as(transfer) else AlreadyAcknowledged()
+    return transfer if earlier in (None, item) else AlreadyAcknowledged()
 
 
 def _with_notice(transfer: Transfer, item: Notice, earlier: Notice | None) -> Outcome:

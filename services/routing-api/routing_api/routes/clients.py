@@ -159,6 +159,7 @@ async def list_clienthoods(
             connection,
             party_of(caller),
             on=on,
+            today=desk.moment().today,
             after=place_of_id(after),
             limit=limit,
         )
@@ -166,7 +167,7 @@ async def list_clienthoods(
             connection, call_of(request), action="clienthood.listed", moment=desk.moment()
         )
     items = _held_answers(snapshot)
-    cursor = next_cursor([held.client_id for held in items], limit=limit)
+    cursor = next_cursor([held.client_id for held in items], limit=max(limit, len(items)))
     return json_answer(ClienthoodList(items, cursor, snapshot.feed_cursor.text()))
 
 

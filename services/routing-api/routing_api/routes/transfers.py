@@ -21,6 +21,7 @@ from kuntavayla.http import (
 )
 from kuntavayla.register import OrganisationKind
 from routing_api.errors import (
+    AlreadyAcknowledged,
     MunicipalityNotServed,
     NoticeAlreadyGiven,
     OfficeNotYours,
@@ -100,13 +101,14 @@ async def list_transfers(
     openapi_extra=described(
         body=AcknowledgeRequest,
         answers={200: ItemsResponse},
-        item_problems=(TransferNotFound, TransferWithdrawn),
+        item_problems=(TransferNotFound, TransferWithdrawn, AlreadyAcknowledged),
     ),
 )
 async def acknowledge(request: Request) -> Response:
     """Say that clients were taken over, up to 1,000 at once; one outcome per item, in order.
 
-    A repeated item answers as before. A transfer that is not the caller's is answered like one that
+    A repeated item answers as before; another acknowledgement of the same transfer is refused. A
+    transfer that is not the caller's is answered like one that
     does not exist.
     """
     caller, desk = caller_of(request), desk_of(request)

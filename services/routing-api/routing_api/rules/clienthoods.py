@@ -31,7 +31,11 @@ class Responsible(Struct, frozen=True):
 
 
 class ClientState(Struct, frozen=True, kw_only=True):
-    """A client as the newest decision left them."""
+    """A client as the newest decision left them.
+
+    `valid_from` is the first day of the standing version. `client_since_on` is the first day on
+    which a municipality was responsible; a version replaced on its own first day does not count.
+    """
 
     client_id: str
     version: int
@@ -42,7 +46,12 @@ class ClientState(Struct, frozen=True, kw_only=True):
     review_id: str | None
     newest_effective_on: date
     is_restricted: bool
-    has_been_client: bool
+    valid_from: date
+    client_since_on: date | None
+
+    def was_client_before(self, on: date) -> bool:
+        """Say whether a municipality was responsible on some day before `on`."""
+        return self.client_since_on is not None and self.client_since_on < on
 
 
 class Transition(Struct, frozen=True):
@@ -72,7 +81,21 @@ def responsible_of(judgement: Judgement) -> Responsible:
     )
 
 
-def transition(state: ClientState | None, judgement: Judgement) -> Transition:
+def client_since(
+    state: ClientState | None, responsible: Responsible, *, effective_on: date
+) -> date | None:
+    """Return the first day on which a municipality is responsible, after a decision.
+
+    What began on `effective_on` itself is replaced by the decision and does not count.
+    """
+    if state is not None and state.was_client_before(effective_on):
+        return state.client_since_on
+    return effective_on if responsible.authority == "municipality" else None
+
+
+def transition(
+    state: ClientState | None, judgement: Judgement, *, effective_on: date
+) -> Transition:
     """Return how a judgement moves the responsibility for a client; None is one not known."""
     responsible = responsible_of(judgement)
     if state is None:
@@ -84,7 +107,8 @@ def transition(state: ClientState | None, judgement: Judgement) -> Transition:
         return Transition("move", responsible, responsible)
     if responsible.authority == "te_office":
         return Transition("update", responsible, responsible)
-    cause: DecisionCause = "return" if state.has_been_client else "first_entry"
+    is_return = state.was_client_before(effective_on)
+    cause: DecisionCause = "return" if is_return else "first_entry"
     return Transition(cause, responsible, responsible)
 
 

@@ -72,16 +72,20 @@ def _filled(text: Text, places: dict[str, str]) -> ClientText:
 
 
 def _names(judgement: Judgement, *, register: Register, on: date) -> dict[str, str]:
+    """Return the names of municipality and area; the municipality's, where no area is known now.
+
+    A decision and its answer stand, even where a change of the register has ended a membership.
+    """
     code = judgement.municipality_code or ""
     municipality = register.municipality(code)
     membership = register.membership(code, on=on)
-    assert municipality is not None, "A judgement names only municipalities of the register."
-    assert membership is not None, "A judgement names only members of an area."
+    name_fi = municipality.name_fi if municipality else code
+    name_sv = municipality.name_sv if municipality else code
     return {
-        "municipality_fi": municipality.name_fi,
-        "municipality_sv": municipality.name_sv,
-        "area_fi": membership.area_name_fi,
-        "area_sv": membership.area_name_sv,
+        "municipality_fi": name_fi,
+        "municipality_sv": name_sv,
+        "area_fi": membership.area_name_fi if membership else name_fi,
+        "area_sv": membership.area_name_sv if membership else name_sv,
     }
 
 

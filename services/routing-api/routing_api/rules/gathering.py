@@ -104,6 +104,54 @@ def with_home(facts: Facts, code: str, *, register: Register, rule_set: RuleSet)
     )
 
 
+def on_another_day(facts: Facts, on: date, *, register: Register, rule_set: RuleSet) -> Facts:
+    """Return the facts of a person as they stand on another day, by the rule set of that day.
+
+    The register is asked for the day; what was known of the person stays.
+    """
+    code, basis = facts.home_municipality_code, facts.home_municipality_basis
+    if rule_set.target_group is None:
+        moved = Facts(
+            effective_on=on,
+            home_municipality_basis=basis,
+            membership_status=facts.membership_status,
+            te_office_code=facts.te_office_code,
+            home_municipality_code=code,
+        )
+    else:
+        moved = _aged(facts, on, group=rule_set.target_group)
+        moved = _with_target(moved, register=register)
+    if code is None or basis == "protected":
+        return moved
+    placed = with_home(moved, code, register=register, rule_set=rule_set)
+    if rule_set.target_group is None:
+        placed = structs.replace(placed, municipality_language_status=None)
+    return structs.replace(placed, home_municipality_basis=basis)
+
+
+def _aged(facts: Facts, on: date, *, group: TargetGroup) -> Facts:
+    days, birthday = facts.unemployed_days, facts.turns_30_on
+    if days is not None:
+        days += (on - facts.effective_on).days
+    age_years = facts.age_years
+    if birthday is not None:
+        age_years = group.age_years_limit + age_on(birthday, on)
+    return structs.replace(facts, effective_on=on, unemployed_days=days, age_years=age_years)
+
+
+def _with_target(facts: Facts, *, register: Register) -> Facts:
+    if facts.transfer_target_code is None:
+        return facts
+    place = place_of(facts.transfer_target_code, register=register, on=facts.effective_on)
+    status, area_code, case_system_id = place
+    return structs.replace(
+        facts,
+        target_membership_status=status,
+        target_area_code=area_code,
+        target_case_system_id=case_system_id,
+    )
+
+
 def place_of(code: str, *, register: Register, on: date) -> _Place:
     """Return where a municipality stands on a day: membership status, area, case system."""
     municipality = register.municipality(code)

@@ -15,7 +15,8 @@ TransferState = Literal["offered", "acknowledged", "disputed", "withdrawn"]
 class Transfer(Struct, frozen=True, kw_only=True):
     """One change of responsibility, offered to the case system of the municipality.
 
-    `registration_id` names the newest registration, from which the person's data are disclosed.
+    `registration_id` names the newest registration, from which the person's data are disclosed;
+    `ends_on` is the last day of a withdrawn one.
     """
 
     transfer_id: str
@@ -42,6 +43,17 @@ class Transfer(Struct, frozen=True, kw_only=True):
     notice_channel: str | None = None
     notice_language_code: str | None = None
     notice_template: str | None = None
+    ends_on: date | None = None
+
+    def is_held(self, *, on: date) -> bool:
+        """Say whether the case system is responsible on a day or will be.
+
+        A withdrawn transfer is held until its last day; one that was withdrawn before its first day
+        never counted.
+        """
+        if self.state != "withdrawn":
+            return True
+        return self.ends_on is not None and self.ends_on >= max(on, self.effective_on)
 
     def is_overdue(self, *, now: datetime) -> bool:
         """Say whether the case system has let the time to acknowledge pass."""
@@ -55,6 +67,14 @@ class Acknowledgement(Struct, frozen=True, kw_only=True):
     taken_over_at: datetime
     caseworker_id: str | None
     contact_point: str | None
+
+    def says_the_same_as(self, transfer: Transfer) -> bool:
+        """Say whether a transfer already holds this acknowledgement."""
+        return (
+            transfer.taken_over_at == self.taken_over_at
+            and transfer.caseworker_id == self.caseworker_id
+            and transfer.contact_point == self.contact_point
+        )
 
 
 class Notice(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from routing_api.rules.clienthoods import Authority, ClientState, Responsible
 STATE_COLUMNS = """
 client_id::text, version, authority, municipality_code, area_code, case_system_id, te_office_code,
 transfer_id::text, decision_id::text, registration_id::text, review_id::text, newest_effective_on,
-is_restricted, has_been_client
+is_restricted, valid_from, client_since_on
 """
 LOCK_BY_LOOKUP = f"""
 SELECT {STATE_COLUMNS}, lookup_a FROM clients
@@ -44,7 +44,8 @@ _STATE = {
     "review_id": "uuid",
     "newest_effective_on": "date",
     "is_restricted": "bool",
-    "has_been_client": "bool",
+    "valid_from": "date",
+    "client_since_on": "date",
 }
 _STATE_COLUMNS = Columns(_STATE)
 UPDATE = f"""
@@ -96,10 +97,10 @@ SELECT h.client_id::text, h.version, h.municipality_code, h.area_code, h.te_offi
 FROM clienthoods h
 JOIN transfers t ON t.client_id = h.client_id AND t.clienthood_version = h.version
 WHERE h.case_system_id = $1 AND h.client_id > $2 AND (NOT t.is_restricted OR $3)
-  AND CASE WHEN $4::date IS NULL THEN h.valid_to IS NULL
-           ELSE h.valid_from <= $4 AND (h.valid_to IS NULL OR h.valid_to >= $4) END
+  AND ($4::date IS NULL OR h.valid_from <= $4)
+  AND (h.valid_to IS NULL OR h.valid_to >= greatest(h.valid_from, coalesce($4, $5::date)))
 ORDER BY h.client_id
-LIMIT $5
+FETCH FIRST ($6) ROWS WITH TIES
 """
 HISTORY_MAX = 1_000
 
@@ -127,7 +128,11 @@ class Clienthood(Struct, frozen=True, kw_only=True):
 
     def holds_on(self, day: date) -> bool:
         """Say whether the version counts on a day."""
-        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+        return self.valid_from <= day and self.holds_on_or_after(day)
+
+    def holds_on_or_after(self, day: date) -> bool:
+        """Say whether the version counts on a day or on a later one."""
+        return self.valid_to is None or self.valid_to >= max(day, self.valid_from)
 
 
 class EndedClienthood(Struct, frozen=True):
@@ -136,6 +141,15 @@ class EndedClienthood(Struct, frozen=True):
     client_id: str
     version: int
     valid_to: date
+
+
+class HeldQuery(Struct, frozen=True, kw_only=True):
+    """Whose clienthoods are asked for: held on a day, or all that have not ended by today."""
+
+    case_system_id: str
+    on: date | None
+    today: date
+    may_see_restricted: bool
 
 
 class HeldClienthood(Struct, frozen=True, kw_only=True):
@@ -177,7 +191,8 @@ def _state(row: Any) -> ClientState:  # noqa: ANN401 - a record of asyncpg
         review_id=row["review_id"],
         newest_effective_on=row["newest_effective_on"],
         is_restricted=row["is_restricted"],
-        has_been_client=row["has_been_client"],
+        valid_from=row["valid_from"],
+        client_since_on=row["client_since_on"],
     )
 
 
@@ -262,20 +277,23 @@ async def list_history(connection: Connection, client_id: str) -> list[Clienthoo
 
 
 async def list_held(
-    connection: Connection,
-    case_system_id: str,
-    *,
-    on: date | None,
-    after: str,
-    may_see_restricted: object,
-    limit: int,
+    connection: Connection, query: HeldQuery, *, after: str, limit: int
 ) -> list[HeldClienthood]:
     """List the clienthoods that a case system holds on a day, in client order behind `after`.
 
-    Without a day: all that have not ended, those that begin later among them, so that nothing is
-    missed by one who goes on with the feed.
+    Without a day: all that have not ended by today, those that begin later among them, so that
+    nothing is missed by one who goes on with the feed. A page ends with a client's last version, so
+    it may be longer than `limit`.
     """
-    rows = await connection.fetch(SNAPSHOT, case_system_id, after, may_see_restricted, on, limit)
+    rows = await connection.fetch(
+        SNAPSHOT,
+        query.case_system_id,
+        after,
+        query.may_see_restricted,
+        query.on,
+        query.today,
+        limit,
+    )
     return [
         HeldClienthood(
             client_id=row["client_id"],
@@ -291,5 +309,5 @@ async def list_held(
             acknowledge_due_at=row["acknowledge_due_at"],
             is_notified=row["is_notified"],
         )
-        for row in rows
+        for row in sorted(rows, key=lambda row: (row["client_id"], row["version"]))
     ]

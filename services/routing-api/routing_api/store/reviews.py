@@ -1,13 +1,13 @@
 """Reviews: open questions, their resolution, and their lists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
-from routing_api.rules.reviews import Review, ReviewFilter
+from routing_api.rules.reviews import Review, ReviewFilter, ReviewState
 
 _OPEN = Columns(
     {
@@ -23,6 +23,10 @@ _OPEN = Columns(
         "version": "int4",
         "opened_at": "timestamptz",
         "due_on": "date",
+        "resolved_at": "timestamptz",
+        "outcome": "text",
+        "resolution_reason": "text",
+        "resolving_decision_id": "uuid",
     }
 )
 _SELECTED = """
@@ -37,6 +41,11 @@ UPDATE reviews SET state = n.state, version = version + 1, resolved_at = $1, out
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[])
      AS n (review_id, state, outcome, resolution_reason, decision_id)
 WHERE reviews.review_id = n.review_id
+"""
+CHANGE_CHANNELS = """
+UPDATE reviews SET is_restricted = n.is_restricted
+FROM unnest($1::uuid[], $2::bool[]) AS n (client_id, is_restricted)
+WHERE reviews.client_id = n.client_id AND reviews.is_restricted <> n.is_restricted
 """
 LIST = f"""
 SELECT {_SELECTED} FROM reviews
@@ -55,7 +64,7 @@ class Closing(Struct, frozen=True, kw_only=True):
     """How an open review ends."""
 
     review_id: str
-    state: str
+    state: ReviewState
     outcome: str | None
     resolution_reason: str | None
     decision_id: str
@@ -87,6 +96,12 @@ async def close_reviews(
             [closing.resolution_reason for closing in closings],
             [closing.decision_id for closing in closings],
         )
+
+
+async def change_channels(connection: Connection, channels: Mapping[str, bool]) -> None:
+    """Restrict all reviews of clients, or open them; `is_restricted` by client."""
+    if channels:
+        await connection.execute(CHANGE_CHANNELS, [*channels], [*channels.values()])
 
 
 async def find_review(connection: Connection, review_id: str) -> Review | None:

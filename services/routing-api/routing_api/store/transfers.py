@@ -1,7 +1,7 @@
 """Transfers: offered, acknowledged, notified, withdrawn; what a case system may fetch by them."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
 
 from msgspec import Struct
 
@@ -26,6 +26,7 @@ _OFFER = Columns(
         "offered_at": "timestamptz",
         "acknowledge_due_at": "timestamptz",
         "notice_due_on": "date",
+        "ends_on": "date",
     }
 )
 _SELECTED = """
@@ -33,21 +34,36 @@ t.transfer_id::text, t.client_id::text, t.clienthood_version, t.registration_id:
 t.case_system_id, t.municipality_code, t.area_code, t.te_office_code, t.cause, t.effective_on,
 t.is_restricted, t.state, t.offered_at, t.acknowledge_due_at, t.acknowledged_at, t.taken_over_at,
 t.caseworker_id, t.contact_point, t.notice_due_on, t.notice_id::text, t.notified_at,
-t.notice_channel, t.notice_language_code, t.notice_template
+t.notice_channel, t.notice_language_code, t.notice_template, t.ends_on
 """
 LOCK = f"""
 SELECT {_SELECTED} FROM transfers t WHERE t.transfer_id = ANY($1::uuid[])
 ORDER BY t.transfer_id FOR UPDATE
 """  # noqa: S608 - a constant of ours
-WITHDRAW = "UPDATE transfers SET state = 'withdrawn' WHERE transfer_id = ANY($1::uuid[])"
+LOCK_FOR_CHANGE = """
+SELECT t.transfer_id FROM transfers t
+WHERE t.transfer_id = ANY($1::uuid[]) OR t.client_id = ANY($2::uuid[])
+ORDER BY t.transfer_id FOR UPDATE
+"""
+WITHDRAW = """
+UPDATE transfers SET state = 'withdrawn', ends_on = n.ends_on
+FROM unnest($1::uuid[], $2::date[]) AS n (transfer_id, ends_on)
+WHERE transfers.transfer_id = n.transfer_id
+"""
+CHANGE_CHANNELS = """
+UPDATE transfers SET is_restricted = n.is_restricted
+FROM unnest($1::uuid[], $2::bool[]) AS n (client_id, is_restricted)
+WHERE transfers.client_id = n.client_id AND transfers.is_restricted <> n.is_restricted
+"""
 RESTRICT = """
 UPDATE transfers SET is_restricted = n.is_restricted, registration_id = n.registration_id
 FROM unnest($1::uuid[], $2::bool[], $3::uuid[]) AS n (transfer_id, is_restricted, registration_id)
 WHERE transfers.transfer_id = n.transfer_id
 """
 ACKNOWLEDGE = """
-UPDATE transfers SET state = 'acknowledged', acknowledged_at = $1, taken_over_at = n.taken_over_at,
-       caseworker_id = n.caseworker_id, contact_point = n.contact_point
+UPDATE transfers SET state = CASE state WHEN 'offered' THEN 'acknowledged' ELSE state END,
+       acknowledged_at = $1, taken_over_at = n.taken_over_at, caseworker_id = n.caseworker_id,
+       contact_point = n.contact_point
 FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[])
      AS n (transfer_id, taken_over_at, caseworker_id, contact_point)
 WHERE transfers.transfer_id = n.transfer_id
@@ -82,7 +98,8 @@ SELECT t.transfer_id::text, t.client_id::text, t.clienthood_version, t.municipal
 FROM transfers t
 JOIN registrations r ON r.registration_id = t.registration_id
 JOIN clients c ON c.client_id = t.client_id
-WHERE t.transfer_id = ANY($1::uuid[]) AND t.case_system_id = $2 AND t.state <> 'withdrawn'
+WHERE t.transfer_id = ANY($1::uuid[]) AND t.case_system_id = $2
+  AND (t.state <> 'withdrawn' OR t.ends_on >= greatest(t.effective_on, $4::date))
   AND (NOT t.is_restricted OR $3)
 """
 
@@ -118,10 +135,24 @@ async def lock_transfers(
     return {row["transfer_id"]: Transfer(**dict(row)) for row in rows}
 
 
-async def withdraw(connection: Connection, transfer_ids: Sequence[str]) -> None:
-    """Withdraw transfers whose client the caller has locked."""
-    if transfer_ids:
-        await connection.execute(WITHDRAW, transfer_ids)
+async def lock_for_change(
+    connection: Connection, transfer_ids: Collection[str], *, of_clients: Collection[str]
+) -> None:
+    """Lock transfers, and all those of some clients, in order of their ids."""
+    if transfer_ids or of_clients:
+        await connection.execute(LOCK_FOR_CHANGE, [*transfer_ids], [*of_clients])
+
+
+async def withdraw(connection: Connection, last_days: Mapping[str, date]) -> None:
+    """Withdraw transfers whose client the caller has locked; `last_days` by transfer."""
+    if last_days:
+        await connection.execute(WITHDRAW, [*last_days], [*last_days.values()])
+
+
+async def change_channels(connection: Connection, channels: Mapping[str, bool]) -> None:
+    """Restrict all transfers of clients, or open them; `is_restricted` by client."""
+    if channels:
+        await connection.execute(CHANGE_CHANNELS, [*channels], [*channels.values()])
 
 
 async def refresh(connection: Connection, refreshed: Sequence[tuple[str, bool, str]]) -> None:
@@ -194,10 +225,13 @@ async def load_disclosable(
     *,
     case_system_id: str,
     may_see_restricted: object,
+    today: date,
 ) -> dict[str, Disclosable]:
     """Return what the case system may be told, by transfer.
 
     What is unknown and what is not its own are left out alike.
     """
-    rows = await connection.fetch(DISCLOSABLE, transfer_ids, case_system_id, may_see_restricted)
+    rows = await connection.fetch(
+        DISCLOSABLE, transfer_ids, case_system_id, may_see_restricted, today
+    )
     return {row["transfer_id"]: Disclosable(**dict(row)) for row in rows}

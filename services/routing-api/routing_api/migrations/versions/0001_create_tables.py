@@ -53,7 +53,8 @@ def upgrade() -> None:
         sa.Column("review_id", sa.Uuid(), nullable=True),
         sa.Column("newest_effective_on", sa.Date(), nullable=False),
         sa.Column("is_restricted", sa.Boolean(), nullable=False),
-        sa.Column("has_been_client", sa.Boolean(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("client_since_on", sa.Date(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "(authority = 'municipality') = (municipality_code IS NOT NULL"
@@ -219,6 +220,7 @@ def upgrade() -> None:
         ["te_office_code", "review_id"],
         unique=False,
     )
+    op.create_index("ix_reviews_client_id", "reviews", ["client_id"], unique=False)
     op.create_table(
         "transfers",
         sa.Column("transfer_id", sa.Uuid(), nullable=False),
@@ -245,6 +247,11 @@ def upgrade() -> None:
         sa.Column("notice_channel", sa.Text(), nullable=True),
         sa.Column("notice_language_code", sa.Text(), nullable=True),
         sa.Column("notice_template", sa.Text(), nullable=True),
+        sa.Column("ends_on", sa.Date(), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'withdrawn') = (ends_on IS NOT NULL)",
+            name=op.f("ck_transfers_withdrawn_has_last_day"),
+        ),
         sa.CheckConstraint(
             "state IN ('offered', 'acknowledged', 'disputed', 'withdrawn')",
             name=op.f("ck_transfers_known_state"),
@@ -317,6 +324,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("decision_id", name=op.f("pk_decisions")),
     )
     op.create_index("ix_decisions_registration_id", "decisions", ["registration_id"], unique=False)
+    for name, table, where in (
+        ("ix_clienthoods_one_open", "clienthoods", "valid_to IS NULL"),
+        ("ix_reviews_one_open", "reviews", "state = 'open'"),
+        ("ix_transfers_one_standing", "transfers", "state IN ('offered', 'acknowledged')"),
+    ):
+        op.create_index(name, table, ["client_id"], unique=True, postgresql_where=sa.text(where))
 
     op.execute("INSERT INTO outbox_head DEFAULT VALUES")
     for statement in grants(
