@@ -39,7 +39,7 @@ FROM registrations WHERE registration_id = ANY($1::uuid[]) AND profile_ciphertex
 """
 ERASE_PROFILES = """
 UPDATE registrations SET profile_ciphertext = NULL, profile_key_id = NULL
-WHERE registration_id = ANY($1::uuid[])
+WHERE registration_id = ANY($1::uuid[]) AND profile_ciphertext IS NOT NULL
 """
 FIND = """
 SELECT registration_id::text, organisation, source_system, source_registration_id, client_number,
@@ -114,6 +114,6 @@ async def find_registration(
 
 
 async def erase_profiles(connection: Connection, registration_ids: Sequence[str]) -> None:
-    """Erase what only a responsible case system may know, where none will be responsible by it."""
+    """Erase what only a responsible case system may know, where none may fetch it any more."""
     if registration_ids:
         await connection.execute(ERASE_PROFILES, registration_ids)
