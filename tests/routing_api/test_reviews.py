@@ -1,5 +1,4 @@
 import asyncio
-from datetime import date
 from typing import Any
 
 import pytest
@@ -313,81 +312,6 @@ async def test_reviews_are_listed_by_state_reason_and_due_day_to_their_owner(
     read = await routing.office().get(f"/reviews/{ids[1]}")
     assert (read.headers["etag"], read.json()["owner"]) == ('"1"', "te-kainuu")
     assert read.json()["due_on"] == "2021-03-04"
-
-
-async def test_a_pilot_question_answered_in_the_new_year_goes_to_the_employment_area(
-    routing: Routing,
-) -> None:
-    routing.clock.pass_days((date(2024, 12, 30) - date(2021, 3, 1)).days)
-    asked = await routing.national.registered(
-        another_person(
-            **UNKNOWN, registered_at="2024-12-30T08:00:00+02:00", effective_on="2024-12-30"
-        )
-    )
-    review_id = asked["review"]["review_id"]
-    routing.clock.pass_days(3)
-
-    against = await resolve(routing.office(), review_id, outcome="te_office", facts=NOT_ENTITLED)
-    answer = await resolve(routing.office(), review_id, key="k-2", facts=NOT_ENTITLED)
-
-    decision = answer.json()
-    recomputed = await routing.office().get(
-        f"/decisions/{decision['decision_id']}", params={"recompute": True}
-    )
-    assert asked["rule_set"]["id"] == "pilot"
-    assert against.json()["code"] == "resolution_contradicts_rules"
-    assert (decision["decided_by"], decision["effective_on"]) == ("R2", "2025-01-02")
-    assert decision["responsible"]["case_system_id"].startswith("cs-ta")
-    assert recomputed.json()["recomputed"]["is_equal"] is True
-
-
-async def test_a_municipality_that_ended_while_the_question_was_open_is_told_and_replayed(
-    routing: Routing,
-) -> None:
-    routing.clock.pass_days((date(2024, 12, 30) - date(2021, 3, 1)).days)
-    asked = await routing.national.registered(
-        another_person(
-            **UNKNOWN,
-            registered_at="2024-12-30T08:00:00+02:00",
-            effective_on="2024-12-30",
-            person__home_municipality_code="588",
-        )
-    )
-    review_id, office = asked["review"]["review_id"], routing.national
-    routing.clock.pass_days(3)
-
-    refused = await resolve(office, review_id, facts=NOT_ENTITLED)
-    answer = await resolve(office, review_id, key="k-2", facts={"home_municipality_code": "507"})
-    replay = await resolve(office, review_id, key="k-2", facts={"home_municipality_code": "507"})
-
-    assert (refused.status_code, refused.json()["code"]) == (409, "municipality_not_in_an_area")
-    assert answer.json()["responsible"]["municipality_code"] == "507"
-    assert replay.content == answer.content
-
-
-async def test_who_turned_thirty_while_the_question_was_open_is_judged_on_the_day_of_the_answer(
-    routing: Routing,
-) -> None:
-    # Born on 3 March 1991: under 30 on the day asked (1 March 2021), not two days later.
-    asked = await routing.office().registered(
-        a_registration(
-            **UNKNOWN,
-            person__identity_code="030391-900V",
-            person__home_municipality_basis="protected",
-            person__home_municipality_code=None,
-        )
-    )
-    routing.clock.pass_days(2)
-    answer = await resolve(
-        routing.office(),
-        asked["review"]["review_id"],
-        outcome="te_office",
-        facts={"home_municipality_code": "765", "earnings_related_entitlement": "entitled"},
-    )
-
-    grounds = {ground["rule"]: ground for ground in answer.json()["grounds"]}
-    assert (answer.json()["decided_by"], grounds["R7b"]["held"]) == ("R9", "no")
-    assert grounds["R7b"]["facts"] == {"age_years": 30, "turns_30_on": "2021-03-03"}
 
 
 async def test_the_basis_stays_what_it_was_where_the_home_was_not_in_question(

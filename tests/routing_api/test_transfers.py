@@ -100,6 +100,10 @@ async def test_an_acknowledgement_is_told_to_the_office_once_and_repeats_answer_
     assert first == [{"transfer_id": transfer_id, "result": "done", "state": "acknowledged"}] * 2
     assert again == first[:1]
     assert (other["result"], other["problem"]["code"]) == ("refused", "already_acknowledged")
+    lines = await routing.fetch(
+        "SELECT official_id FROM audit WHERE action = 'transfer.acknowledged' AND outcome = 'done'"
+    )
+    assert [line["official_id"] for line in lines] == ["sotkamo:u-1042"]
     assert kind_of(event) == "transfer.acknowledged"
     assert event["data"] == {
         "transfer_id": transfer_id,

@@ -122,6 +122,36 @@ async def test_a_move_withdraws_here_and_transfers_there_with_the_same_client(
     assert old["problem"]["code"] == "transfer_not_found"
 
 
+async def rights_of(routing: Routing, transfer_id: str, *, path: str) -> list[object]:
+    old, office = routing.case_system(), routing.office()
+    acknowledged = await old.post(
+        "/transfers:acknowledge",
+        {"items": [{"transfer_id": transfer_id, "taken_over_at": "2021-03-01T09:00:00Z"}]},
+    )
+    noticed = await office.post(
+        "/transfers:notice",
+        {
+            "acting_official": {"official_id": "te:u-1", "role": "caseworker"},
+            "items": [
+                {
+                    "transfer_id": transfer_id,
+                    "channel": "letter",
+                    "language_code": "fi",
+                    "notified_at": "2021-03-01T09:00:00Z",
+                }
+            ],
+        },
+    )
+    [fetched] = await old.fetched(transfer_id)
+    reads = [
+        (await old.get(path, headers=_official("765"))).status_code,
+        (await office.get(path, headers=_official(None))).status_code,
+    ]
+    items = (await old.get("/clienthoods")).json()["items"]
+    results = [answer.json()["items"][0]["result"] for answer in (acknowledged, noticed)]
+    return [*results, fetched["result"], *reads, [item["transfer_id"] for item in items]]
+
+
 async def test_who_is_responsible_until_a_move_keeps_every_right_until_the_last_day(
     routing: Routing,
 ) -> None:
@@ -130,43 +160,22 @@ async def test_who_is_responsible_until_a_move_keeps_every_right_until_the_last_
     await routing.national.registered(
         again(person__home_municipality_code="091", effective_on="2021-04-20")
     )
-    old, office, new = routing.case_system(), routing.office(), routing.case_system("cs-helsinki")
-
-    async def rights() -> list[object]:
-        acknowledged = await old.post(
-            "/transfers:acknowledge",
-            {"items": [{"transfer_id": transfer_id, "taken_over_at": "2021-03-01T09:00:00Z"}]},
-        )
-        noticed = await office.post(
-            "/transfers:notice",
-            {
-                "acting_official": {"official_id": "te:u-1", "role": "caseworker"},
-                "items": [
-                    {
-                        "transfer_id": transfer_id,
-                        "channel": "letter",
-                        "language_code": "fi",
-                        "notified_at": "2021-03-01T09:00:00Z",
-                    }
-                ],
-            },
-        )
-        [fetched] = await old.fetched(transfer_id)
-        reads = [
-            (await old.get(path, headers=_official("765"))).status_code,
-            (await office.get(path, headers=_official(None))).status_code,
-        ]
-        items = (await old.get("/clienthoods")).json()["items"]
-        results = [answer.json()["items"][0]["result"] for answer in (acknowledged, noticed)]
-        return [*results, fetched["result"], *reads, [item["transfer_id"] for item in items]]
+    new = routing.case_system("cs-helsinki")
 
     all_of_them = ["done", "done", "disclosed", 200, 200, [transfer_id]]
-    assert await rights() == all_of_them
+    assert await rights_of(routing, transfer_id, path=path) == all_of_them
     assert (await new.get(path, headers=_official("091"))).status_code == 200
     routing.clock.pass_days(49)
-    assert await rights() == all_of_them
+    assert await rights_of(routing, transfer_id, path=path) == all_of_them
     routing.clock.pass_days(1)
-    assert await rights() == ["refused", "refused", "refused", 404, 404, []]
+    assert await rights_of(routing, transfer_id, path=path) == [
+        "refused",
+        "refused",
+        "refused",
+        404,
+        404,
+        [],
+    ]
 
 
 def _official(municipality_code: str | None) -> dict[str, str]:

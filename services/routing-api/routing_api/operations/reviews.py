@@ -130,6 +130,23 @@ async def resolve(
     return Registered(decision, is_replay=False)
 
 
+async def witness_refusal(
+    connection: Connection, review_id: str, *, code: str, desk: ResolutionDesk
+) -> None:
+    """Put a refused resolution on record with the client concerned, whom the caller may not see."""
+    review = await reviews.find_review(connection, review_id)
+    effects = Effects()
+    effects.witness(
+        desk.call,
+        action="review.resolved",
+        outcome=code,
+        moment=desk.moment,
+        client_id=review.client_id if review else None,
+        resource_id=review_id,
+    )
+    await effects.write(connection, moment=desk.moment)
+
+
 async def _case(
     connection: Connection,
     review: Review,

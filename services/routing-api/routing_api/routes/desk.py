@@ -4,7 +4,7 @@ import base64
 import binascii
 import uuid
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar, assert_never
@@ -14,7 +14,7 @@ from msgspec import Struct
 from starlette.requests import Request
 
 from kuntavayla.auth import Caller, Refusal, require_official
-from kuntavayla.database import Connection, Pool, transaction
+from kuntavayla.database import AGAIN, Connection, Pool, transaction
 from kuntavayla.errors import DomainError
 from kuntavayla.events import new_ids_at
 from kuntavayla.feed import StreamWaiters
@@ -38,6 +38,8 @@ RESTRICTED = "events.restricted"
 """The scope that clients with a security ban need, whatever the call."""
 NUMBER_DIGITS_MAX = 18
 """Digits of the largest number that a cursor of ours holds; all of them fit into a bigint."""
+REPEATS_MAX = 3
+"""How often a transaction that lost against another one is run again."""
 NIL_ID = str(uuid.UUID(int=0))
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Items of one page, at most.")]
@@ -157,14 +159,24 @@ def party_of(caller: Caller) -> Party:
             assert_never(caller.kind)
 
 
-def settled(outcome: T | DomainError) -> T:
+def settled(outcome: T | DomainError | Refusal) -> T:
     """Return the value of an outcome, or raise its failure.
 
     Call it after the transaction, so that its audit line stands.
     """
-    if isinstance(outcome, DomainError):
+    if isinstance(outcome, DomainError | Refusal):
         raise outcome
     return outcome
+
+
+async def repeating(act: Callable[[], Awaitable[T]]) -> T:
+    """Run an act that is one transaction, again where it lost against another one."""
+    for _ in range(REPEATS_MAX):
+        try:
+            return await act()
+        except AGAIN:
+            continue
+    return await act()
 
 
 def cursor_text(place: str) -> str:

@@ -8,9 +8,9 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla.auth import require_kind
+from kuntavayla.auth import Refusal, require_kind
 from kuntavayla.database import Connection
-from kuntavayla.errors import InvalidContent
+from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import (
     CURSOR_MALFORMED,
     IF_MATCH_MISSING,
@@ -37,6 +37,7 @@ from routing_api.errors import (
 )
 from routing_api.operations import operating
 from routing_api.operations import reviews as operations
+from routing_api.operations.repeats import Registered
 from routing_api.operations.reviews import Resolution, ResolutionDesk
 from routing_api.routes.answers import PREFIX, decision_answer, review_answer
 from routing_api.routes.desk import (
@@ -49,6 +50,7 @@ from routing_api.routes.desk import (
     official_of_call,
     party_of,
     place_of_id,
+    repeating,
     settled,
 )
 from routing_api.routes.intake import READERS
@@ -180,18 +182,30 @@ async def resolve(request: Request, review_id: UUID) -> Response:
         status=200,
         result_id=moment.new_id(),
     )
-    async with desk.transaction() as connection:
-        review = await operations.load(connection, str(review_id), party=party_of(caller))
-        resolved = await operations.find_replay(connection, use)
-        if resolved is None:
-            require_match(request, current=etag_of(review.version))
-            resolved = await operations.resolve(
-                connection,
-                review,
-                Resolution(outcome=body.outcome, reason=body.reason, facts=body.facts),
-                desk=ResolutionDesk(
-                    use=use, call=call_of(request, official), law=desk.law, moment=moment
-                ),
-            )
+    resolution = Resolution(outcome=body.outcome, reason=body.reason, facts=body.facts)
+    tools = ResolutionDesk(use=use, call=call_of(request, official), law=desk.law, moment=moment)
+    resolved = settled(
+        await repeating(lambda: _resolve(request, str(review_id), resolution, tools=tools))
+    )
     headers = {"Idempotent-Replayed": "true"} if resolved.is_replay else {}
     return json_answer(decision_answer(resolved.decision, law=desk.law), headers=headers)
+
+
+async def _resolve(
+    request: Request, review_id: str, resolution: Resolution, *, tools: ResolutionDesk
+) -> Registered | DomainError | Refusal:
+    """Resolve a review, or return the refusal; its audit line commits, and nothing else of it."""
+    async with desk_of(request).transaction() as connection:
+        try:
+            async with connection.transaction():
+                party = party_of(caller_of(request))
+                review = await operations.load(connection, review_id, party=party)
+                replayed = await operations.find_replay(connection, tools.use)
+                if replayed is not None:
+                    return replayed
+                require_match(request, current=etag_of(review.version))
+                return await operations.resolve(connection, review, resolution, desk=tools)
+        except (DomainError, Refusal) as refusal:
+            code = refusal.code if isinstance(refusal, DomainError) else refusal.problem.code
+            await operations.witness_refusal(connection, review_id, code=code, desk=tools)
+            return refusal

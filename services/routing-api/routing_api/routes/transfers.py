@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla.auth import require_kind
+from kuntavayla.auth import official_of, require_kind
 from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import (
     CURSOR_MALFORMED,
@@ -42,6 +42,7 @@ from routing_api.routes.desk import (
     official_of_call,
     party_of,
     place_of_id,
+    repeating,
 )
 from routing_api.routes.intake import READERS, SENDERS
 from routing_api.rules.intake import instant_fault, reference_faults
@@ -101,6 +102,7 @@ async def list_transfers(
     openapi_extra=described(
         body=AcknowledgeRequest,
         answers={200: ItemsResponse},
+        problems=(MunicipalityNotServed,),
         item_problems=(TransferNotFound, TransferWithdrawn, AlreadyAcknowledged),
     ),
 )
@@ -108,13 +110,14 @@ async def acknowledge(request: Request) -> Response:
     """Say that clients were taken over, up to 1,000 at once; one outcome per item, in order.
 
     A repeated item answers as before; another acknowledgement of the same transfer is refused. A
-    transfer that is not the caller's is answered like one that
-    does not exist.
+    transfer that is not the caller's is answered like one that does not exist.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
     body = await _acknowledgements.read(request, limits=desk.body_limits)
     _check_acknowledgements(body)
+    official = official_of(request.headers)
+    call = call_of(request, official and official_of_call(request, official))
     items = [
         Acknowledgement(
             transfer_id=item.transfer_id,
@@ -124,14 +127,14 @@ async def acknowledge(request: Request) -> Response:
         )
         for item in body.items
     ]
-    async with desk.transaction() as connection:
-        outcomes = await operations.acknowledge(
-            connection,
-            items,
-            party=party_of(caller),
-            call=call_of(request),
-            moment=desk.moment(),
-        )
+
+    async def act() -> list[Outcome]:
+        async with desk.transaction() as connection:
+            return await operations.acknowledge(
+                connection, items, party=party_of(caller), call=call, moment=desk.moment()
+            )
+
+    outcomes = await repeating(act)
     return _answer([item.transfer_id for item in items], outcomes, done="acknowledged")
 
 
@@ -155,7 +158,7 @@ async def give_notice(request: Request) -> Response:
     body = await _notices.read(request, limits=desk.body_limits)
     _check_notices(body)
     official = official_of_call(request, body.acting_official)
-    moment = desk.moment()
+    call, moment = call_of(request, official), desk.moment()
     items = [
         Notice(
             transfer_id=item.transfer_id,
@@ -167,14 +170,14 @@ async def give_notice(request: Request) -> Response:
         )
         for item in body.items
     ]
-    async with desk.transaction() as connection:
-        outcomes = await operations.give_notice(
-            connection,
-            items,
-            party=party_of(caller),
-            call=call_of(request, official),
-            moment=moment,
-        )
+
+    async def act() -> list[Outcome]:
+        async with desk.transaction() as connection:
+            return await operations.give_notice(
+                connection, items, party=party_of(caller), call=call, moment=moment
+            )
+
+    outcomes = await repeating(act)
     return _answer([item.transfer_id for item in items], outcomes, done="given")
 
 
