@@ -102,7 +102,7 @@ async def list_transfers(
     openapi_extra=described(
         body=AcknowledgeRequest,
         answers={200: ItemsResponse},
-        problems=(MunicipalityNotServed,),
+        problems=(MunicipalityNotServed, OfficeNotYours),
         item_problems=(TransferNotFound, TransferWithdrawn, AlreadyAcknowledged),
     ),
 )
