@@ -8,8 +8,15 @@ import jwt
 import pytest
 
 from kuntavayla.register import load_register
-from kuntavayla_sandbox.identities import load_scopes, make_identities, organisations_on
+from kuntavayla_sandbox.case_systems.starting import endpoints
+from kuntavayla_sandbox.identities import (
+    load_scopes,
+    make_identities,
+    organisations_ahead,
+    organisations_on,
+)
 from kuntavayla_sandbox.issuer import AUDIENCE, Issuer, create_app, make_signing_key
+from kuntavayla_sandbox.stack import days_to_confirm
 from kuntavayla_sandbox.state import Identity, SecretFile
 from routing_api.routes import SCOPES
 
@@ -172,3 +179,38 @@ def test_scopes_of_roles_and_scopes_of_calls_are_the_same_list() -> None:
     given = {scope for scopes in load_scopes(on=MARCH_1).values() for scope in scopes}
 
     assert given == {scope for scope in SCOPES.values() if isinstance(scope, str)}
+
+
+BEFORE_THE_PILOTS, BEFORE_THE_AREAS = date(2021, 2, 15), date(2024, 12, 15)
+
+
+@pytest.mark.parametrize(
+    ("on", "case_systems"),
+    [(date(2020, 12, 30), 0), (BEFORE_THE_PILOTS, 31), (MARCH_1, 31), (BEFORE_THE_AREAS, 31 + 45)],
+    ids=str,
+)
+def test_who_acts_within_the_next_60_days_has_an_identity_and_a_case_system_today(
+    tmp_path: Path, on: date, case_systems: int
+) -> None:
+    kept = SecretFile(tmp_path / "secrets.json")
+    identities = make_identities(organisations_ahead(load_register(), on=on), kept=kept)
+    entries = endpoints(load_register(), on=on, identities=identities, token_url="http://t")
+
+    assert [each.roles for each in identities].count(("case_system",)) == case_systems
+    assert len({entry.case_system_id for entry in entries}) == len(entries) == case_systems
+
+
+@pytest.mark.parametrize(
+    ("today", "days"),
+    [
+        (date(2020, 12, 30), []),
+        (BEFORE_THE_PILOTS, [MARCH_1]),
+        (MARCH_1, [MARCH_1]),
+        (date(2025, 1, 2), []),
+    ],
+    ids=str,
+)
+def test_open_memberships_are_confirmed_before_the_day_on_which_they_begin(
+    today: date, days: list[date]
+) -> None:
+    assert days_to_confirm(today) == days

@@ -6,13 +6,15 @@ One identity per organisation of the register, its roles, and the scopes of a ro
 import secrets
 import tomllib
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
 
 from kuntavayla.register import Organisation, OrganisationKind, Register
 from kuntavayla_sandbox.state import Identity, SecretFile
 
 SECRET_BYTES = 32
+AHEAD_DAYS = 60
+"""How far ahead a registration may take effect: whoever acts on such a day is told in advance."""
 
 
 def role_of(kind: OrganisationKind) -> str:
@@ -52,6 +54,21 @@ def organisations_on(register: Register, *, on: date) -> list[Organisation]:
         for organisation in register.organisations()
         if _acts(organisation, register=register, case_systems=case_systems, on=on)
     ]
+
+
+def organisations_ahead(register: Register, *, on: date) -> list[Organisation]:
+    """Return the organisations that act on the day or on one of those that follow."""
+    acting = {
+        organisation.organisation_id
+        for day in days_ahead(on)
+        for organisation in organisations_on(register, on=day)
+    }
+    return [each for each in register.organisations() if each.organisation_id in acting]
+
+
+def days_ahead(on: date) -> tuple[date, ...]:
+    """Return the day and those that follow on which a registration made on it may take effect."""
+    return tuple(on + timedelta(days=count) for count in range(AHEAD_DAYS + 1))
 
 
 def _acts(

@@ -26,7 +26,12 @@ from kuntavayla_sandbox.clock import (
     open_clock,
     write_reached,
 )
-from kuntavayla_sandbox.identities import load_scopes, make_identities, organisations_on
+from kuntavayla_sandbox.identities import (
+    days_ahead,
+    load_scopes,
+    make_identities,
+    organisations_ahead,
+)
 from kuntavayla_sandbox.processes import Child, Program, end_leftovers
 from kuntavayla_sandbox.routing_service import Memberships
 from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
@@ -193,7 +198,7 @@ class Addresses(Struct, frozen=True):
 async def _processes(plan: StackPlan, ground: Ground, *, tell: Tell) -> AsyncIterator[RunningStack]:
     """Serve the issuer here and run the processes beside; the last stopped is the first started."""
     on = legal_day(ground.clock())
-    identities = make_identities(organisations_on(load_register(), on=on), kept=ground.kept)
+    identities = make_identities(organisations_ahead(load_register(), on=on), kept=ground.kept)
     async with AsyncExitStack() as opened:
         sockets = [opened.enter_context(bind_loopback()) for _ in range(3)]
         at = Addresses(*map(address_of, sockets))
@@ -252,9 +257,20 @@ async def _prepare(plan: StackPlan, ground: Ground, *, at: Addresses) -> dict[st
     await routing_service.prepare(ground.server)
     await case_systems.prepare(ground.server)
     if plan.memberships is Memberships.CONFIRMED:
-        on = legal_day(ground.clock())
-        await routing_service.confirm_memberships(settings, on=on)
+        for on in days_to_confirm(legal_day(ground.clock())):
+            await routing_service.confirm_memberships(settings, on=on)
     return settings
+
+
+def days_to_confirm(today: date) -> list[date]:
+    """Return the first day, today or soon, of each membership that the register leaves open."""
+    register, known, days = load_register(), set[str](), []
+    for day in days_ahead(today):
+        codes = {row.municipality_code for row in register.unconfirmed(on=day)}
+        if codes - known:
+            days.append(day)
+        known |= codes
+    return days
 
 
 def _routing(

@@ -11,6 +11,7 @@ from kuntavayla_sandbox.calls import credentials_of
 from kuntavayla_sandbox.case_systems.configuration import Configuration, Endpoint, Work
 from kuntavayla_sandbox.case_systems.tables import DATABASE, ROLE, create_tables
 from kuntavayla_sandbox.clock import LegalClock
+from kuntavayla_sandbox.identities import days_ahead
 from kuntavayla_sandbox.state import Identity
 
 NAME = "case-systems"
@@ -26,16 +27,24 @@ async def prepare(server: EmbeddedServer) -> None:
 def endpoints(
     register: Register, *, on: date, identities: tuple[Identity, ...], token_url: str
 ) -> tuple[Endpoint, ...]:
-    """Return each case system in force on the day, with its identity."""
+    """Return each case system in force on the day or soon after, with its identity.
+
+    It acts for a municipality of the first of these days on which it serves one.
+    """
     by_organisation = {identity.organisation: identity for identity in identities}
+    served = {
+        system.case_system_id: (system, day)
+        for day in reversed(days_ahead(on))
+        for system in register.case_systems(on=day)
+    }
     return tuple(
         Endpoint(
             case_system_id=system.case_system_id,
-            municipality_code=system.municipality_codes(on=on)[0],
+            municipality_code=system.municipality_codes(on=day)[0],
             contact_point=system.contact_point,
             credentials=credentials_of(by_organisation[system.case_system_id], token_url=token_url),
         )
-        for system in register.case_systems(on=on)
+        for _, (system, day) in sorted(served.items())
     )
 
 
