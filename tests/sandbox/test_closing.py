@@ -33,7 +33,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def right_answers() -> list[Answered | None]:
     expected = [expect(line, memberships=MEMBERSHIPS) for line in LINES]
-    return [Answered(each.outcome, each.decided_by) for each in expected]
+    return [
+        Answered(
+            each.outcome, each.decided_by, f"client-{number}" if each.municipality_code else ""
+        )
+        for number, each in enumerate(expected)
+    ]
 
 
 def right_holdings() -> Holdings:
@@ -88,6 +93,38 @@ def misplace_one(holdings: Holdings) -> None:
     min(holdings.values(), key=len).append(client)
 
 
+def move_one_within_its_system(holdings: Holdings) -> None:
+    clients = holdings["cs-pirkanmaa"]
+    other = next(
+        c.municipality_code for c in clients if c.municipality_code != clients[0].municipality_code
+    )
+    clients[0] = replace(clients[0], municipality_code=other)
+
+
+def send_one_to_nowhere(holdings: Holdings) -> None:
+    clients = some_system(holdings)
+    clients[0] = replace(clients[0], municipality_code="999")
+
+
+def swap_two(holdings: Holdings) -> None:
+    clients = some_system(holdings)
+    first, second = clients[:2]
+    clients[:2] = [
+        replace(first, client_id=second.client_id),
+        replace(second, client_id=first.client_id),
+    ]
+
+
+def rename_one(holdings: Holdings) -> None:
+    clients = some_system(holdings)
+    clients[0] = replace(clients[0], client_id="somebody")
+
+
+def end_one_elsewhere(holdings: Holdings) -> None:
+    client = replace(some_system(holdings)[0], transfer_id="earlier", state="ended")
+    min(holdings.values(), key=len).append(client)
+
+
 def invent_one(holdings: Holdings) -> None:
     clients = some_system(holdings)
     clients.append(replace(clients[0], identity_code="010190-9999"))
@@ -109,13 +146,18 @@ def expose_one(holdings: Holdings) -> None:
         (lose_one, "missing"),
         (double_one, "2 times"),
         (misplace_one, "missing"),
+        (move_one_within_its_system, None),
+        (send_one_to_nowhere, "999"),
+        (swap_two, None),
+        (rename_one, "nobody's"),
+        (end_one_elsewhere, "ended"),
         (invent_one, "acknowledged"),
         (forget_one, "fetched"),
         (expose_one, "restricted"),
     ],
 )
 async def test_one_client_out_of_place_fails_the_check(
-    file: Path, spoil: Callable[[Holdings], None], what: str
+    file: Path, spoil: Callable[[Holdings], None], what: str | None
 ) -> None:
     holdings = right_holdings()
     spoil(holdings)
@@ -123,7 +165,7 @@ async def test_one_client_out_of_place_fails_the_check(
     verdict = await check(file, right_answers(), holdings)
 
     assert not verdict.is_right
-    assert what in {difference.found for difference in verdict.shown}
+    assert what is None or what in {difference.found for difference in verdict.shown}
 
 
 @pytest.mark.parametrize("answer", [None, Answered("te_office", "R1"), Answered("refused", "x")])
@@ -144,12 +186,42 @@ async def test_where_everybody_is_in_place_the_check_holds(file: Path) -> None:
     assert (verdict.is_right, verdict.lines_compared) == (True, len(LINES))
 
 
-async def test_an_ended_client_is_not_held(file: Path) -> None:
-    holdings = right_holdings()
-    clients = some_system(holdings)
-    clients.append(replace(clients[0], transfer_id="earlier", state="ended"))
+def a_moved_line() -> int:
+    return next(i for i, each in enumerate(right_answers()) if each is not None and each.client_id)
 
-    assert (await check(file, right_answers(), holdings)).is_right
+
+@pytest.mark.parametrize("client_id", ["", "client-of-another-line"])
+async def test_a_line_answered_with_another_client_or_none_fails_the_check(
+    file: Path, client_id: str
+) -> None:
+    answers, number = right_answers(), a_moved_line()
+    right = answers[number]
+    assert right is not None
+    answers[number] = replace(right, client_id=client_id)
+
+    verdict = await check(file, answers, right_holdings())
+
+    assert {(each.what, each.line) for each in verdict.shown} == {("client id", number + 1)}
+
+
+async def test_two_lines_answered_with_one_client_fail_the_check(file: Path) -> None:
+    answers = right_answers()
+    moved = [i for i, each in enumerate(answers) if each is not None and each.client_id]
+    first, second = answers[moved[0]], answers[moved[1]]
+    assert first is not None
+    assert second is not None
+    answers[moved[1]] = replace(second, client_id=first.client_id)
+
+    assert not (await check(file, answers, right_holdings())).is_right
+
+
+def test_clients_of_a_municipality_of_no_area_are_shown_as_such() -> None:
+    screen = StringIO()
+    table = closing.areas_table({"765": 2, "999": 1}, register=load_register(), on=MARCH_1)
+
+    Console(file=screen, width=140).print(table)
+
+    assert "unknown municipality" in screen.getvalue()
 
 
 async def test_the_closing_table_tells_the_day_and_marks_fitted_figures(
@@ -167,7 +239,7 @@ async def test_the_closing_table_tells_the_day_and_marks_fitted_figures(
     for case_system_id, clients in right_holdings().items():
         await checker.read_holdings(case_system_id, each(clients))
     with (tmp_path / "again.ndjson").open("wb") as out:
-        marginals = write_population(LINES, out)
+        marginals = write_population(LINES, out, on=MARCH_1)
     screen = StringIO()
     shown = Console(file=screen, width=140)
 
@@ -178,10 +250,10 @@ async def test_the_closing_table_tells_the_day_and_marks_fitted_figures(
         closing.areas_table(checker.by_municipality, register=load_register(), on=MARCH_1),
         closing.memory_table({}),
         marginals_table(marginals),
-        closing.sanity_line(marginals),
+        closing.sanity_line(checker.unemployed_moved, marginals=marginals),
         *closing.verdict_lines(checker.finish()),
     )
 
     text = screen.getvalue()
-    for part in ("200", "municipality", "Kainuu", "fitted", "162,100", "exactly once"):
+    for part in ("200", "municipality", "Kainuu", "fitted", "rescaled", "162,100", "exactly once"):
         assert part in text

@@ -15,6 +15,7 @@ from kuntavayla_sandbox.state import (
     StackNotRunning,
     StateDirectory,
     UnknownIdentity,
+    open_private,
 )
 
 MARCH_1 = date(2021, 3, 1)
@@ -68,6 +69,16 @@ def test_files_with_secrets_are_for_the_owner_alone(tmp_path: Path) -> None:
 
     for name in ("stack.json", "secrets.json"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_persons_and_logs_are_for_the_owner_alone(tmp_path: Path) -> None:
+    state, file = StateDirectory(tmp_path / "state"), tmp_path / "people.ndjson"
+    file.touch(0o644)
+    with state.owned(), open_private(file) as out:
+        out.write(b"{}")
+
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (file, state.logs, state.path)]
+    assert modes == [0o600, 0o700, 0o711]
 
 
 def test_a_secret_is_made_once_and_kept(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from kuntavayla_sandbox.stack import (
     StackPlan,
     running_stack,
 )
-from kuntavayla_sandbox.state import DEFAULT_DIRECTORY, StateDirectory, StateFault
+from kuntavayla_sandbox.state import DEFAULT_DIRECTORY, StateDirectory, StateFault, open_private
 
 KNOWN_FAULTS = (StateFault, LegalDateDiffers, NotReady, ProcessEnded, SendBroken)
 """What a user can mend; told in one sentence instead of a trace."""
@@ -187,12 +187,13 @@ def population(
 ) -> None:
     """Write synthetic registrations as NDJSON, and on standard error how close they come."""
     count = full_size() if full_size_wanted else registrations
-    lines = generate(count, seed=seed, legal_date=_day_of(legal_date) or LEGAL_DATE_DEFAULT)
+    on = _day_of(legal_date) or LEGAL_DATE_DEFAULT
+    lines = generate(count, seed=seed, legal_date=on)
     if out is None:
-        marginals = write_population(lines, sys.stdout.buffer)
+        marginals = write_population(lines, sys.stdout.buffer, on=on)
     else:
-        with out.open("wb") as file:
-            marginals = write_population(lines, file)
+        with open_private(out) as file:
+            marginals = write_population(lines, file, on=on)
     Console(stderr=True, width=WIDTH_WITHOUT_SCREEN).print(marginals_table(marginals))
 
 

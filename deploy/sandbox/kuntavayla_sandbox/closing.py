@@ -22,6 +22,7 @@ REAL_UNEMPLOYED_CLIENTS = 162_100
 3/2022.
 """
 SANITY_GROUP = "unemployed_moved"
+UNKNOWN_AREA = ""
 
 
 def _table(title: str, *headings: str, numbers: int) -> Table:
@@ -63,11 +64,16 @@ def decisions_table(day: Day) -> Table:
 
 
 def areas_table(by_municipality: Mapping[str, int], *, register: Register, on: date) -> Table:
-    """Return how many clients the case systems of each area hold."""
-    areas, names = Counter[str](), {}
+    """Return how many clients the case systems of each area hold.
+
+    A municipality of no area is shown as such: what it means is the check's to tell.
+    """
+    areas, names = Counter[str](), {UNKNOWN_AREA: "unknown municipality"}
     for municipality_code, count in by_municipality.items():
         membership = register.membership(municipality_code, on=on)
-        assert membership is not None, "a case system holds clients of its municipalities only"
+        if membership is None:
+            areas[UNKNOWN_AREA] += count
+            continue
         areas[membership.area_code] += count
         names[membership.area_code] = membership.area_name_fi
     table = _table("Transferred", "area", "clients", numbers=1)
@@ -87,12 +93,16 @@ def memory_table(pids: Mapping[str, int]) -> Table:
     return table
 
 
-def sanity_line(marginals: Marginals) -> str:
-    """Return the unemployed clients moved beside the real figure, at this population's size."""
+def sanity_line(unemployed_moved: int, *, marginals: Marginals) -> str:
+    """Return how many unemployed clients moved beside the real figure, at this population's size.
+
+    It shows that nothing went amiss on the way; it proves nothing about the population.
+    """
     [row] = [row for row in marginals.rows if row.group == SANITY_GROUP]
     return (
-        f"Unemployed clients moved: {row.synthetic:,}. The real figure at the end of March 2021 is "
-        f"{REAL_UNEMPLOYED_CLIENTS:,}, at this size {row.scaled or 0:,}."
+        f"Unemployed clients moved, by what was decided: {unemployed_moved:,}. The real figure at "
+        f"the end of March 2021 is {REAL_UNEMPLOYED_CLIENTS:,}, at this size {row.scaled or 0:,}; "
+        "the population was fitted to it."
     )
 
 

@@ -8,13 +8,24 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
 
 DEFAULT_DIRECTORY = Path(".kuntavayla")
 PRIVATE_FILE = 0o600
-"""Files with secrets are for the owner alone."""
+"""Files with secrets or persons are for the owner alone."""
+PRIVATE_DIRECTORY = 0o700
+PASSABLE_DIRECTORY = 0o711
+"""The state's own directory: the user of the database server passes through, and reads nothing."""
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open a file to be written anew, which only its owner may read: it holds persons."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    os.fchmod(descriptor, PRIVATE_FILE)
+    return os.fdopen(descriptor, "wb")
 
 
 class Identity(Struct, frozen=True):
@@ -111,6 +122,8 @@ class StateDirectory:
         The kernel drops the lock when its holder dies, so a killed `up` blocks nobody.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(PASSABLE_DIRECTORY)
+        self.logs.chmod(PRIVATE_DIRECTORY)
         with (self.path / "up.lock").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,11 +21,15 @@ LINES_A_CALL = 5_000
 POLL_S = 0.5
 STALLED_S_MAX = 60
 """Without any progress for so long the day is over, whatever is missing; the check will name it."""
+TO_MUNICIPALITY = "municipality"
 ANSWERED_STAGES = ("transferred", "fetched", "acknowledged")
 
 
-class Answered(Struct, frozen=True):
-    """What routing-api answered to one line: outcome and rule, or the fault's code."""
+class Answered(Struct, frozen=True, gc=False):
+    """What routing-api answered to one line: outcome and rule, or the fault's code.
+
+    `client_id` stands where a municipality has the client.
+    """
 
     outcome: str
     decided_by: str
@@ -65,15 +69,17 @@ class Answers:
         self._known: dict[tuple[str, str], Answered] = {}
 
     def take(self, lines: Iterable[tuple[int, LineAnswer]]) -> None:
-        """Note final answers; equal ones are one value, so that half a million stay small."""
+        """Note final answers; what is equal is one value, so that half a million stay small."""
         for file_line, answer in lines:
             if answer.result is not None:
                 key = (answer.result.outcome, answer.result.decided_by)
             else:
                 key = ("refused", answer.problem.code if answer.problem else "unknown")
             noted = self._known.setdefault(key, Answered(*key))
+            if noted.outcome == TO_MUNICIPALITY and answer.result is not None:
+                self.to_municipalities += 1
+                noted = Answered(noted.outcome, noted.decided_by, answer.result.client_id)
             self.by_line[file_line - 1] = noted
-            self.to_municipalities += noted.outcome == "municipality"
 
 
 class DayOne:

@@ -32,7 +32,7 @@ from kuntavayla_sandbox.stack import (
     end_what_a_killed_stack_left,
     running_stack,
 )
-from kuntavayla_sandbox.state import StackAlreadyRunning, StateDirectory, StateFault
+from kuntavayla_sandbox.state import StackAlreadyRunning, StateDirectory, StateFault, open_private
 
 MARK = "made-by-the-demo"
 """A file that says: this directory was made by the demo, the next one may begin anew in it."""
@@ -120,7 +120,7 @@ async def _live_through(
             closing.areas_table(checker.by_municipality, register=load_register(), on=on),
             closing.memory_table(running.stack.pids),
             marginals_table(marginals),
-            closing.sanity_line(marginals),
+            closing.sanity_line(checker.unemployed_moved, marginals=marginals),
             *closing.verdict_lines(verdict),
         )
         narrator = Narrator(running.stack, client=client, console=console)
@@ -146,5 +146,6 @@ async def _check(
 
 def _make_population(plan: DemoPlan, file: Path) -> Marginals:
     lines = generate(plan.registrations, seed=plan.seed, legal_date=LEGAL_DATE_DEFAULT)
-    with file.open("wb") as out:
-        return write_population(lines, out)
+    with open_private(file) as out:
+        confirmed = CONFIRMATION[plan.memberships]
+        return write_population(lines, out, on=LEGAL_DATE_DEFAULT, confirmed=confirmed)

@@ -1,7 +1,7 @@
 """How close a population comes to the published figures, by group and by municipality.
 
 Reads only the lines, as any counterpart could, and says of each row whether its figure was
-published or fitted.
+published, rescaled or fitted.
 """
 
 from collections import Counter
@@ -28,10 +28,14 @@ from kuntavayla_sandbox.population.statistics import (
     load_benchmarks,
     load_figures,
 )
-from kuntavayla_sandbox.population.structure import MONTH, UUSIMAA, benchmark_of, month_of
+from kuntavayla_sandbox.population.structure import COUNTRY, MONTH, UUSIMAA, benchmark_of, month_of
 
-Basis = Literal["published", "fitted", "sanity"]
-"""A figure of the time, an assumption turned to fit, or a figure of another day to compare with."""
+Basis = Literal["published", "rescaled", "fitted", "fitted to, sanity"]
+"""What a figure is.
+
+As published; published for another month and brought to 2/2021 by us; an assumption turned to fit;
+or a figure of another day towards which assumptions were turned.
+"""
 
 # Less than this is the arithmetic's, not the population's.
 _ROUNDING = 1e-6
@@ -209,7 +213,11 @@ def _row(
 
 def _published() -> Iterator[Marginal]:
     for group in _GROUPS:
-        yield _row(group, month=month_of(group), figure=benchmark_of(group))
+        month, figure = month_of(group), benchmark_of(group)
+        is_as_published = figure == load_benchmarks()[COUNTRY, month, group]
+        yield _row(
+            group, month=month, basis="published" if is_as_published else "rescaled", figure=figure
+        )
 
 
 def _uusimaa() -> Iterator[Marginal]:
@@ -226,7 +234,12 @@ def _fitted() -> Iterator[Marginal]:
 def _moved() -> Iterator[Marginal]:
     targets = load_assumptions().targets
     yield _row("clients_moved", basis="fitted", figure=targets.clients_moved)
-    yield _row("unemployed_moved", month="2021-03", basis="sanity", figure=targets.unemployed_moved)
+    yield _row(
+        "unemployed_moved",
+        month="2021-03",
+        basis="fitted to, sanity",
+        figure=targets.unemployed_moved,
+    )
 
 
 def _counted(row: Marginal, *, counts: Counter[str], registrations: int) -> Marginal:
