@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla_sandbox.cli import app
+from kuntavayla_sandbox.clock import write_reached
 from kuntavayla_sandbox.population import movers_only
 from kuntavayla_sandbox.state import Stack, StateDirectory
 
@@ -119,6 +120,36 @@ def test_a_transport_that_does_not_exist_yet_is_refused_by_name(tmp_path: Path) 
     assert result.exit_code == 2
     assert "feed" in result.output
     assert not (tmp_path / "stack.json").exists()
+
+
+@pytest.mark.parametrize(
+    "asked", [["--kafka", "127.0.0.1:9092"], ["--receiver", "http://127.0.0.1:1"]]
+)
+def test_what_belongs_to_a_transport_that_does_not_exist_is_refused_too(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    result = CliRunner().invoke(app, ["up", *asked, "--state", str(tmp_path / "state")])
+
+    assert result.exit_code == 2
+    assert "feed" in result.output
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_population_is_of_the_day_that_the_stack_began_on(tmp_path: Path) -> None:
+    write_reached(
+        tmp_path / "clock.json",
+        legal_date=date(2025, 1, 2),
+        reached_at=datetime(2025, 1, 2, 6, tzinfo=UTC),
+    )
+    out = tmp_path / "population.ndjson"
+
+    done = CliRunner().invoke(
+        app, ["population", "--registrations", "1", "--state", str(tmp_path), "--out", str(out)]
+    )
+
+    assert done.exit_code == 0
+    assert json.loads(out.read_bytes())["effective_on"] == "2025-01-02"
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
 
 def test_without_a_stack_a_token_is_refused_with_advice(tmp_path: Path) -> None:

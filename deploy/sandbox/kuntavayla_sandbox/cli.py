@@ -18,7 +18,7 @@ from rich.console import Console
 
 from kuntavayla_sandbox import status as statuses
 from kuntavayla_sandbox.calls import Tokens, credentials_of
-from kuntavayla_sandbox.clock import LegalDateDiffers
+from kuntavayla_sandbox.clock import LegalDateDiffers, find_legal_date
 from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
 from kuntavayla_sandbox.population import full_size, generate
 from kuntavayla_sandbox.population_file import TENTH, marginals_table, write_population
@@ -33,12 +33,21 @@ from kuntavayla_sandbox.stack import (
     StackPlan,
     running_stack,
 )
-from kuntavayla_sandbox.state import DEFAULT_DIRECTORY, StateDirectory, StateFault, open_private
+from kuntavayla_sandbox.state import (
+    DEFAULT_DIRECTORY,
+    Stack,
+    StateDirectory,
+    StateFault,
+    open_private,
+)
 
 KNOWN_FAULTS = (StateFault, LegalDateDiffers, NotReady, ProcessEnded, SendBroken)
 """What a user can mend; told in one sentence instead of a trace."""
+INTERRUPTED = 130
+"""What a shell says of a command that Ctrl-C ended."""
 WIDTH_WITHOUT_SCREEN = 120
 DEMO_DIRECTORY = Path(".kuntavayla-demo")
+"""The demo begins anew each time, so it keeps away from the data of `up`."""
 
 app = typer.Typer(
     help="The local stack of Kuntaväylä: services, counterparts, a synthetic population.",
@@ -116,15 +125,19 @@ def up(
     *,
     state: State = DEFAULT_DIRECTORY,
     transport: Annotated[str, typer.Option(help="Only feed exists so far.")] = TRANSPORT,
+    kafka: Annotated[str | None, typer.Option(hidden=True, metavar="HOST:PORT")] = None,
+    receiver: Annotated[str | None, typer.Option(hidden=True, metavar="URL")] = None,
     legal_date: LegalDate = None,
     as_published: AsPublished = False,
 ) -> None:
     """Start the stack and keep it up until Ctrl-C; a second start goes on with the same data."""
-    if transport != TRANSPORT:
-        raise typer.BadParameter(
-            f"{transport!r} does not exist yet: events travel by {TRANSPORT}.",
-            param_hint="--transport",
-        )
+    asked = {"--kafka": kafka, "--receiver": receiver, "--transport": transport}
+    for option, value in asked.items():
+        if value not in (None, TRANSPORT):
+            raise typer.BadParameter(
+                f"{value!r}: no such transport exists yet; events travel by {TRANSPORT}.",
+                param_hint=option,
+            )
     plan = StackPlan(
         directory=state,
         legal_date=_day_of(legal_date),
@@ -184,10 +197,15 @@ def population(
     seed: Seed = 1,
     legal_date: LegalDate = None,
     out: Annotated[Path | None, typer.Option(help="File to write; else standard output.")] = None,
+    state: State = DEFAULT_DIRECTORY,
 ) -> None:
-    """Write synthetic registrations as NDJSON, and on standard error how close they come."""
+    """Write synthetic registrations as NDJSON, and on standard error how close they come.
+
+    Without --legal-date they are of the day that the stack of --state began on, if it has one.
+    """
     count = full_size() if full_size_wanted else registrations
-    on = _day_of(legal_date) or LEGAL_DATE_DEFAULT
+    began_on = find_legal_date(StateDirectory(state).clock_file)
+    on = _day_of(legal_date) or began_on or LEGAL_DATE_DEFAULT
     lines = generate(count, seed=seed, legal_date=on)
     if out is None:
         marginals = write_population(lines, sys.stdout.buffer, on=on)
@@ -207,11 +225,20 @@ def send(
     """Send a file of registrations; after a break the same command goes on where it stopped."""
     stack = StateDirectory(state).load_stack()
     console = _console()
-    tally = asyncio.run(send_with_progress(file, stack=stack, name=name, console=console))
+    _run(_send(file, stack=stack, name=name, console=console))
+
+
+async def _send(file: Path, *, stack: Stack, name: str, console: Console) -> int:
+    try:
+        tally = await send_with_progress(file, stack=stack, name=name, console=console)
+    except asyncio.CancelledError:
+        console.print("Stopped; the same command goes on where it stopped.")
+        return INTERRUPTED
     console.print(summary_table(tally))
     if tally.failed:
         console.print(faults_table(tally))
-        raise typer.Exit(1)
+        return 1
+    return 0
 
 
 @app.command()
@@ -224,7 +251,10 @@ def demo(
     as_published: AsPublished = False,
     state: State = DEMO_DIRECTORY,
 ) -> None:
-    """Live through day one: send, decide, transfer, fetch, take over; then check it and show it."""
+    """Live through day one: send, decide, transfer, fetch, take over; then check it and show it.
+
+    It begins anew each time, in a directory of its own: .kuntavayla-demo where --state is left out.
+    """
     plan = DemoPlan(
         directory=state,
         registrations=full_size() if full_size_wanted else registrations,

@@ -69,6 +69,13 @@ def open_clock(path: Path, *, legal_date: date | None, default: date) -> tuple[L
     return LegalClock(opening, datetime.now(UTC)), began_on
 
 
+def find_legal_date(path: Path) -> date | None:
+    """Return the legal date that a directory began with, or None where nothing began there."""
+    if not path.exists():
+        return None
+    return msgspec.json.decode(path.read_bytes(), type=ClockFile).legal_date
+
+
 def write_reached(path: Path, *, legal_date: date, reached_at: datetime) -> None:
     """Keep how far the clock has come, all or nothing."""
     draft = path.with_name(path.name + ".draft")

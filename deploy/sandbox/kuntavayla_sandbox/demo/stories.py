@@ -5,6 +5,7 @@ A decision with its reasons, a refused read, and how to look around.
 
 import uuid
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -108,12 +109,14 @@ class Narrator:
             told = ", ".join(f"{name}: {value}" for name, value in line.items() if value)
             self._console.print(f"   {told}", highlight=False)
 
-    async def tell_the_way(self, decision: dict[str, Any]) -> None:
-        """Print where the documents are, a token, and three calls to try."""
+    async def tell_the_way(self, decision: dict[str, Any], *, directory: Path) -> None:
+        """Print where the documents are, a token, and three calls to try while the stack is up."""
         self._console.print(f"3. The documents: {self._url}/docs", highlight=False)
         token = await self.token(OFFICE)
         for line in [f"TOKEN={token}", *curl_lines(self._url, decision=decision)]:
             self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+        for command in (f"token {STRANGER}", "status"):
+            self._console.print(f"kuntavayla {command} --state {directory}", highlight=False)
 
     async def _call(
         self,

@@ -36,6 +36,7 @@ from kuntavayla_sandbox.state import StackAlreadyRunning, StateDirectory, StateF
 
 MARK = "made-by-the-demo"
 """A file that says: this directory was made by the demo, the next one may begin anew in it."""
+BYTES_A_MIB = 1024 * 1024
 CONFIRMATION = {
     Memberships.CONFIRMED: Confirmation.ALL,
     Memberships.AS_PUBLISHED: Confirmation.AS_PUBLISHED,
@@ -84,7 +85,23 @@ async def tell_the_story(plan: DemoPlan, *, console: Console) -> int:
                     await watching
         finally:
             watching.cancel()
+    _tell_what_is_left(plan, console=console)
     return 0 if is_right else 1
+
+
+def _tell_what_is_left(plan: DemoPlan, *, console: Console) -> None:
+    """Say where the data stay, how large they are, and how to look into a running stack."""
+    folders = {plan.directory, EmbeddedServer(plan.directory).data}
+    files = {file for folder in folders for file in folder.rglob("*") if file.is_file()}
+    size_mib = sum(file.stat().st_size for file in files) // BYTES_A_MIB
+    again = f"kuntavayla demo --keep --state {plan.directory}"
+    if not plan.keeps:
+        console.print(f"The stack is down. To look around in it, with calls to try: {again}")
+    console.print(
+        f"The day's data stay in {plan.directory}, {size_mib:,} MiB, until the next demo there;"
+        f" kuntavayla up --state {plan.directory} goes on with them.",
+        highlight=False,
+    )
 
 
 def begin_anew(directory: Path) -> None:
@@ -127,7 +144,8 @@ async def _live_through(
         now = running.clock()
         decision = await narrator.tell_the_decision(aino(registered_at=now, effective_on=on))
         await narrator.tell_the_refusal(decision)
-        await narrator.tell_the_way(decision)
+        if plan.keeps:
+            await narrator.tell_the_way(decision, directory=plan.directory)
     return verdict.is_right
 
 

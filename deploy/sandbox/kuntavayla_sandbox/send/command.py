@@ -13,16 +13,19 @@ from rich.table import Table
 from kuntavayla_sandbox.calls import Tokens, credentials_of
 from kuntavayla_sandbox.send.answers import Tally
 from kuntavayla_sandbox.send.journal import Journal
-from kuntavayla_sandbox.send.parts import LINES_MAX, plan_parts
+from kuntavayla_sandbox.send.parts import plan_parts
 from kuntavayla_sandbox.send.sending import Sender
 from kuntavayla_sandbox.state import Stack
+
+LINES_A_CALL = 2_000
+"""Less than a call may hold, so that the bar moves and a break costs little."""
 
 
 async def send_with_progress(path: Path, *, stack: Stack, name: str, console: Console) -> Tally:
     """Send the file as an identity of the running stack; raises SendBroken or StateFault."""
     identity = stack.identity(name)
-    plan = plan_parts(path)
-    journal = Journal(path, digest=plan.digest, sender=identity.client_id, lines_max=LINES_MAX)
+    plan = plan_parts(path, lines_max=LINES_A_CALL)
+    journal = Journal(path, digest=plan.digest, sender=identity.client_id, lines_max=LINES_A_CALL)
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("sending", total=plan.lines)
