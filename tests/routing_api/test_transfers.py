@@ -211,3 +211,20 @@ async def test_a_list_is_paged_by_its_cursor_and_takes_no_other(routing: Routing
     for wrong in ("x", "MTIz", "äö"):
         refused = await routing.case_system().get("/transfers", params={"after": wrong})
         assert (refused.status_code, refused.json()["code"]) == (400, "cursor_malformed")
+
+
+async def test_an_acknowledgement_repeated_with_a_later_time_answers_as_before(
+    routing: Routing,
+) -> None:
+    registered = await routing.office().register(another_person())
+    transfer_id = registered.json()["transfer"]["transfer_id"]
+    items = [
+        {"items": [{"transfer_id": transfer_id, "taken_over_at": f"2021-03-01T{hour}:00:00Z"}]}
+        for hour in ("07", "08")
+    ]
+
+    answers = [await routing.case_system().post("/transfers:acknowledge", item) for item in items]
+
+    assert [answer.json()["items"][0]["result"] for answer in answers] == ["done", "done"]
+    told = await routing.office().events()
+    assert [event["data"]["taken_over_at"] for event in told] == ["2021-03-01T07:00:00Z"]

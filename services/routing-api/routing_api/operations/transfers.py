@@ -143,7 +143,9 @@ def _with_acknowledgement(
     """Return the transfer, or a refusal where another acknowledgement stands."""
     if transfer.acknowledged_at is not None:
         return transfer if item.says_the_same_as(transfer) else AlreadyAcknowledged()
-    return transfer if earlier in (None, item) else AlreadyAcknowledged()
+    if earlier is not None and not item.repeats(earlier):
+        return AlreadyAcknowledged()
+    return transfer
 
 
 def _with_notice(transfer: Transfer, item: Notice, earlier: Notice | None) -> Outcome:

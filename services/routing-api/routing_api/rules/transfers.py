@@ -69,12 +69,19 @@ class Acknowledgement(Struct, frozen=True, kw_only=True):
     contact_point: str | None
 
     def says_the_same_as(self, transfer: Transfer) -> bool:
-        """Say whether a transfer already holds this acknowledgement."""
+        """Say whether a transfer already holds this acknowledgement.
+
+        The time does not tell two apart: a case system that repeats after a crash has lost it, and
+        the first one stands.
+        """
         return (
-            transfer.taken_over_at == self.taken_over_at
-            and transfer.caseworker_id == self.caseworker_id
+            transfer.caseworker_id == self.caseworker_id
             and transfer.contact_point == self.contact_point
         )
+
+    def repeats(self, other: "Acknowledgement") -> bool:
+        """Say whether two acknowledgements of the same transfer tell the same, save the time."""
+        return replace(self, taken_over_at=other.taken_over_at) == other
 
 
 class Notice(Struct, frozen=True, kw_only=True):
