@@ -199,6 +199,7 @@ def test_the_stack_file_has_the_keys_that_counterparts_read(up: UpProcess) -> No
         "client_secret",
     }
     assert stat.S_IMODE(up.state.stack_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(up.directory.stat().st_mode) == 0o711
 
 
 def test_a_second_stack_on_the_directory_is_refused(up: UpProcess) -> None:

@@ -157,6 +157,7 @@ async def _ground(plan: StackPlan, *, tell: Tell) -> AsyncIterator[Ground]:
         await asyncio.to_thread(end_what_a_killed_stack_left, state, server)
         tell("Starting PostgreSQL")
         await asyncio.to_thread(server.start)
+        state.close_to_others()
         kept = SecretFile(state.path / "secrets.json")
         ground = Ground(state=state, server=server, clock=clock, legal_date=legal_date, kept=kept)
         try:

@@ -122,14 +122,21 @@ class StateDirectory:
         The kernel drops the lock when its holder dies, so a killed `up` blocks nobody.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(PASSABLE_DIRECTORY)
-        self.logs.chmod(PRIVATE_DIRECTORY)
+        self.close_to_others()
         with (self.path / "up.lock").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise StackAlreadyRunning(self.path) from None
             yield
+
+    def close_to_others(self) -> None:
+        """Let others only pass through to the database's files, which have an owner of their own.
+
+        To be said again after the server's start, which opens the folder for its user.
+        """
+        self.path.chmod(PASSABLE_DIRECTORY)
+        self.logs.chmod(PRIVATE_DIRECTORY)
 
     def is_owned(self) -> bool:
         """Tell whether some `up` holds the directory now."""
