@@ -49,7 +49,8 @@ async def fetch(connection: asyncpg.Connection, call: FetchCall, *, vault: Ident
     """Select, decrypt and audit one call; return how many persons."""
     now = datetime.now(UTC)
     async with connection.transaction():
-        rows = await connection.fetch(DISCLOSABLE, call.transfer_ids, call.case_system_id, True)  # noqa: FBT003
+        asked = (call.transfer_ids, call.case_system_id, True, now.date())
+        rows = await connection.fetch(DISCLOSABLE, *asked)
         for row in rows:
             vault.open(
                 row["identity_ciphertext"],

@@ -6,7 +6,7 @@ import uuid
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar, assert_never
 
 from fastapi import Query
@@ -124,7 +124,9 @@ def official_of_call(request: Request, in_body: ActingOfficial | None = None) ->
         register = desk.law.registers.newest
         system = register.case_system(caller.organisation)
         code, today = official.municipality_code, desk.moment().today
-        if code is None or system is None or not system.serves(code, on=today):
+        # Transfers are offered ahead of their day, and prepared by those who serve on that day.
+        days = (today, today + timedelta(days=desk.intake_limits.days_ahead_max))
+        if code is None or system is None or not any(system.serves(code, on=day) for day in days):
             raise MunicipalityNotServed
     return official
 
