@@ -18,7 +18,9 @@ EXCEPTIONS = {
     # A migration is one list of statements as Alembic writes it, and is never edited once merged.
     ("function length", "services/routing-api/routing_api/migrations/versions"),
 }
-HOSTS = re.compile(r"pyp[i]\.org|pythonhoste[d]|registry\.npmj[s]|crate[s]\.io|proxy\.golan[g]|repo1?\.mave[n]")
+HOSTS = re.compile(
+    r"pyp[i]\.org|pythonhoste[d]|registry\.npmj[s]|crate[s]\.io|proxy\.golan[g]|repo1?\.mave[n]"
+)
 MACHINE_PATHS = re.compile(r"(?<![\w.}/~-])/(?:root|home|Users|work|workspace|mnt|private)/\w")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
