@@ -13,16 +13,16 @@ def bearer(routing: Routing, organisation: str, **token: object) -> Caller:
     return Caller(routing.client, authorization)
 
 
-async def test_a_call_without_a_right_token_is_refused_before_it_is_read(refusing: Routing) -> None:
+async def test_a_call_without_a_right_token_is_refused_before_it_is_read(routing: Routing) -> None:
     few = [scope for scope in TE_SCOPES if scope != "registrations.write"]
     callers = {
-        "token_missing": Caller(refusing.client, ""),
-        "token_invalid": Caller(refusing.client, "Bearer nonsense"),
-        "token_expired": bearer(refusing, "te-kainuu", lifetime_s=-1),
-        "token_wrong_audience": bearer(refusing, "te-kainuu", audience="somebody-else"),
-        "organisation_unknown": bearer(refusing, "te-nowhere"),
-        "scope_missing": refusing.caller("te-kainuu", *few),
-        "caller_kind_refused": refusing.caller("cs-sotkamo", *TE_SCOPES),
+        "token_missing": Caller(routing.client, ""),
+        "token_invalid": Caller(routing.client, "Bearer nonsense"),
+        "token_expired": bearer(routing, "te-kainuu", lifetime_s=-1),
+        "token_wrong_audience": bearer(routing, "te-kainuu", audience="somebody-else"),
+        "organisation_unknown": bearer(routing, "te-nowhere"),
+        "scope_missing": routing.caller("te-kainuu", *few),
+        "caller_kind_refused": routing.caller("cs-sotkamo", *TE_SCOPES),
     }
 
     answers = {name: await caller.register(b"not even JSON") for name, caller in callers.items()}
@@ -33,7 +33,7 @@ async def test_a_call_without_a_right_token_is_refused_before_it_is_read(refusin
     }
     assert statuses == {name: 401 if name.startswith("token") else 403 for name in callers}
     assert "www-authenticate" in answers["token_expired"].headers
-    lines = await refusing.fetch("SELECT * FROM audit ORDER BY audit_id")
+    lines = await routing.fetch("SELECT * FROM audit ORDER BY audit_id")
     assert [(row["organisation"], row["action"], row["outcome"]) for row in lines] == [
         ("te-kainuu", "POST /routing/v1/registrations", "scope_missing"),
         ("cs-sotkamo", "POST /routing/v1/registrations", "caller_kind_refused"),
