@@ -15,7 +15,7 @@ from routing_api.errors import (
     TransferNotFound,
     TransferWithdrawn,
 )
-from routing_api.events import ClientNotifiedV1, TransferAcknowledgedV1
+from routing_api.events import ClientNotifiedV1, EventData, TransferAcknowledgedV1
 from routing_api.operations.effects import Effects
 from routing_api.operations.moments import Call, Moment
 from routing_api.rules.clienthoods import Responsible
@@ -77,7 +77,6 @@ async def acknowledge(
     order of their ids. Commits together: states, audit lines, events to the TE offices.
     """
     known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
-    act = Act("transfer.acknowledged", call, moment)
     effects = Effects()
     fresh: dict[str, Acknowledgement] = {}
     outcomes: list[Outcome] = []
@@ -86,13 +85,14 @@ async def acknowledge(
         if isinstance(outcome, Transfer):
             outcome = _with_acknowledgement(outcome, item, fresh.get(item.transfer_id))
         outcomes.append(outcome)
-        witness = replace(call, official_id=call.official_id or item.caseworker_id)
+        named = replace(call, official_id=call.official_id or item.caseworker_id)
+        act = Act("transfer.acknowledged", named, moment)
         if isinstance(outcome, DomainError):
-            refused = replace(act, call=witness)
-            _refuse(effects, item.transfer_id, known, act=refused, refusal=outcome)
+            _refuse(effects, item.transfer_id, known, act=act, refusal=outcome)
         elif outcome.acknowledged_at is None and item.transfer_id not in fresh:
             fresh[item.transfer_id] = item
-            _tell_office(effects, outcome, item, call=witness, moment=moment)
+            data = _acknowledged(outcome, item)
+            _tell(effects, outcome, data, recipient=outcome.te_office_code, act=act)
     await transfers.acknowledge(connection, list(fresh.values()), at=moment.now)
     await effects.write(connection, moment=moment)
     return outcomes
@@ -125,7 +125,8 @@ async def give_notice(
             _refuse(effects, item.transfer_id, known, act=act, refusal=outcome)
         elif outcome.notice_id is None and item.transfer_id not in fresh:
             fresh[item.transfer_id] = item
-            _tell_case_system(effects, outcome, item, call=call, moment=moment)
+            data = _notified(outcome, item)
+            _tell(effects, outcome, data, recipient=outcome.case_system_id, act=act)
     await transfers.record_notices(connection, list(fresh.values()))
     await effects.write(connection, moment=moment)
     return outcomes
@@ -177,61 +178,46 @@ def _refuse(
     )
 
 
-def _channel_of(transfer: Transfer) -> Channel:
-    return Channel.RESTRICTED if transfer.is_restricted else Channel.COMMON
-
-
-def _tell_office(
-    effects: Effects, transfer: Transfer, item: Acknowledgement, *, call: Call, moment: Moment
+def _tell(
+    effects: Effects, transfer: Transfer, data: EventData, *, recipient: str, act: Act
 ) -> None:
-    _witness(effects, transfer, action="transfer.acknowledged", call=call, moment=moment)
-    effects.announce(
-        TransferAcknowledgedV1(
-            transfer_id=transfer.transfer_id,
-            client_id=transfer.client_id,
-            clienthood_version=transfer.clienthood_version,
-            municipality_code=transfer.municipality_code,
-            taken_over_at=item.taken_over_at,
-            contact_point=item.contact_point,
-        ),
-        recipient=transfer.te_office_code,
-        channel=_channel_of(transfer),
-        cause_id=transfer.transfer_id,
-        call=call,
-        moment=moment,
-    )
-
-
-def _tell_case_system(
-    effects: Effects, transfer: Transfer, item: Notice, *, call: Call, moment: Moment
-) -> None:
-    _witness(effects, transfer, action="transfer.notified", call=call, moment=moment)
-    effects.announce(
-        ClientNotifiedV1(
-            transfer_id=transfer.transfer_id,
-            client_id=transfer.client_id,
-            clienthood_version=transfer.clienthood_version,
-            notice_id=item.notice_id,
-            channel=item.channel,
-            language_code=item.language_code,
-            notified_at=item.notified_at,
-        ),
-        recipient=transfer.case_system_id,
-        channel=_channel_of(transfer),
-        cause_id=transfer.transfer_id,
-        call=call,
-        moment=moment,
-    )
-
-
-def _witness(
-    effects: Effects, transfer: Transfer, *, action: str, call: Call, moment: Moment
-) -> None:
+    """Put what was done on record, and tell the other party in the feed that applies."""
     effects.witness(
-        call,
-        action=action,
+        act.call,
+        action=act.action,
         outcome="done",
-        moment=moment,
+        moment=act.moment,
         client_id=transfer.client_id,
         resource_id=transfer.transfer_id,
+    )
+    effects.announce(
+        data,
+        recipient=recipient,
+        channel=Channel.RESTRICTED if transfer.is_restricted else Channel.COMMON,
+        cause_id=transfer.transfer_id,
+        call=act.call,
+        moment=act.moment,
+    )
+
+
+def _acknowledged(transfer: Transfer, item: Acknowledgement) -> TransferAcknowledgedV1:
+    return TransferAcknowledgedV1(
+        transfer_id=transfer.transfer_id,
+        client_id=transfer.client_id,
+        clienthood_version=transfer.clienthood_version,
+        municipality_code=transfer.municipality_code,
+        taken_over_at=item.taken_over_at,
+        contact_point=item.contact_point,
+    )
+
+
+def _notified(transfer: Transfer, item: Notice) -> ClientNotifiedV1:
+    return ClientNotifiedV1(
+        transfer_id=transfer.transfer_id,
+        client_id=transfer.client_id,
+        clienthood_version=transfer.clienthood_version,
+        notice_id=item.notice_id,
+        channel=item.channel,
+        language_code=item.language_code,
+        notified_at=item.notified_at,
     )
