@@ -24,8 +24,6 @@ from kuntavayla.telemetry import log
 MEDIA_TYPE = "application/cloudevents-batch+json"
 LIMIT_MAX = 1_000
 WAIT_S_MAX = 25
-RETENTION_DAYS = 90
-"""How long an event stays in the feed at least; published in docs/consumers.md."""
 RECONNECT_S = 0.5
 
 PAGE = """
