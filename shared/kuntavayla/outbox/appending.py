@@ -1,14 +1,7 @@
-"""The outbox: events with a gap-free position, written last by whoever announces.
-
-The head row is locked by the UPDATE and held to commit, so position order is commit order and the
-order per client is kept; no lock may be taken after it. A hole in the positions is an alarm.
-Publishers and the feed only read.
-"""
+"""Events are written last by whoever announces; where the head stands is read by all."""
 
 from collections.abc import Sequence
 from typing import Any
-
-import sqlalchemy as sa
 
 from kuntavayla.database import Connection
 from kuntavayla.events import EventDraft, Origin, envelope, sequence_text
@@ -23,33 +16,6 @@ RETURNING epoch, position, pg_notify('{NOTIFY_CHANNEL}', $2)
 """  # noqa: S608 - a constant of ours
 COLUMNS = ("position", "epoch", "event_id", "recipient", "channel", "subject", "body")
 HEAD = "SELECT epoch, position, kept_from FROM outbox_head"
-
-
-def add_tables(metadata: sa.MetaData) -> None:
-    """Add the outbox and its head row to a service's tables."""
-    sa.Table(
-        "outbox_head",
-        metadata,
-        sa.Column("is_only_row", sa.Boolean, primary_key=True, server_default=sa.true()),
-        sa.Column("epoch", sa.Integer, nullable=False, server_default="1"),
-        sa.Column("position", sa.BigInteger, nullable=False, server_default="0"),
-        sa.Column("kept_from", sa.BigInteger, nullable=False, server_default="0"),
-        sa.CheckConstraint("is_only_row", name="one_row"),
-        sa.CheckConstraint("kept_from BETWEEN 0 AND position", name="kept_from_in_order"),
-    )
-    sa.Table(
-        "outbox",
-        metadata,
-        sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("epoch", sa.Integer, nullable=False),
-        sa.Column("event_id", sa.Uuid, nullable=False),
-        sa.Column("recipient", sa.Text, nullable=False),
-        sa.Column("channel", sa.Text, nullable=False),
-        sa.Column("subject", sa.Uuid, nullable=False),
-        sa.Column("body", sa.LargeBinary, nullable=False),
-        sa.CheckConstraint("channel IN ('common', 'restricted')", name="known_channel"),
-        sa.Index("ix_outbox_recipient_channel_position", "recipient", "channel", "position"),
-    )
 
 
 def wake_of(drafts: Sequence[EventDraft]) -> str:

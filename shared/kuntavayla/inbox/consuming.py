@@ -1,28 +1,16 @@
-"""The inbox: events in, with effect once.
-
-One transaction holds the effects of a batch, the consumer's next cursor, and the highest sequence
-seen of the stream. A sequence at or below it is a redelivery: counted, without effect. A failure
-that passes by itself repeats the batch and never drops one; any other stops the consumer with its
-position unmoved.
-"""
+"""One consumer's reading of one stream: effects and position in one transaction."""
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
-
-import httpx
-import msgspec
-import sqlalchemy as sa
-from msgspec import Struct
+from typing import Any
 
 from kuntavayla.database import AGAIN, AWAY, BUSY, Connection, Pool, transaction
-from kuntavayla.feed import LIMIT_MAX, WAIT_S_MAX
+from kuntavayla.inbox.sources import IncomingEvent, Source, SourceAway, SourceBatch
 from kuntavayla.telemetry import log
 
 BACKOFF_S_MAX = 10.0
 BACKOFF_S_MIN = 0.1
-FEED_ANSWER_S_MAX = WAIT_S_MAX + 15
 
 OPEN_POSITION = """
 INSERT INTO inbox_positions (consumer, stream, cursor, sequence) VALUES ($1, $2, 'earliest', '')
@@ -36,90 +24,10 @@ MOVE_POSITION = """
 UPDATE inbox_positions SET cursor = $3, sequence = $4 WHERE consumer = $1 AND stream = $2
 """
 
-
-class IncomingEvent(Struct, frozen=True):
-    """An event as a consumer reads it; unknown attributes are accepted and ignored."""
-
-    id: str
-    type: str
-    subject: str
-    time: str
-    sequence: str
-    data: msgspec.Raw
-    traceparent: str = ""
-    causationid: str = ""
-
-
-class SourceBatch(Struct, frozen=True):
-    """Events of one stream in order, and the cursor behind them."""
-
-    events: Sequence[IncomingEvent]
-    next_cursor: str
-
-
-class SourceAway(Exception):
-    """The publisher cannot be read now; the same read again later is safe."""
-
-
-class CursorRefused(Exception):
-    """The publisher no longer knows the cursor: start again from its snapshot."""
-
-
 PASSING: tuple[type[BaseException], ...] = (SourceAway, *AWAY, *AGAIN, *BUSY)
 """Failures that pass by themselves: the batch is read again."""
 
-
-class Source(Protocol):
-    """Where batches come from; a feed now, a broker's partition likewise."""
-
-    async def next_batch(self, cursor: str) -> SourceBatch:
-        """Return the events behind a cursor, waiting a while for the first."""
-
-
 Handler = Callable[[Connection, Sequence[IncomingEvent]], Awaitable[None]]
-TokenSource = Callable[[], Awaitable[str]]
-
-_decode_events = msgspec.json.Decoder(list[IncomingEvent]).decode
-
-
-class FeedSource:
-    """Reads a publisher's feed over HTTP by long polls."""
-
-    def __init__(self, client: httpx.AsyncClient, *, url: str, token: TokenSource) -> None:
-        self._client = client
-        self._url = url
-        self._token = token
-
-    async def next_batch(self, cursor: str) -> SourceBatch:
-        """Return at most 1,000 events; an empty batch after 25 s without any."""
-        parameters = {"after": cursor, "limit": str(LIMIT_MAX), "wait": str(WAIT_S_MAX)}
-        try:
-            answer = await self._client.get(
-                self._url,
-                params=parameters,
-                headers={"Authorization": f"Bearer {await self._token()}"},
-                timeout=FEED_ANSWER_S_MAX,
-            )
-        except httpx.TransportError as error:
-            raise SourceAway from error
-        if answer.status_code == httpx.codes.GONE:
-            raise CursorRefused
-        if answer.status_code != httpx.codes.OK:
-            log.warning("inbox.source_refused", status=answer.status_code)
-            raise SourceAway
-        return SourceBatch(_decode_events(answer.content), answer.headers["Next-Cursor"])
-
-
-def add_table(metadata: sa.MetaData) -> None:
-    """Add the consumer positions to a service's tables."""
-    sa.Table(
-        "inbox_positions",
-        metadata,
-        sa.Column("consumer", sa.Text, primary_key=True),
-        sa.Column("stream", sa.Text, primary_key=True),
-        sa.Column("cursor", sa.Text, nullable=False),
-        sa.Column("sequence", sa.Text, nullable=False),
-    )
 
 
 class Inbox:
