@@ -1,4 +1,5 @@
 import json
+import re
 import string
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -269,14 +270,26 @@ def test_the_schema_refuses_whatever_the_decoder_refuses_and_nothing_else(
         assert not DECODER._faults_of(text.encode())
 
 
+TEXTS = st.text(alphabet=string.ascii_letters + string.digits + "-+ÄÖ ", min_size=12, max_size=40)
+
+
 @settings(deadline=None)
-@given(st.text(alphabet=string.ascii_letters + string.digits + "-+ÄÖ ", min_size=12, max_size=40))
+@given(TEXTS)
 def test_a_refused_value_is_never_repeated(value: str) -> None:
-    body = changed(**{"identity_code": value, "basis": value, "at": value, value: value})
+    body = changed(identity_code=value, basis=value, at=value, colour=value)
 
     shown = msgspec.json.encode(faults_of(body)).decode()
 
     assert value not in shown
+
+
+@settings(deadline=None)
+@given(TEXTS.filter(lambda text: re.fullmatch("[a-z][a-z0-9_]*", text) is None))
+def test_a_member_is_named_only_where_its_name_has_the_form_of_our_own(name: str) -> None:
+    shown = msgspec.json.encode(faults_of(changed(**{name: 1, "part": {name: 1}}))).decode()
+
+    assert name not in shown
+    assert "unknown_field" in shown
 
 
 @settings(deadline=None)

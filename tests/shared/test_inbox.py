@@ -25,6 +25,7 @@ from kuntavayla.inbox import (
     IncomingEvent,
     SourceAway,
     SourceBatch,
+    consuming,
 )
 from kuntavayla.testing import DatabaseServer, TestDatabase
 
@@ -108,7 +109,7 @@ def an_inbox(pool: Pool, source: inbox.Source) -> Inbox:
 
 
 async def test_every_statement_can_be_prepared(store: Pool) -> None:
-    statements = [value for name, value in vars(inbox).items() if name.endswith("_POSITION")]
+    statements = [value for name, value in vars(consuming).items() if name.endswith("_POSITION")]
 
     async with store.acquire() as connection:
         prepared = [await connection.prepare(statement) for statement in statements]
