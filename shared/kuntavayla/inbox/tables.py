@@ -42,23 +42,7 @@ def add_parking_tables(metadata: sa.MetaData) -> None:
         sa.CheckConstraint("state IN ('parked', 'free')", name="known_state"),
     )
     _add_parked(metadata)
-    sa.Table(
-        "inbox_repairs",
-        metadata,
-        sa.Column("repair_id", sa.Uuid, primary_key=True),
-        sa.Column("action", sa.Text, nullable=False),
-        sa.Column("parked_id", sa.Uuid),
-        sa.Column("matched", sa.Integer, nullable=False),
-        sa.Column("handled", sa.Integer, nullable=False),
-        sa.Column("skipped", sa.Integer, nullable=False),
-        sa.Column("parked", sa.Integer, nullable=False),
-        sa.Column("waiting", sa.Integer, nullable=False),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("organisation", sa.Text, nullable=False),
-        sa.Column("official_id", sa.Text, nullable=False),
-        sa.Column("repaired_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("action IN ('retry', 'skip', 'edit')", name="known_action"),
-    )
+    _add_repairs(metadata)
 
 
 def _add_parked(metadata: sa.MetaData) -> None:
@@ -91,6 +75,13 @@ def _add_parked(metadata: sa.MetaData) -> None:
         sa.Column("parked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True)),
         sa.Column("repair_id", sa.Uuid),
+        *_checks_of_parked(),
+        *_indexes_of_parked(),
+    )
+
+
+def _checks_of_parked() -> tuple[sa.CheckConstraint, ...]:
+    return (
         sa.CheckConstraint("state IN ('parked', 'queued', 'done', 'skipped')", name="known_state"),
         sa.CheckConstraint("speaker IN ('ours', 'outside')", name="known_speaker"),
         sa.CheckConstraint(
@@ -104,6 +95,11 @@ def _add_parked(metadata: sa.MetaData) -> None:
             "edited_content IS NULL OR (speaker = 'outside' AND edited_key_id IS NOT NULL)",
             name="only_outside_is_edited",
         ),
+    )
+
+
+def _indexes_of_parked() -> tuple[sa.Index, ...]:
+    return (
         sa.Index(
             "ix_inbox_parked_one_parked",
             "consumer",
@@ -127,4 +123,25 @@ def _add_parked(metadata: sa.MetaData) -> None:
             postgresql_where=sa.text("ordinal IS NOT NULL"),
         ),
         sa.Index("ix_inbox_parked_consumer_parked_at", "consumer", "parked_at"),
+    )
+
+
+def _add_repairs(metadata: sa.MetaData) -> None:
+    """Add what each repair has done, by whom and why."""
+    sa.Table(
+        "inbox_repairs",
+        metadata,
+        sa.Column("repair_id", sa.Uuid, primary_key=True),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("parked_id", sa.Uuid),
+        sa.Column("matched", sa.Integer, nullable=False),
+        sa.Column("handled", sa.Integer, nullable=False),
+        sa.Column("skipped", sa.Integer, nullable=False),
+        sa.Column("parked", sa.Integer, nullable=False),
+        sa.Column("waiting", sa.Integer, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("official_id", sa.Text, nullable=False),
+        sa.Column("repaired_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("action IN ('retry', 'skip', 'edit')", name="known_action"),
     )
