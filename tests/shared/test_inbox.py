@@ -7,9 +7,6 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -82,14 +79,8 @@ async def keep_and_crash(connection: Connection, events: Sequence[IncomingEvent]
 @pytest.fixture
 async def consumer(databases: DatabaseServer) -> AsyncIterator[TestDatabase]:
     """A database of a consumer: its position, and a table of effects."""
-    metadata = sa.MetaData()
-    inbox.add_table(metadata)
     async with databases.database("routing_api", role="routing_api") as database:
         connection = await asyncpg.connect(database.owner_url)
-        for table in metadata.sorted_tables:
-            await connection.execute(
-                str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-            )
         await connection.execute("CREATE TABLE effects (id bigserial PRIMARY KEY, number int)")
         await connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO routing_api")
         await connection.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO routing_api")

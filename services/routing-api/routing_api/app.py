@@ -52,7 +52,7 @@ from routing_api.rules.due_times import Deadlines
 from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.rule_sets import load_rule_sets
 from routing_api.settings import Settings
-from routing_api.workers import FigureGauges, keep_fresh
+from routing_api.workers import AcknowledgementDesk, FigureGauges, keep_fresh
 
 Clock = Callable[[], datetime]
 UNAVAILABLE: tuple[type[BaseException], ...] = (*AWAY, *AGAIN, *BUSY)
@@ -172,6 +172,9 @@ class _Running:
         self._metrics = metrics
         self._client = client
         self._pool: Pool | None = None
+        self._acknowledgements = AcknowledgementDesk(
+            law, moment=lambda: moment_at(clock), clock=clock
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -242,6 +245,7 @@ class _Running:
             body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
+            consumptions=self._acknowledgements.consumption,
         )
 
 

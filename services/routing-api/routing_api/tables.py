@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field, SQLModel
 
-from kuntavayla import audit, idempotency, outbox
+from kuntavayla import audit, idempotency, inbox, outbox
 
 NAMES = {
     "pk": "pk_%(table_name)s",
@@ -258,8 +258,10 @@ class RegisterChangeRow(Row, table=True):
 outbox.add_tables(Row.metadata)
 audit.add_table(Row.metadata)
 idempotency.add_table(Row.metadata)
+inbox.add_table(Row.metadata)
+inbox.add_parking_tables(Row.metadata)
 
-APPEND_ONLY = ("audit", "outbox", "decisions", "register_changes")
+APPEND_ONLY = ("audit", "outbox", "decisions", "register_changes", "inbox_repairs")
 MUTABLE = (
     "clients",
     "registrations",
@@ -268,4 +270,5 @@ MUTABLE = (
     "reviews",
     "idempotency_keys",
     "outbox_head",
+    *inbox.MUTABLE,
 )

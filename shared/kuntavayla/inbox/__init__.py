@@ -32,9 +32,10 @@ from kuntavayla.inbox.sources import (
     Speaker,
 )
 from kuntavayla.inbox.stopping import StopLimits
-from kuntavayla.inbox.tables import add_parking_tables, add_table
+from kuntavayla.inbox.tables import MUTABLE, add_parking_tables, add_table
 
 __all__ = [
+    "MUTABLE",
     "PASSING",
     "Check",
     "ConsumerFigures",

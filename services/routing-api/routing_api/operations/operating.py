@@ -1,10 +1,13 @@
 """What operators and auditors ask: figures of the state, and the audit."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from kuntavayla import audit, outbox
 from kuntavayla.audit import AuditFilter, StoredLine
 from kuntavayla.database import Connection
+from kuntavayla.inbox import ConsumerFigures, parked
 from routing_api.operations.effects import line_of
 from routing_api.operations.moments import Call, Moment
 from routing_api.store import figures
@@ -20,13 +23,14 @@ class Figures(Struct, frozen=True):
     epoch: int
     head_position: int
     waiting: Waiting
+    consumers: Sequence[ConsumerFigures]
 
 
 async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     """Return the figures of this moment."""
     epoch, position = await outbox.load_head(connection)
     waiting = await figures.load_waiting(connection, now=moment.now, today=moment.today)
-    return Figures(epoch, position, waiting)
+    return Figures(epoch, position, waiting, await parked.load_figures(connection))
 
 
 async def witness(
