@@ -24,7 +24,7 @@ from routing_api.operations import operating
 from routing_api.operations import parked as operations
 from routing_api.operations.parked import Started
 from routing_api.routes.answers import PREFIX, consumer_answer
-from routing_api.routes.desk import call_of, desk_of, official_of_call, repeating, settled
+from routing_api.routes.desk import call_of, desk_of, repairer_of_call, repeating, settled
 from routing_api.rules.intake import reference_faults
 from routing_api.schemas import ConsumerResponse, RepairRequest
 
@@ -52,9 +52,7 @@ async def start(
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     key = idempotency_key(request)
     body = await _repairs.read(request, limits=desk.body_limits)
-    official = official_of_call(request, body.acting_official)
-    if official.role == "auditor":
-        raise OfficialRoleRefused
+    official = repairer_of_call(request, body.acting_official)
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
     moment, call = desk.moment(), call_of(request, official)

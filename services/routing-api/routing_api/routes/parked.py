@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla.auth import Refusal, require_kind
+from kuntavayla.auth import OFFICIAL_MALFORMED, OFFICIAL_MISSING, Refusal, require_kind
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError, Fault, InvalidContent
 from kuntavayla.http import (
@@ -30,7 +30,6 @@ from kuntavayla.inbox.repairing import (
     ParkedMessageNotFound,
 )
 from kuntavayla.register import OrganisationKind
-from kuntavayla.values.officials import ActingOfficial
 from routing_api.errors import OfficialRoleRefused
 from routing_api.operations import operating
 from routing_api.operations import parked as operations
@@ -48,8 +47,9 @@ from routing_api.routes.desk import (
     call_of,
     cursor_text,
     desk_of,
-    official_of_call,
+    operator_of_call,
     place_of_number,
+    repairer_of_call,
     repeating,
     settled,
 )
@@ -106,8 +106,7 @@ async def list_parked(  # noqa: PLR0913 - one parameter per filter
     Bytes are shown by `GET /parked-messages/{id}` alone. Needs an acting official; audited.
     """
     desk = desk_of(request)
-    require_kind(caller_of(request), OrganisationKind.OPERATOR)
-    official = official_of_call(request)
+    official = operator_of_call(request)
     given = {"/query/consumer": consumer, "/query/key": key, "/query/reason": reason}
     _check_texts(given)
     async with desk.transaction() as connection:
@@ -126,7 +125,8 @@ async def list_parked(  # noqa: PLR0913 - one parameter per filter
 @router.get(
     "/parked-messages/{parked_message_id}",
     openapi_extra=described(
-        answers={200: ParkedContent}, problems=(ParkedMessageNotFound, ConsumerUnknown)
+        answers={200: ParkedContent},
+        problems=(ParkedMessageNotFound, ConsumerUnknown, OFFICIAL_MALFORMED, OFFICIAL_MISSING),
     ),
 )
 async def load_parked(request: Request, parked_message_id: UUID) -> Response:
@@ -136,8 +136,7 @@ async def load_parked(request: Request, parked_message_id: UUID) -> Response:
     official; audited.
     """
     desk = desk_of(request)
-    require_kind(caller_of(request), OrganisationKind.OPERATOR)
-    official = official_of_call(request)
+    official = operator_of_call(request)
     async with desk.transaction() as connection:
         shown = await operations.show(
             connection,
@@ -157,9 +156,8 @@ async def load_parked(request: Request, parked_message_id: UUID) -> Response:
 async def preview(request: Request) -> Response:
     """Count the parked messages that a filter means, as `:retry` and `:skip` expect it; a read."""
     desk = desk_of(request)
-    require_kind(caller_of(request), OrganisationKind.OPERATOR)
+    official = operator_of_call(request)
     body = await _counts.read(request, limits=desk.body_limits)
-    official = official_of_call(request)
     async with desk.transaction() as connection:
         count = await operations.count_of(
             connection,
@@ -292,7 +290,7 @@ async def _repair(
     """Repair in one transaction; a refusal's line in the audit commits, and nothing else of it."""
     desk = desk_of(request)
     key = idempotency_key(request)
-    official = _repairer(request, body.acting_official)
+    official = repairer_of_call(request, body.acting_official)
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
     moment, call = desk.moment(), call_of(request, official)
@@ -329,13 +327,6 @@ async def _repair(
     repaired = settled(await repeating(attempt))
     headers = {"Idempotent-Replayed": "true"} if repaired.is_replay else {}
     return json_answer(repair_answer(repaired.repair), headers=headers)
-
-
-def _repairer(request: Request, in_body: ActingOfficial | None) -> ActingOfficial:
-    official = official_of_call(request, in_body)
-    if official.role == "auditor":
-        raise OfficialRoleRefused
-    return official
 
 
 def _filter_of(selection: ParkedSelection) -> ParkedFilter:
