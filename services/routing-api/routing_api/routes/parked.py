@@ -1,26 +1,24 @@
 """Parked messages: what could not be handled, shown to operators and repaired by them."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla.auth import OFFICIAL_MALFORMED, OFFICIAL_MISSING, Refusal, require_kind
+from kuntavayla.auth import OFFICIAL_MALFORMED, OFFICIAL_MISSING
 from kuntavayla.database import Connection
-from kuntavayla.errors import DomainError, Fault, InvalidContent
+from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import (
     CURSOR_MALFORMED,
     JsonDecoder,
-    caller_of,
     described,
-    idempotency_key,
     json_answer,
     secured_router,
 )
-from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprint_of
+from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.inbox import Edited, ParkedFilter
 from kuntavayla.inbox.repairing import (
     ConsumerUnknown,
@@ -29,9 +27,7 @@ from kuntavayla.inbox.repairing import (
     MessageNotParked,
     ParkedMessageNotFound,
 )
-from kuntavayla.register import OrganisationKind
 from routing_api.errors import OfficialRoleRefused
-from routing_api.operations import operating
 from routing_api.operations import parked as operations
 from routing_api.operations.parked import RepairDesk, Repaired
 from routing_api.routes.answers import (
@@ -49,11 +45,8 @@ from routing_api.routes.desk import (
     desk_of,
     operator_of_call,
     place_of_number,
-    repairer_of_call,
-    repeating,
-    settled,
 )
-from routing_api.rules.intake import reference_faults
+from routing_api.routes.repairs import read_repair, repair_call, run_repair
 from routing_api.schemas import (
     EditRequest,
     ParkedContent,
@@ -66,8 +59,6 @@ from routing_api.schemas import (
     RepairResponse,
 )
 from routing_api.schemas.parked import BEHIND_MAX
-
-T = TypeVar("T")
 
 router = secured_router(PREFIX)
 _repairs = JsonDecoder(RepairRequest)
@@ -207,7 +198,7 @@ async def edit(request: Request, parked_message_id: UUID) -> Response:
 
     What came first is kept beside it. Needs an Idempotency-Key and an acting official.
     """
-    body = await _read(request, _edits)
+    body = await read_repair(request, _edits)
     headers = None
     if body.headers is not None:
         headers = tuple((header.name, header.value.encode()) for header in body.headers)
@@ -251,17 +242,10 @@ async def skip_many(request: Request) -> Response:
     return await _repair_many(request, action="skip")
 
 
-async def _read(request: Request, decoder: JsonDecoder[T]) -> T:
-    """Return the body of a repair, for those who may repair and have given a key."""
-    require_kind(caller_of(request), OrganisationKind.OPERATOR)
-    idempotency_key(request)
-    return await decoder.read(request, limits=desk_of(request).body_limits)
-
-
 async def _repair_one(
     request: Request, parked_id: str, *, action: Literal["retry", "skip"]
 ) -> Response:
-    body = await _read(request, _repairs)
+    body = await read_repair(request, _repairs)
 
     async def act(connection: Connection, desk: RepairDesk) -> Repaired:
         return await operations.repair(connection, operations.just(parked_id), action, desk=desk)
@@ -270,7 +254,7 @@ async def _repair_one(
 
 
 async def _repair_many(request: Request, *, action: Literal["retry", "skip"]) -> Response:
-    body = await _read(request, _many)
+    body = await read_repair(request, _many)
     choose = operations.all_of(_filter_of(body.filter), expected_count=body.expected_count)
 
     async def act(connection: Connection, desk: RepairDesk) -> Repaired:
@@ -287,44 +271,27 @@ async def _repair(
     action: str,
     resource_id: str | None,
 ) -> Response:
-    """Repair in one transaction; a refusal's line in the audit commits, and nothing else of it."""
-    desk = desk_of(request)
-    key = idempotency_key(request)
-    official = repairer_of_call(request, body.acting_official)
-    if faults := reference_faults([("/reason", body.reason)]):
-        raise InvalidContent(tuple(faults))
-    moment, call = desk.moment(), call_of(request, official)
-    route = "parked-messages:" if resource_id is None else "parked-messages/{id}:"
-    use = KeyUse(
-        organisation=call.organisation,
+    """Answer what a repair has done, now or when it was first asked for."""
+    route = "parked-messages:" if resource_id is None else "parked-messages/{parked_message_id}:"
+    asked = repair_call(
+        request,
+        body,
+        action=f"parked-message.{action}",
         route=route + action,
-        key=key,
-        fingerprint=fingerprint_of((resource_id, body), secret=desk.law.vault.fingerprint_secret),
-        status=200,
-        result_id=moment.new_id(),
+        resource_id=resource_id,
     )
     tools = RepairDesk(
-        use=use, call=call, reason=body.reason, moment=moment, consumptions=desk.consumptions
+        use=asked.use,
+        call=asked.call,
+        reason=body.reason,
+        moment=asked.moment,
+        consumptions=desk_of(request).consumptions,
     )
 
-    async def attempt() -> Repaired | DomainError | Refusal:
-        async with desk.transaction() as connection:
-            try:
-                async with connection.transaction():
-                    return await act(connection, tools)
-            except (DomainError, Refusal) as refusal:
-                code = refusal.code if isinstance(refusal, DomainError) else refusal.problem.code
-                await operating.witness(
-                    connection,
-                    call,
-                    action=f"parked-message.{action}",
-                    outcome=code,
-                    moment=moment,
-                    resource_id=resource_id,
-                )
-                return refusal
+    async def run(connection: Connection) -> Repaired:
+        return await act(connection, tools)
 
-    repaired = settled(await repeating(attempt))
+    repaired = await run_repair(request, asked, run)
     headers = {"Idempotent-Replayed": "true"} if repaired.is_replay else {}
     return json_answer(repair_answer(repaired.repair), headers=headers)
 
