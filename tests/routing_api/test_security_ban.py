@@ -107,7 +107,7 @@ async def test_what_happens_to_a_transfer_under_a_ban_stays_in_the_restricted_fe
 
     await routing.case_system().post(
         "/transfers:acknowledge",
-        {"items": [{"transfer_id": transfer_id, "taken_over_at": "2021-03-02T09:10:00+02:00"}]},
+        {"items": [{"transfer_id": transfer_id, "taken_over_at": "2021-03-01T08:01:00+02:00"}]},
     )
     await routing.national.registered(again(3, **BANNED, person__home_municipality_code="091"))
 
