@@ -207,6 +207,17 @@ class TransferRow(Row, table=True):
             "(state = 'withdrawn') = (ends_on IS NOT NULL)", name="withdrawn_has_last_day"
         ),
         sa.Index("ix_transfers_te_office_code_transfer_id", "te_office_code", "transfer_id"),
+        sa.Index(
+            "ix_transfers_offered_due",
+            "acknowledge_due_at",
+            postgresql_where=sa.text("state = 'offered'"),
+        ),
+        sa.Index(
+            "ix_transfers_without_notice",
+            "te_office_code",
+            "transfer_id",
+            postgresql_where=sa.text("notice_id IS NULL AND state <> 'withdrawn'"),
+        ),
         _only_one("ix_transfers_one_standing", where="state IN ('offered', 'acknowledged')"),
     )
 
