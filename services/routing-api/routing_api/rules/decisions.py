@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from routing_api.rules.clienthoods import Authority, DecisionCause
 from routing_api.rules.facts import Facts
-from routing_api.rules.judging import Outcome
+from routing_api.rules.judging import Outcome, ReviewReason
 
 _encode = msgspec.json.Encoder().encode
 
@@ -41,7 +41,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     acknowledge_due_at: datetime | None = None
     notice_due_on: date | None = None
     review_id: str | None = None
-    review_reason: str | None = None
+    review_reason: ReviewReason | None = None
     missing_facts: tuple[str, ...] = ()
     review_due_on: date | None = None
 

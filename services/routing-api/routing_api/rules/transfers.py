@@ -14,6 +14,7 @@ TransferCause = Literal[
     "first_entry", "return", "move", "transfer_request", "register_change", "correction"
 ]
 TransferState = Literal["offered", "acknowledged", "disputed", "withdrawn"]
+NoticeChannel = Literal["letter", "e_service", "in_person", "phone"]
 
 
 class Transfer(Struct, frozen=True, kw_only=True):
@@ -94,7 +95,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     transfer_id: str
     notice_id: str
     notified_at: datetime
-    channel: str
+    channel: NoticeChannel
     language_code: str
     template: str | None
 
