@@ -82,7 +82,11 @@ class ClientRow(Row, table=True):
 
 
 class RegistrationRow(Row, table=True):
-    """A registration as received; what a case system may fetch stands in `profile_ciphertext`."""
+    """A registration as received; what a case system may fetch stands in `profile_ciphertext`.
+
+    `decision_id` is the decision that answered it and answers every repeat; the release before this
+    column left it empty.
+    """
 
     __tablename__ = "registrations"
     registration_id: UUID = Field(primary_key=True)
@@ -92,6 +96,7 @@ class RegistrationRow(Row, table=True):
     client_number: str | None
     fingerprint: bytes
     client_id: UUID = Field(foreign_key="clients.client_id")
+    decision_id: UUID | None
     te_office_code: str
     registered_at: datetime = _instant()  # type: ignore[assignment]
     received_at: datetime = _instant()  # type: ignore[assignment]
@@ -135,6 +140,7 @@ class DecisionRow(Row, table=True):
     review_reason: str | None
     missing_facts: str
     review_due_on: date | None
+    names: str | None = Field(sa_type=JSON, nullable=True)
     __table_args__ = (
         sa.Index("ix_decisions_registration_id", "registration_id"),
         one_of("outcome", Outcome),
