@@ -8,6 +8,7 @@ position unmoved.
 
 from kuntavayla.inbox.consuming import PASSING, Handler, Inbox
 from kuntavayla.inbox.feed_source import FeedSource, TokenSource
+from kuntavayla.inbox.restarting import restart
 from kuntavayla.inbox.sources import (
     CursorRefused,
     IncomingEvent,
@@ -29,4 +30,5 @@ __all__ = [
     "SourceBatch",
     "TokenSource",
     "add_table",
+    "restart",
 ]
