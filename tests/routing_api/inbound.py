@@ -13,7 +13,7 @@ TYPE = "fi.kuntavayla.transfer.taken-over.v1"
 CONSUMER = "acknowledgements.cs-sotkamo"
 OPERATOR = {"Acting-Official": "operator:u-1; role=operator"}
 REASON = {"reason": "The case system has mended its export."}
-ITEM = {"taken_over_at": "2021-03-01T09:10:00+02:00"}
+ITEM = {"taken_over_at": "2021-03-01T08:01:00+02:00"}
 
 
 class Topic:

@@ -44,7 +44,7 @@ async def test_an_acknowledgement_by_the_topic_is_the_same_act_as_over_http(
         "client_id": client_id,
         "clienthood_version": 1,
         "municipality_code": "765",
-        "taken_over_at": "2021-03-01T07:10:00Z",
+        "taken_over_at": "2021-03-01T06:01:00Z",
         "contact_point": "desk",
     }
     assert over_http.json()["items"][0]["result"] == "done"

@@ -138,14 +138,14 @@ async def test_an_edit_takes_effect_with_what_waited_behind_and_the_first_bytes_
     transfer_id, client_id = await a_parked_client(routing, Topic())
     [first, _] = await listed(routing)
     path = f"/parked-messages/{first['parked_id']}"
-    good = f'{{"transfer_id":"{transfer_id}","taken_over_at":"2021-03-01T07:00:00Z"}}'
+    good = f'{{"transfer_id":"{transfer_id}","taken_over_at":"2021-03-01T06:00:00Z"}}'
 
     answer = await repair(routing.operator, f"{path}:edit", {**REASON, "body": good})
 
     assert (answer.json()["handled"], answer.json()["waiting"]) == (2, 0)
     assert await states(routing) == ["acknowledged"]
     [event] = await routing.office().events()
-    assert event["data"]["taken_over_at"] == "2021-03-01T07:00:00Z"
+    assert event["data"]["taken_over_at"] == "2021-03-01T06:00:00Z"
     shown = (await routing.operator.get(path, headers=OPERATOR)).json()
     assert (shown["is_edited"], shown["body"]["content"]) == (True, good)
     [row] = await routing.fetch(
@@ -167,7 +167,7 @@ async def test_an_edit_may_mend_the_headers_of_what_was_no_event(routing: Routin
         {"name": "ce_id", "value": "x"},
         {"name": "ce_type", "value": "fi.kuntavayla.transfer.taken-over.v1"},
     ]
-    body = f'{{"transfer_id":"{transfer_id}","taken_over_at":"2021-03-01T07:00:00Z"}}'
+    body = f'{{"transfer_id":"{transfer_id}","taken_over_at":"2021-03-01T06:00:00Z"}}'
 
     answer = await repair(
         routing.operator,

@@ -20,6 +20,7 @@ from kuntavayla.inbox.parked import (
 from kuntavayla.inbox.parking import Parking, Refused, Sealing, Vault
 from kuntavayla.inbox.records import Record, incoming_of, offset_text, record_of
 from kuntavayla.inbox.repairing import Consumption, Consumptions, Edited, Repair, Who
+from kuntavayla.inbox.restarting import restart
 from kuntavayla.inbox.sources import (
     CursorRefused,
     Headers,
@@ -76,4 +77,5 @@ __all__ = [
     "parked",
     "record_of",
     "repairing",
+    "restart",
 ]

@@ -26,6 +26,7 @@ from kuntavayla.inbox import (
     IncomingEvent,
     Source,
     SourceBatch,
+    restart,
 )
 from kuntavayla.telemetry import log
 from kuntavayla_sandbox.calls import Tokens
@@ -67,6 +68,11 @@ class Shared(Struct, frozen=True):
     clock: Callable[[], datetime]
     work: Work
     calls_in_flight: asyncio.Semaphore
+
+
+def stream_of(channel: Channel) -> str:
+    """Return the name of a feed among the positions."""
+    return f"routing-api/{channel}"
 
 
 class GatheringSource:
@@ -126,6 +132,8 @@ class CaseSystem:
         )
         self._to_fetch = asyncio.Event()
         self._to_acknowledge = asyncio.Event()
+        self._resyncing = asyncio.Lock()
+        self._resyncs = 0
 
     @property
     def problem_code(self) -> str | None:
@@ -145,6 +153,7 @@ class CaseSystem:
                 group.create_task(self._repeat(self._acknowledge_once, self._to_acknowledge))
 
     async def _consume(self, channel: Channel, path: str) -> None:
+        me = self.case_system_id
         feed = FeedSource(self._client, url=self._shared.routing_url + path, token=self._tokens)
         counted: dict[str, int] = {}
 
@@ -163,17 +172,18 @@ class CaseSystem:
         inbox = SettledInbox(
             self._shared.pool,
             GatheringSource(feed),
-            consumer=self.case_system_id,
-            stream=f"routing-api/{channel}",
+            consumer=me,
+            stream=stream_of(channel),
             settled=settle,
         )
 
-        try:
-            await inbox.run(handle)
-        except CursorRefused:
-            # Only a service that was restored from a backup forgets a cursor that it gave.
-            self._problems[channel] = "cursor_expired"
-            log.error("case_system.cursor_expired", recipient=self.case_system_id, stream=channel)
+        while True:
+            resyncs = self._resyncs
+            try:
+                await inbox.run(handle)
+            except CursorRefused:
+                log.warning("case_system.cursor_refused", recipient=me, stream=channel)
+                await self._resync(after=resyncs)
 
     async def _apply(
         self, connection: Connection, events: Sequence[IncomingEvent], *, channel: Channel
@@ -195,27 +205,61 @@ class CaseSystem:
             )
         return counted
 
+    async def _resync(self, *, after: int) -> None:
+        """Begin anew from the snapshot, both feeds alike; once, though each of them is refused.
+
+        A cursor is refused where its events are kept no longer, or by a service that was restored
+        from a backup. See docs/consumers.md.
+        """
+        async with self._resyncing:
+            if self._resyncs > after:
+                return
+            while await self._try(self._resync_once) is None:
+                continue
+            self._resyncs += 1
+        self._to_fetch.set()
+
+    async def _resync_once(self) -> int:
+        snapshot = await self._calls.load_snapshot()
+        me = self.case_system_id
+        async with transaction(self._shared.pool) as connection:
+            await store.take_snapshot(connection, me, snapshot.clients, at=self._shared.clock())
+            await restart(
+                connection,
+                consumer=me,
+                streams=[stream_of(channel) for channel in Channel],
+                cursor=snapshot.feed_cursor,
+            )
+            states = await store.count_states(connection)
+        self.progress.start_from(states.get(me, {}))
+        return len(snapshot.clients)
+
+    async def _try(self, step: Step) -> int | None:
+        """Do a step once and return how many clients it found; None where it is to be repeated."""
+        try:
+            async with self._shared.calls_in_flight:
+                found = await step()
+        except RoutingAway as away:
+            await asyncio.sleep(away.wait_s)
+            return None
+        except CallRefused as refused:
+            self._problems[step.__name__] = refused.problem.code
+            log.warning("case_system.refused", problem=refused.problem.code)
+            await asyncio.sleep(REFUSED_PAUSE_S)
+            return None
+        except (*AWAY, *AGAIN, *BUSY) as error:
+            log.warning("case_system.repeating", error_type=type(error).__name__)
+            await asyncio.sleep(AWAY_PAUSE_S)
+            return None
+        self._problems.pop(step.__name__, None)
+        return found
+
     async def _repeat(self, step: Step, signal: asyncio.Event) -> None:
         """Run a step for as long as it finds a full batch of work, then wait for a signal."""
         while True:
             signal.clear()
-            try:
-                async with self._shared.calls_in_flight:
-                    found = await step()
-            except RoutingAway as away:
-                await asyncio.sleep(away.wait_s)
-                continue
-            except CallRefused as refused:
-                self._problems[step.__name__] = refused.problem.code
-                log.warning("case_system.refused", problem=refused.problem.code)
-                await asyncio.sleep(REFUSED_PAUSE_S)
-                continue
-            except (*AWAY, *AGAIN, *BUSY) as error:
-                log.warning("case_system.repeating", error_type=type(error).__name__)
-                await asyncio.sleep(AWAY_PAUSE_S)
-                continue
-            self._problems.pop(step.__name__, None)
-            if found < ITEMS_MAX:
+            found = await self._try(step)
+            if found is not None and found < ITEMS_MAX:
                 await signal.wait()
                 await asyncio.sleep(GATHER_S if found >= BUSY_MIN else 0)
 

@@ -16,7 +16,7 @@ from routing_api.events import AcknowledgementRefusedV1
 from routing_api.operations import transfers
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.transfers import Party
-from routing_api.rules.transfers import Acknowledgement
+from routing_api.rules.transfers import Acknowledgement, ReportBounds
 
 
 class Place(Struct, frozen=True):
@@ -61,6 +61,7 @@ async def acknowledge(
     *,
     call: Call,
     moment: Moment,
+    bounds: ReportBounds,
 ) -> None:
     """Record that clients of the calling case system were taken over.
 
@@ -74,6 +75,7 @@ async def acknowledge(
         party=Party(case_system_id=call.organisation),
         call=call,
         moment=moment,
+        bounds=bounds,
     )
     refusals = [
         Refusal(

@@ -10,8 +10,8 @@ from routing_api.operations.law import Law
 from routing_api.operations.parked import Shown
 from routing_api.operations.repeats import Registered
 from routing_api.rules.clienthoods import Responsible as ResponsibleValue
-from routing_api.rules.decisions import Decision
-from routing_api.rules.explaining import client_text, explain
+from routing_api.rules.decisions import Decision, Names
+from routing_api.rules.explaining import client_text, explain, names_of
 from routing_api.rules.judging import Judgement
 from routing_api.rules.reviews import Review
 from routing_api.rules.transfers import Transfer
@@ -70,10 +70,17 @@ def decision_answer(
         client_text=client_text(
             _judgement(decision),
             rule_set=rule_set,
-            register=law.registers.newest,
+            names=_names(decision, law=law),
             effective_on=decision.effective_on,
         ),
         recomputed=recomputed,
+    )
+
+
+def _names(decision: Decision, *, law: Law) -> Names | None:
+    """Return the names of the day of the decision; of today, where the release before stored it."""
+    return decision.names or names_of(
+        decision.municipality_code, register=law.registers.newest, on=decision.effective_on
     )
 
 

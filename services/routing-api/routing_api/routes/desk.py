@@ -30,6 +30,7 @@ from routing_api.operations.submissions import Submission
 from routing_api.operations.transfers import Party
 from routing_api.rules.competences import Competences
 from routing_api.rules.intake import IntakeLimits
+from routing_api.rules.transfers import ReportBounds
 from routing_api.schemas import QueueStatus
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     waiters: StreamWaiters
     registrations: MicroBatcher[Submission, Registered]
     intake_limits: IntakeLimits
+    report_bounds: ReportBounds
     body_limits: BodyLimits
     bulk_limits: BodyLimits
     competences: Competences

@@ -25,6 +25,8 @@ from routing_api.errors import (
     MunicipalityNotServed,
     NoticeAlreadyGiven,
     OfficeNotYours,
+    ReportedInFuture,
+    ReportedTooEarly,
     TransferNotFound,
     TransferWithdrawn,
 )
@@ -58,6 +60,7 @@ from routing_api.schemas import (
 router = secured_router(PREFIX)
 _acknowledgements = JsonDecoder(AcknowledgeRequest)
 _notices = JsonDecoder(NoticeRequest)
+_ITEM_PROBLEMS = (TransferNotFound, TransferWithdrawn, ReportedInFuture, ReportedTooEarly)
 
 
 @router.get(
@@ -103,14 +106,15 @@ async def list_transfers(
         body=AcknowledgeRequest,
         answers={200: ItemsResponse},
         problems=(MunicipalityNotServed, OfficeNotYours),
-        item_problems=(TransferNotFound, TransferWithdrawn, AlreadyAcknowledged),
+        item_problems=(*_ITEM_PROBLEMS, AlreadyAcknowledged),
     ),
 )
 async def acknowledge(request: Request) -> Response:
     """Say that clients were taken over, up to 1,000 at once; one outcome per item, in order.
 
     A repeated item answers as before; another acknowledgement of the same transfer is refused. A
-    transfer that is not the caller's is answered like one that does not exist.
+    transfer that is not the caller's is answered like one that does not exist. `taken_over_at` lies
+    between the offer, or the first day of responsibility where that was earlier, and now.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
@@ -127,7 +131,12 @@ async def acknowledge(request: Request) -> Response:
     async def act() -> list[Outcome]:
         async with desk.transaction() as connection:
             return await operations.acknowledge(
-                connection, items, party=party_of(caller), call=call, moment=desk.moment()
+                connection,
+                items,
+                party=party_of(caller),
+                call=call,
+                moment=desk.moment(),
+                bounds=desk.report_bounds,
             )
 
     outcomes = await repeating(act)
@@ -140,14 +149,15 @@ async def acknowledge(request: Request) -> Response:
         body=NoticeRequest,
         answers={200: ItemsResponse},
         problems=(MunicipalityNotServed, OfficeNotYours),
-        item_problems=(TransferNotFound, TransferWithdrawn, NoticeAlreadyGiven),
+        item_problems=(*_ITEM_PROBLEMS, NoticeAlreadyGiven),
     ),
 )
 async def give_notice(request: Request) -> Response:
     """Say that persons were told about their transfers, up to 1,000 at once.
 
     Needs an acting official. A repeated item answers as before; another notice for the same
-    transfer is refused.
+    transfer is refused. `notified_at` lies between the day from which the transfer could be decided
+    and now.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *SENDERS)
@@ -170,7 +180,12 @@ async def give_notice(request: Request) -> Response:
     async def act() -> list[Outcome]:
         async with desk.transaction() as connection:
             return await operations.give_notice(
-                connection, items, party=party_of(caller), call=call, moment=moment
+                connection,
+                items,
+                party=party_of(caller),
+                call=call,
+                moment=moment,
+                bounds=desk.report_bounds,
             )
 
     outcomes = await repeating(act)

@@ -11,7 +11,7 @@ from kuntavayla.http import Problem
 from kuntavayla.values.codes import Instant, LanguageCode, Reference
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.rules.intake import instant_fault, reference_faults
-from routing_api.rules.transfers import Acknowledgement
+from routing_api.rules.transfers import Acknowledgement, NoticeChannel, TransferState
 from routing_api.schemas.limits import CALL_ITEMS_MAX, Id
 
 
@@ -27,7 +27,7 @@ class TransferResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
     te_office_code: str
     cause: str
     effective_on: date
-    state: Literal["offered", "acknowledged", "disputed", "withdrawn"]
+    state: TransferState
     flags: Sequence[str]
     acknowledge_due_at: datetime
     acknowledged_at: datetime | None = None
@@ -86,7 +86,7 @@ class NoticeItem(Struct, frozen=True, forbid_unknown_fields=True):
     """One person told about a transfer."""
 
     transfer_id: Id
-    channel: Literal["letter", "e_service", "in_person", "phone"]
+    channel: NoticeChannel
     language_code: LanguageCode
     notified_at: Instant
     template: Reference | None = None

@@ -30,6 +30,7 @@ from routing_api.operations import inbound
 from routing_api.operations.inbound import Place, Received, ReceivedAcknowledgement, Refusal
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Call, Moment
+from routing_api.rules.transfers import ReportBounds
 from routing_api.schemas import AcknowledgementItem
 
 EVENT_TYPE = "fi.kuntavayla.transfer.taken-over.v1"
@@ -58,11 +59,13 @@ class AcknowledgementDesk:
         *,
         moment: Callable[[], Moment],
         clock: Callable[[], datetime],
+        bounds: ReportBounds,
         limits: StopLimits | None = None,
     ) -> None:
         self._law = law
         self._moment = moment
         self._clock = clock
+        self._bounds = bounds
         self._limits = limits or StopLimits()
 
     def topics(self) -> dict[str, str]:
@@ -116,7 +119,9 @@ class AcknowledgementDesk:
             ReceivedAcknowledgement(_received(event, transfer_id=item.transfer_id), item.value())
             for event, item in ((event, _items.decode(bytes(event.data))) for event in events)
         ]
-        await inbound.acknowledge(connection, acknowledgements, call=call, moment=self._moment())
+        await inbound.acknowledge(
+            connection, acknowledgements, call=call, moment=self._moment(), bounds=self._bounds
+        )
 
 
 def _check(event: IncomingEvent) -> None:
