@@ -1,14 +1,30 @@
-"""Where batches come from: events of one stream in order, with the cursor behind them."""
+"""Where batches come from: messages of one stream in order, with the cursor behind them."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
+Headers = tuple[tuple[str, bytes], ...]
+"""Headers of a broker's record as they came: names may repeat, values are bytes."""
+
+
+class Speaker(StrEnum):
+    """Who writes a stream: our own services, or an organisation outside."""
+
+    OURS = "ours"
+    OUTSIDE = "outside"
+
 
 class IncomingEvent(Struct, frozen=True):
-    """An event as a consumer reads it; unknown attributes are accepted and ignored."""
+    """An event as a consumer reads it; unknown attributes are accepted and ignored.
+
+    `sequence` is the publisher's; of a stream from outside, which has none, it is the record's
+    offset as text of fixed width. `key` and `place` (topic/partition/offset) are those of
+    a broker's record.
+    """
 
     id: str
     type: str
@@ -18,12 +34,32 @@ class IncomingEvent(Struct, frozen=True):
     data: msgspec.Raw
     traceparent: str = ""
     causationid: str = ""
+    redeliveryid: str = ""
+    key: str = ""
+    place: str = ""
+
+
+class Malformed(Struct, frozen=True, kw_only=True):
+    """A record that is no event: bytes and headers as they came, and the code of what is wrong.
+
+    `sequence` is as that of an event, and empty where none can be read.
+    """
+
+    headers: Headers
+    body: bytes
+    reason: str
+    key: str = ""
+    place: str = ""
+    sequence: str = ""
+
+
+Incoming = IncomingEvent | Malformed
 
 
 class SourceBatch(Struct, frozen=True):
-    """Events of one stream in order, and the cursor behind them."""
+    """Messages of one stream in order, and the cursor behind them."""
 
-    events: Sequence[IncomingEvent]
+    events: Sequence[Incoming]
     next_cursor: str
 
 
@@ -39,4 +75,4 @@ class Source(Protocol):
     """Where batches come from; a feed now, a broker's partition likewise."""
 
     async def next_batch(self, cursor: str) -> SourceBatch:
-        """Return the events behind a cursor, waiting a while for the first."""
+        """Return the messages behind a cursor, waiting a while for the first."""
