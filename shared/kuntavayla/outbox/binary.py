@@ -48,11 +48,6 @@ class BinaryEvent(Struct, frozen=True):
     headers: Sequence[tuple[str, bytes]]
 
 
-def redelivered_body(body: bytes, redelivery_id: str) -> bytes:
-    """Return a stored body with the attribute that marks a redelivery, as its last member."""
-    return body[:-1] + _TO_REDELIVERY + redelivery_id.encode() + b'"}'
-
-
 def binary_of(body: bytes, *, is_redelivery: object) -> BinaryEvent:
     """Return the record of a stored body.
 

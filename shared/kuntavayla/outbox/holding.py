@@ -110,7 +110,8 @@ async def end_due(connection: Connection, *, now: datetime) -> None:
 
 async def drained_to(connection: Connection, hold: Hold, position: int) -> bool:
     """Remember how far a hold is drained; False where it was paused anew in between."""
-    return await connection.fetchval(DRAINED_TO, hold.recipient, position) == "draining"
+    state: str | None = await connection.fetchval(DRAINED_TO, hold.recipient, position)
+    return state == "draining"
 
 
 async def remove_drained(connection: Connection, hold: Hold) -> None:
