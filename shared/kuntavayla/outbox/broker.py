@@ -100,10 +100,14 @@ class _Producer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # aiokafka sh
 
 
 class TopicWriter:
-    """Writes parcels to the broker with a producer of its own, built anew after any failure."""
+    """Writes parcels to the broker with a producer of its own, built anew after any failure.
 
-    def __init__(self, options: BrokerOptions) -> None:
+    Also where nothing was acknowledged for `acknowledged_s_max` seconds.
+    """
+
+    def __init__(self, options: BrokerOptions, *, acknowledged_s_max: float) -> None:
         self._options = options
+        self._acknowledged_s_max = acknowledged_s_max
         self._producer: _Producer | None = None
         self._known: set[str] = set()
 
@@ -146,17 +150,39 @@ class TopicWriter:
                 future = await producer.send_batch(parcel.batch, topic, partition=partition)
                 future.add_done_callback(_look_at)
                 under_way[future] = place
-        failed = await _acknowledged(under_way, parcels)
+        failed = await self._acknowledged(under_way, parcels)
         if failed:
             await self._give_up(parcels)
         if failed or refused:
             raise WriteFailed({**refused, **failed})
 
+    async def _acknowledged(
+        self, under_way: dict[asyncio.Future[Any], TopicPartition], parcels: Parcels
+    ) -> dict[str, str]:
+        """Wait for acknowledgements, take what has one out of the parcels, return the failures."""
+        failed: dict[str, str] = {}
+        pending = set(under_way)
+        while pending:
+            done, pending = await asyncio.wait(
+                pending, timeout=self._acknowledged_s_max, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                log.warning("outbox.not_acknowledged", items=len(pending))
+                return {**failed, **{under_way[future][0]: "NotAcknowledged" for future in pending}}
+            for future in done:
+                place = under_way[future]
+                error = future.exception()
+                if error is None:
+                    _shrink(parcels, place)
+                else:
+                    failed[place[0]] = type(error).__name__
+        return failed
+
     async def _open(self) -> _Producer:
         if self._producer is None:
             producer = _Producer(self._options)
             try:
-                async with asyncio.timeout(ACKNOWLEDGED_S_MAX):
+                async with asyncio.timeout(self._acknowledged_s_max):
                     await producer.start()
             except BaseException:
                 await producer.give_up()
@@ -166,19 +192,18 @@ class TopicWriter:
 
     async def _look_up(self, producer: _Producer, topics: set[str]) -> dict[str, str]:
         """Return why topics can not be written to: they are missing, not ours, or not as agreed."""
-        new = sorted(topics - self._known)
-        answers = await asyncio.gather(*map(producer.partitions_for, new), return_exceptions=True)
-        refused = {}
-        for topic, answer in zip(new, answers, strict=True):
-            if isinstance(answer, KafkaError):
-                refused[topic] = type(answer).__name__
-            elif isinstance(answer, BaseException):
-                raise answer
-            elif len(answer) != PARTITIONS:
-                refused[topic] = "PartitionsDiffer"
-            else:
-                self._known.add(topic)
-        return refused
+        new = topics - self._known
+        if not new:
+            return {}
+        metadata = await producer.client.fetch_all_metadata()
+        counts = {topic: len(metadata.partitions_for_topic(topic) or ()) for topic in sorted(new)}
+        self._known |= {topic for topic, count in counts.items() if count == PARTITIONS}
+        await producer.client.set_topics(self._known)
+        return {
+            topic: "PartitionsDiffer" if count else "UnknownTopicOrPartitionError"
+            for topic, count in counts.items()
+            if count != PARTITIONS
+        }
 
     async def _give_up(self, parcels: Parcels) -> None:
         producer, self._producer = self._producer, None
@@ -207,29 +232,6 @@ def _look_at(future: asyncio.Future[Any]) -> None:
     """Look at how a batch ended: one that was given up has nobody else who does."""
     if not future.cancelled():
         future.exception()
-
-
-async def _acknowledged(
-    under_way: dict[asyncio.Future[Any], TopicPartition], parcels: Parcels
-) -> dict[str, str]:
-    """Wait for acknowledgements, take what has one out of the parcels, return the failures."""
-    failed: dict[str, str] = {}
-    pending = set(under_way)
-    while pending:
-        done, pending = await asyncio.wait(
-            pending, timeout=ACKNOWLEDGED_S_MAX, return_when=asyncio.FIRST_COMPLETED
-        )
-        if not done:
-            log.warning("outbox.not_acknowledged", items=len(pending))
-            return {**failed, **{under_way[future][0]: "NotAcknowledged" for future in pending}}
-        for future in done:
-            place = under_way[future]
-            error = future.exception()
-            if error is None:
-                _shrink(parcels, place)
-            else:
-                failed[place[0]] = type(error).__name__
-    return failed
 
 
 def _shrink(parcels: Parcels, place: TopicPartition) -> None:

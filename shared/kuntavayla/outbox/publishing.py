@@ -19,6 +19,7 @@ from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.outbox.appending import NOTIFY_CHANNEL
 from kuntavayla.outbox.binary import binary_of
 from kuntavayla.outbox.broker import (
+    ACKNOWLEDGED_S_MAX,
     BrokerOptions,
     Parcel,
     Parcels,
@@ -74,13 +75,15 @@ class Wave(Struct):
 class Publication(Struct, frozen=True, kw_only=True):
     """What is published where: the service's name, its database by a direct address, the broker.
 
-    `clock` judges only when a pause is over.
+    `clock` judges only when a pause is over. The producer is built anew where nothing was
+    acknowledged for `acknowledged_s_max` seconds.
     """
 
     service: str
     database_url: str
     broker: BrokerOptions
     clock: Callable[[], datetime]
+    acknowledged_s_max: float = ACKNOWLEDGED_S_MAX
 
 
 class Publisher:
@@ -91,7 +94,9 @@ class Publisher:
         self._publication = publication
         self._metrics = metrics
         self._woken = asyncio.Event()
-        self._writer = TopicWriter(publication.broker)
+        self._writer = TopicWriter(
+            publication.broker, acknowledged_s_max=publication.acknowledged_s_max
+        )
         self._failures = 0
         self._owed: set[str] = set()
         self._under_way: asyncio.Task[None] | None = None
