@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from kuntavayla.database import open_pool
 from kuntavayla.outbox import Publication, Publisher, PublisherMetrics
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import configure_logging
 from kuntavayla_sandbox.serving import end_with_parent, read_configuration
 
@@ -32,7 +33,7 @@ async def publish(start: Start) -> None:
     publication = Publication(
         service=start.service,
         database_url=start.database_url,
-        broker={"bootstrap_servers": start.bootstrap},
+        broker=KafkaConnection(bootstrap=start.bootstrap),
         clock=clock,
     )
     pool = await open_pool(start.database_url)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,23 @@ import msgspec
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from kuntavayla.database import Pool
+from kuntavayla import outbox
+from kuntavayla.database import Pool, transaction
 from kuntavayla.events import EventDraft
-from kuntavayla.outbox import Publication, Publisher, PublisherMetrics, Standing, load_standing
+from kuntavayla.outbox import (
+    Hold,
+    Pause,
+    Publication,
+    Publisher,
+    PublisherMetrics,
+    Standing,
+    load_standing,
+)
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.testing import TestDatabase
 from tests.shared.event_examples import NOW, SOTKAMO, a_draft, announce, new_id
+from tests.shared.published import WITHIN_S, Record, Topics, running
 from tests.shared.publisher_process import Start
-from tests.shared.topics import WITHIN_S, Record, Topics, running
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -32,6 +43,7 @@ class Bench:
         self.pool = pool
         self.topics = topics
         self.metrics = CollectorRegistry()
+        self._metrics = PublisherMetrics(self.metrics)
         self.now = NOW
 
     def publication(self, **changes: Any) -> Publication:  # noqa: ANN401 - fields of a publication
@@ -39,7 +51,7 @@ class Bench:
             **{
                 "service": self.topics.service,
                 "database_url": self.database.url,
-                "broker": {"bootstrap_servers": self.topics.bootstrap},
+                "broker": KafkaConnection(bootstrap=self.topics.bootstrap),
                 "clock": lambda: self.now,
                 **changes,
             }
@@ -48,9 +60,7 @@ class Bench:
     @contextlib.asynccontextmanager
     async def publishing(self, **changes: Any) -> AsyncIterator[None]:  # noqa: ANN401 - fields of a publication
         """Publish in this process inside the block."""
-        publisher = Publisher(
-            self.pool, self.publication(**changes), metrics=PublisherMetrics(self.metrics)
-        )
+        publisher = Publisher(self.pool, self.publication(**changes), metrics=self._metrics)
         async with running(publisher.run()):
             yield
 
@@ -120,6 +130,33 @@ class Bench:
         for first in range(0, count, 5):
             await announce(self.pool, *drafts[first : first + 5])
         return drafts
+
+    async def pause(self, recipient: str, *, until: datetime | None = None) -> None:
+        """Hold a recipient back."""
+        pause = Pause(
+            reason="its system is being renewed",
+            organisation="operator",
+            official_id="operator:u-1",
+            at=self.now,
+            until=until,
+        )
+        async with transaction(self.pool) as connection:
+            await outbox.pause(connection, recipient, pause)
+
+    async def resume(self, recipient: str) -> bool:
+        """End a recipient's pause; say whether it was paused."""
+        async with transaction(self.pool) as connection:
+            return await outbox.resume(connection, recipient, now=self.now)
+
+    async def holds(self) -> list[Hold]:
+        async with self.pool.acquire() as connection:
+            return await outbox.list_holds(connection)
+
+    async def until_drained(self) -> None:
+        """Wait until nobody is held back."""
+        async with asyncio.timeout(WITHIN_S):
+            while await self.holds():  # noqa: ASYNC110 - rows tell by being read
+                await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from kuntavayla.database import Pool
 from kuntavayla.events import Channel
-from kuntavayla.outbox import standing
-from kuntavayla.testing import TestDatabase
+from kuntavayla.outbox import standing, topic_of
+from kuntavayla.settings import KafkaConnection, KafkaSecurity
 from kuntavayla_sandbox.broker import Broker, Listener
 from tests.conftest import BROKER_USERS
 from tests.shared.event_examples import KAJAANI, SOTKAMO, a_draft, announce
+from tests.shared.published import Record
 from tests.shared.publishers import Bench, first_seen, ids, is_in_order, position_locked
-from tests.shared.topics import Record, Topics
 
 CUT_LOCK = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -23,13 +22,6 @@ CUT_WAITING = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
-
-
-@pytest.fixture
-async def bench(database: TestDatabase, pool: Pool, broker: Broker) -> Bench:
-    topics = Topics(broker.bootstrap)
-    await topics.make(SOTKAMO, KAJAANI)
-    return Bench(database, pool, topics)
 
 
 async def test_events_arrive_whole_in_order_and_each_client_in_one_partition(bench: Bench) -> None:
@@ -78,6 +70,7 @@ async def test_restricted_events_leave_by_no_topic_and_hold_nobody_up(bench: Ben
     assert published.oldest_unpublished_at is None
 
 
+@pytest.mark.journey
 async def test_a_publisher_killed_between_sending_and_moving_loses_nothing_and_makes_no_new_ids(
     bench: Bench, owner: asyncpg.Connection
 ) -> None:
@@ -102,6 +95,7 @@ async def test_a_publisher_killed_between_sending_and_moving_loses_nothing_and_m
     assert len({(record.event_id, record.value) for record in records}) == 60
 
 
+@pytest.mark.journey
 async def test_of_two_processes_one_publishes_and_the_other_goes_on_when_it_is_killed(
     bench: Bench,
 ) -> None:
@@ -122,6 +116,7 @@ async def test_of_two_processes_one_publishes_and_the_other_goes_on_when_it_is_k
     assert is_in_order(records)
 
 
+@pytest.mark.journey
 async def test_a_publisher_that_was_stopped_while_another_was_elected_moves_nothing(
     bench: Bench, owner: asyncpg.Connection
 ) -> None:
@@ -232,25 +227,36 @@ async def test_a_topic_with_other_partitions_than_agreed_gets_nothing(bench: Ben
     assert (await bench.standing()).published == 0
 
 
-async def test_a_topic_that_the_publisher_may_not_write_to_stops_it_visibly(
+async def test_topics_that_the_publisher_may_not_write_to_stop_it_visibly(
     bench: Bench, broker: Broker
 ) -> None:
-    options = {
-        "bootstrap_servers": broker.address(Listener.SASL_PLAINTEXT),
-        "security_protocol": "SASL_PLAINTEXT",
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": "routing-api",
-        "sasl_plain_password": BROKER_USERS["routing-api"],
-    }
-    async with bench.publishing(broker=options):
-        await bench.announce(5)
-        await bench.failures("UnknownTopicOrPartitionError")
+    grant(broker, "Write", topic_of(bench.topics.service, KAJAANI))
+    grant(broker, "Describe", topic_of(bench.topics.service, SOTKAMO))
+    connection = KafkaConnection(
+        bootstrap=broker.address(Listener.SASL_PLAINTEXT),
+        security=KafkaSecurity.SASL_PLAINTEXT,
+        username="routing-api",
+        password=BROKER_USERS["routing-api"],
+    )
+    async with bench.publishing(broker=connection):
+        await announce(bench.pool, a_draft(1), a_draft(2, recipient=KAJAANI))
+        await bench.failures("TopicAuthorizationFailedError", at_least=2)
         refused = await bench.standing()
+        written = await bench.topics.read(SOTKAMO, KAJAANI)
     async with bench.publishing():
         await bench.published()
 
     assert refused.published == 0
-    assert len(await bench.topics.read(SOTKAMO)) == 5
+    assert [record.headers["ce_recipient"] for record in written] == [KAJAANI]
+    assert len(await bench.topics.read(SOTKAMO)) == 1
+
+
+def grant(broker: Broker, operation: str, topic: str) -> None:
+    broker.tool(
+        "org.apache.kafka.tools.AclCommand",
+        *("--bootstrap-server", broker.bootstrap, "--add", "--allow-principal", "User:routing-api"),
+        *("--operation", operation, "--topic", topic),
+    )
 
 
 async def test_a_hole_is_an_alarm_and_nothing_behind_it_is_sent(

@@ -13,7 +13,7 @@ from kuntavayla.outbox.appending import (
     load_head,
     wake_of,
 )
-from kuntavayla.outbox.broker import PARTITIONS, BrokerOptions, topic_of
+from kuntavayla.outbox.broker import PARTITIONS, topic_of
 from kuntavayla.outbox.holding import Hold, Pause, find_hold, list_holds, pause, resume
 from kuntavayla.outbox.measuring import PublisherMetrics
 from kuntavayla.outbox.publishing import Publication, Publisher
@@ -34,7 +34,6 @@ __all__ = [
     "EVERYBODY",
     "NOTIFY_CHANNEL",
     "PARTITIONS",
-    "BrokerOptions",
     "Choice",
     "Hold",
     "Pause",

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from kuntavayla.outbox.binary import BinaryEvent
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log
 
 PARTITIONS = 6
@@ -28,8 +29,6 @@ CLOSE_S_MAX = 5
 BATCH_BYTES_MAX = 900_000
 """Below the million bytes that a broker takes by default."""
 
-BrokerOptions = Mapping[str, Any]
-"""How the broker is spoken to, as aiokafka's clients take it: addresses and security."""
 TopicPartition = tuple[str, int]
 
 
@@ -73,9 +72,9 @@ def partition_of(key: bytes) -> int:
 class _Producer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no types
     """An idempotent producer that can also be given up, with what it has not been acknowledged."""
 
-    def __init__(self, options: BrokerOptions) -> None:
+    def __init__(self, connection: KafkaConnection) -> None:
         super().__init__(
-            **options,
+            **connection.client_options(),
             acks="all",
             enable_idempotence=True,
             max_batch_size=BATCH_BYTES_MAX,
@@ -105,8 +104,8 @@ class TopicWriter:
     Also where nothing was acknowledged for `acknowledged_s_max` seconds.
     """
 
-    def __init__(self, options: BrokerOptions, *, acknowledged_s_max: float) -> None:
-        self._options = options
+    def __init__(self, connection: KafkaConnection, *, acknowledged_s_max: float) -> None:
+        self._connection = connection
         self._acknowledged_s_max = acknowledged_s_max
         self._producer: _Producer | None = None
         self._known: set[str] = set()
@@ -180,7 +179,7 @@ class TopicWriter:
 
     async def _open(self) -> _Producer:
         if self._producer is None:
-            producer = _Producer(self._options)
+            producer = _Producer(self._connection)
             try:
                 async with asyncio.timeout(self._acknowledged_s_max):
                     await producer.start()

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from kuntavayla.database import Connection
+from kuntavayla.outbox.appending import NOTIFY_CHANNEL
 from kuntavayla.outbox.standing import HOLD_FENCE
 
 PAUSE = """
@@ -26,6 +27,7 @@ RESUME = """
 UPDATE outbox_holds SET state = 'draining'
 WHERE recipient = $1 AND state = 'paused' AND (until IS NULL OR until > $2)
 """
+WAKE = f"SELECT pg_notify('{NOTIFY_CHANNEL}', '')"
 REMOVE = "DELETE FROM outbox_holds WHERE recipient = $1"
 REMOVE_DRAINED = "DELETE FROM outbox_holds WHERE recipient = $1 AND state = 'draining'"
 END_DUE = "UPDATE outbox_holds SET state = 'draining' WHERE state = 'paused' AND until <= $1"
@@ -89,6 +91,7 @@ async def resume(connection: Connection, recipient: str, *, now: datetime) -> bo
     was_paused = await connection.execute(RESUME, recipient, now) == "UPDATE 1"
     if not has_published:
         await connection.execute(REMOVE, recipient)
+    await connection.execute(WAKE)
     return was_paused
 
 

@@ -20,7 +20,6 @@ from kuntavayla.outbox.appending import NOTIFY_CHANNEL
 from kuntavayla.outbox.binary import binary_of
 from kuntavayla.outbox.broker import (
     ACKNOWLEDGED_S_MAX,
-    BrokerOptions,
     Parcel,
     Parcels,
     TopicWriter,
@@ -31,6 +30,7 @@ from kuntavayla.outbox.broker import (
 from kuntavayla.outbox.holding import Hold, drained_to, end_due, held, list_holds, remove_drained
 from kuntavayla.outbox.measuring import PublisherMetrics
 from kuntavayla.outbox.standing import Fenced, Term, elect, lock_term, move
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log
 
 ELECTION_LOCK = 0x6B765F70
@@ -81,7 +81,7 @@ class Publication(Struct, frozen=True, kw_only=True):
 
     service: str
     database_url: str
-    broker: BrokerOptions
+    broker: KafkaConnection
     clock: Callable[[], datetime]
     acknowledged_s_max: float = ACKNOWLEDGED_S_MAX
 
@@ -198,6 +198,7 @@ class Publisher:
         """Return the events of rows that follow each other without a hole, made ready to leave."""
         whole = rows if _reach(rows, behind) == behind + len(rows) else _without_hole(rows, behind)
         if rows and not whole:
+            await self._land()
             self._metrics.show_hole()
             log.error("outbox.hole", position=behind + 1)
             raise HoleFound

@@ -1,4 +1,4 @@
-"""Topics of a real broker for tests: made by name, read whole."""
+"""The topics of a service that publishes to the tests' broker: made, and read whole."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ class Topics:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
-        self.service = f"test-{next(_numbers)}"
+        self.service = f"published-{next(_numbers)}"
 
     async def make(self, *recipients: str, partitions: int = PARTITIONS) -> None:
         """Make the topics of recipients; they have no records yet."""
