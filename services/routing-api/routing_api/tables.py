@@ -259,7 +259,7 @@ outbox.add_tables(Row.metadata)
 audit.add_table(Row.metadata)
 idempotency.add_table(Row.metadata)
 
-APPEND_ONLY = ("audit", "outbox", "decisions", "register_changes")
+APPEND_ONLY = ("audit", "outbox", "outbox_redeliveries", "decisions", "register_changes")
 MUTABLE = (
     "clients",
     "registrations",
@@ -268,4 +268,6 @@ MUTABLE = (
     "reviews",
     "idempotency_keys",
     "outbox_head",
+    "outbox_publisher",
+    "outbox_holds",
 )
