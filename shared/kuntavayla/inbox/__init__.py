@@ -10,6 +10,7 @@ from kuntavayla.inbox import parked, repairing
 from kuntavayla.inbox.consuming import ConsumerStopped, Inbox, MessageRefused
 from kuntavayla.inbox.feed_source import FeedSource, TokenSource
 from kuntavayla.inbox.flowing import PASSING, Check, Handler
+from kuntavayla.inbox.kafka_source import KafkaSource
 from kuntavayla.inbox.parked import (
     ConsumerFigures,
     ParkedFilter,
@@ -26,10 +27,12 @@ from kuntavayla.inbox.sources import (
     Incoming,
     IncomingEvent,
     Malformed,
+    OneStream,
     Source,
     SourceAway,
     SourceBatch,
     Speaker,
+    Streams,
 )
 from kuntavayla.inbox.stopping import StopLimits
 from kuntavayla.inbox.tables import add_parking_tables, add_table
@@ -49,8 +52,10 @@ __all__ = [
     "Inbox",
     "Incoming",
     "IncomingEvent",
+    "KafkaSource",
     "Malformed",
     "MessageRefused",
+    "OneStream",
     "ParkedFilter",
     "ParkedMessage",
     "ParkedState",
@@ -65,6 +70,7 @@ __all__ = [
     "Speaker",
     "StopLimits",
     "StoredMessage",
+    "Streams",
     "TokenSource",
     "Vault",
     "Who",
