@@ -5,7 +5,16 @@ from typing import Any
 
 import msgspec
 
-from kuntavayla.inbox import Inbox, Incoming, Record, SourceBatch, Speaker, incoming_of, offset_text
+from kuntavayla.inbox import (
+    Inbox,
+    Incoming,
+    OneStream,
+    Record,
+    SourceBatch,
+    Speaker,
+    incoming_of,
+    offset_text,
+)
 from routing_api.routes.desk import Desk
 from tests.routing_api.service import Caller, Json, Response, Routing
 
@@ -62,9 +71,8 @@ async def read(routing: Routing, topic: Topic) -> None:
     assert consumption is not None
     reader = Inbox(
         desk.pool,
-        topic,
+        OneStream(topic, f"{topic.name}/0"),
         consumer=topic.consumer,
-        stream=f"{topic.name}/0",
         parking=consumption.parking,
     )
     await reader.step(consumption.handle)

@@ -25,6 +25,7 @@ from kuntavayla.inbox import (
     Incoming,
     IncomingEvent,
     Malformed,
+    OneStream,
     ParkedFilter,
     Parking,
     Refused,
@@ -173,7 +174,8 @@ class Consumer:
         self.told += [one.codes for one in refused]
 
     def inbox(self, source: ListSource) -> Inbox:
-        return Inbox(self.pool, source, consumer=CONSUMER, stream=STREAM, parking=self.parking)
+        streams = OneStream(source, STREAM)
+        return Inbox(self.pool, streams, consumer=CONSUMER, parking=self.parking)
 
     async def take(self, *messages: Incoming, page: int = 1_000) -> None:
         """Read a stream of these messages to its end."""

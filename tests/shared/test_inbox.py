@@ -3,7 +3,6 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import NoReturn
 
-import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -14,31 +13,20 @@ from starlette.routing import Route
 
 from kuntavayla import inbox
 from kuntavayla.database import Connection, Pool, open_pool
-from kuntavayla.events import sequence_text
 from kuntavayla.inbox import (
     CursorRefused,
     FeedSource,
     Inbox,
     IncomingEvent,
+    OneStream,
     SourceAway,
     SourceBatch,
     consuming,
 )
 from kuntavayla.testing import DatabaseServer, TestDatabase
+from tests.shared.inbox_example import EFFECTS, an_event, consumer_database, keep
 
 PAGE = 3
-EFFECTS = "SELECT array_agg(number ORDER BY id) FROM effects"
-
-
-def an_event(number: int, *, epoch: int = 1) -> IncomingEvent:
-    return IncomingEvent(
-        id=f"id-{number}",
-        type="fi.kuntavayla.thing.done.v1",
-        subject="somebody",
-        time="2021-03-01T06:02:11.004Z",
-        sequence=sequence_text(epoch, number),
-        data=msgspec.Raw(b'{"number":%d}' % number),
-    )
 
 
 class ListSource:
@@ -59,14 +47,6 @@ class ListSource:
         return SourceBatch(batch, str(first + len(batch)))
 
 
-async def keep(connection: Connection, events: Sequence[IncomingEvent]) -> None:
-    """Give events their effect: a row each."""
-    numbers = [msgspec.json.decode(event.data)["number"] for event in events]
-    await connection.executemany(
-        "INSERT INTO effects (number) VALUES ($1)", [(number,) for number in numbers]
-    )
-
-
 class CrashedError(Exception):
     """The process has ended between fetch and commit."""
 
@@ -78,13 +58,7 @@ async def keep_and_crash(connection: Connection, events: Sequence[IncomingEvent]
 
 @pytest.fixture
 async def consumer(databases: DatabaseServer) -> AsyncIterator[TestDatabase]:
-    """A database of a consumer: its position, and a table of effects."""
-    async with databases.database("routing_api", role="routing_api") as database:
-        connection = await asyncpg.connect(database.owner_url)
-        await connection.execute("CREATE TABLE effects (id bigserial PRIMARY KEY, number int)")
-        await connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO routing_api")
-        await connection.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO routing_api")
-        await connection.close()
+    async with consumer_database(databases) as database:
         yield database
 
 
@@ -96,11 +70,11 @@ async def store(consumer: TestDatabase) -> AsyncIterator[Pool]:
 
 
 def an_inbox(pool: Pool, source: inbox.Source) -> Inbox:
-    return Inbox(pool, source, consumer="cs-sotkamo", stream="common")
+    return Inbox(pool, OneStream(source, "common"), consumer="cs-sotkamo")
 
 
 async def test_every_statement_can_be_prepared(store: Pool) -> None:
-    statements = [value for name, value in vars(consuming).items() if name.endswith("_POSITION")]
+    statements = [value for name, value in vars(consuming).items() if name.endswith("_POSITIONS")]
 
     async with store.acquire() as connection:
         prepared = [await connection.prepare(statement) for statement in statements]
@@ -191,7 +165,7 @@ async def test_two_processes_of_one_consumer_have_each_effect_once(
 async def test_consumers_and_streams_have_positions_of_their_own(store: Pool) -> None:
     source = ListSource([an_event(1)])
     readers = [
-        Inbox(store, source, consumer=consumer, stream=stream)
+        Inbox(store, OneStream(source, stream), consumer=consumer)
         for consumer in ("cs-sotkamo", "cs-kajaani")
         for stream in ("common", "restricted")
     ]

@@ -11,6 +11,7 @@ from kuntavayla.inbox import (
     ConsumerStopped,
     Inbox,
     MessageRefused,
+    OneStream,
     StopLimits,
     parked,
     repairing,
@@ -155,9 +156,8 @@ async def test_a_broken_handler_parks_the_message_and_its_text_is_nowhere(pool: 
     async def stumble(_: object, __: object) -> None:
         raise KeyError("240587-921N")
 
-    reader = Inbox(
-        pool, ListSource([an_event(1)]), consumer=CONSUMER, stream=STREAM, parking=consumer.ours
-    )
+    streams = OneStream(ListSource([an_event(1)]), STREAM)
+    reader = Inbox(pool, streams, consumer=CONSUMER, parking=consumer.ours)
     await reader.step(stumble)
 
     assert [row[3] for row in await consumer.rows()] == ["internal_fault"]
@@ -239,7 +239,7 @@ async def test_two_processes_of_a_consumer_park_each_message_once(
 
 async def test_a_consumer_without_parking_stops_before_what_is_no_event(pool: Pool) -> None:
     consumer = Consumer(pool)
-    reader = Inbox(pool, ListSource([garbage(1)]), consumer=CONSUMER, stream=STREAM)
+    reader = Inbox(pool, OneStream(ListSource([garbage(1)]), STREAM), consumer=CONSUMER)
 
     with pytest.raises(MessageRefused):
         await reader.run(consumer.handle)

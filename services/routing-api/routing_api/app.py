@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
@@ -28,6 +28,7 @@ from kuntavayla.http import (
     create_service,
     run_halving,
 )
+from kuntavayla.outbox import Publication, Publisher, PublisherMetrics
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.telemetry import (
     BatchMetrics,
@@ -38,7 +39,7 @@ from kuntavayla.values.calendar import is_working_day
 from routing_api.events import EVENT_TYPES
 from routing_api.operations import registrations
 from routing_api.operations.law import Law
-from routing_api.operations.moments import SOURCE
+from routing_api.operations.moments import SERVICE, SOURCE
 from routing_api.operations.registers import RegisterKeeper
 from routing_api.operations.repeats import Outcome, Registered
 from routing_api.operations.submissions import Submission
@@ -128,7 +129,7 @@ def create_app(
     running = _Running(settings, law, clock=clock, metrics=metrics, client=client)
     return create_service(
         ServiceSpec(
-            name="routing-api",
+            name=SERVICE,
             title="Kuntaväylä routing-api",
             version=version("kuntavayla-routing-api"),
             description=DESCRIPTION,
@@ -196,8 +197,8 @@ class _Running:
             await stack.enter_async_context(waiters.listening())
             desk = self._desk(pool, waiters)
             stack.push_async_callback(desk.registrations.close)
-            loop = asyncio.create_task(self._keep_fresh(pool))
-            stack.push_async_callback(_end, loop)
+            for work in self._loops(pool):
+                stack.push_async_callback(_end, asyncio.create_task(work))
             server = start_metrics_server(
                 settings.metrics_port, registry=self._metrics, host=settings.metrics_host
             )
@@ -216,13 +217,23 @@ class _Running:
         async with transaction(self._pool) as connection:
             await connection.execute("SELECT 1")
 
-    async def _keep_fresh(self, pool: Pool) -> None:
-        await keep_fresh(
+    def _loops(self, pool: Pool) -> Iterator[Coroutine[None, None, None]]:
+        """Give what this process does by itself for as long as it runs."""
+        yield keep_fresh(
             pool,
             law=self._law,
             moment=lambda: moment_at(self._clock),
             gauges=FigureGauges(self._metrics),
         )
+        broker = self._settings.kafka_connection
+        if broker is not None:
+            publication = Publication(
+                service=SERVICE,
+                database_url=self._settings.database_url.get_secret_value(),
+                broker=broker,
+                clock=self._clock,
+            )
+            yield Publisher(pool, publication, metrics=PublisherMetrics(self._metrics)).run()
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
@@ -252,6 +263,7 @@ class _Running:
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
             consumptions=self._acknowledgements.consumption,
+            transport=settings.transport,
         )
 
 

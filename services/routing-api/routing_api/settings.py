@@ -3,10 +3,10 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from kuntavayla.settings import KeyRingText, KeyText, ServiceSettings
+from kuntavayla.settings import KafkaSettings, KeyRingText, KeyText, ServiceSettings
 
 
-class Settings(ServiceSettings):
+class Settings(KafkaSettings, ServiceSettings):
     """What routing-api must be told; nothing secret has a default."""
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_")

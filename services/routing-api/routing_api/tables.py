@@ -288,7 +288,14 @@ idempotency.add_table(Row.metadata)
 inbox.add_table(Row.metadata)
 inbox.add_parking_tables(Row.metadata)
 
-APPEND_ONLY = ("audit", "outbox", "decisions", "register_changes", "inbox_repairs")
+APPEND_ONLY = (
+    "audit",
+    "outbox",
+    "outbox_redeliveries",
+    "decisions",
+    "register_changes",
+    "inbox_repairs",
+)
 MUTABLE = (
     "clients",
     "registrations",
@@ -297,5 +304,7 @@ MUTABLE = (
     "reviews",
     "idempotency_keys",
     "outbox_head",
+    "outbox_publisher",
+    "outbox_holds",
     *inbox.MUTABLE,
 )

@@ -10,6 +10,7 @@ from kuntavayla.inbox import parked, repairing
 from kuntavayla.inbox.consuming import ConsumerStopped, Inbox, MessageRefused
 from kuntavayla.inbox.feed_source import FeedSource, TokenSource
 from kuntavayla.inbox.flowing import PASSING, Check, Handler
+from kuntavayla.inbox.kafka_source import KafkaSource
 from kuntavayla.inbox.parked import (
     ConsumerFigures,
     ParkedFilter,
@@ -27,10 +28,12 @@ from kuntavayla.inbox.sources import (
     Incoming,
     IncomingEvent,
     Malformed,
+    OneStream,
     Source,
     SourceAway,
     SourceBatch,
     Speaker,
+    Streams,
 )
 from kuntavayla.inbox.stopping import StopLimits
 from kuntavayla.inbox.tables import MUTABLE, add_parking_tables, add_table
@@ -51,8 +54,10 @@ __all__ = [
     "Inbox",
     "Incoming",
     "IncomingEvent",
+    "KafkaSource",
     "Malformed",
     "MessageRefused",
+    "OneStream",
     "ParkedFilter",
     "ParkedMessage",
     "ParkedState",
@@ -67,6 +72,7 @@ __all__ = [
     "Speaker",
     "StopLimits",
     "StoredMessage",
+    "Streams",
     "TokenSource",
     "Vault",
     "Who",

@@ -13,14 +13,48 @@ from kuntavayla.outbox.appending import (
     load_head,
     wake_of,
 )
+from kuntavayla.outbox.broker import PARTITIONS, topic_of
+from kuntavayla.outbox.holding import Hold, Pause, find_hold, list_holds, pause, resume
+from kuntavayla.outbox.measuring import PublisherMetrics
+from kuntavayla.outbox.publishing import Publication, Publisher
+from kuntavayla.outbox.redelivering import (
+    EVENTS_MAX,
+    Choice,
+    Redelivery,
+    Request,
+    count_chosen,
+    load_redelivery,
+    redeliver,
+)
+from kuntavayla.outbox.standing import Standing, load_standing
 from kuntavayla.outbox.tables import add_tables
 
 __all__ = [
+    "EVENTS_MAX",
     "EVERYBODY",
     "NOTIFY_CHANNEL",
+    "PARTITIONS",
+    "Choice",
+    "Hold",
+    "Pause",
+    "Publication",
+    "Publisher",
+    "PublisherMetrics",
+    "Redelivery",
+    "Request",
+    "Standing",
     "add_tables",
     "append",
+    "count_chosen",
+    "find_hold",
+    "list_holds",
     "load_bounds",
     "load_head",
+    "load_redelivery",
+    "load_standing",
+    "pause",
+    "redeliver",
+    "resume",
+    "topic_of",
     "wake_of",
 ]

@@ -1,6 +1,17 @@
 """Settings of a service: one frozen value per process, from the environment; no default secret."""
 
+from kuntavayla.settings.kafka import KafkaConnection, KafkaSecurity, KafkaSettings, Transport
 from kuntavayla.settings.secrets import Key, KeyRing, KeyRingText, KeyText
 from kuntavayla.settings.service import ServiceSettings
 
-__all__ = ["Key", "KeyRing", "KeyRingText", "KeyText", "ServiceSettings"]
+__all__ = [
+    "KafkaConnection",
+    "KafkaSecurity",
+    "KafkaSettings",
+    "Key",
+    "KeyRing",
+    "KeyRingText",
+    "KeyText",
+    "ServiceSettings",
+    "Transport",
+]

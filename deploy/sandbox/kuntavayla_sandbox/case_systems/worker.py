@@ -24,8 +24,9 @@ from kuntavayla.inbox import (
     Handler,
     Inbox,
     IncomingEvent,
-    Source,
+    OneStream,
     SourceBatch,
+    Streams,
     restart,
 )
 from kuntavayla.telemetry import log
@@ -95,15 +96,9 @@ class SettledInbox(Inbox):
     """An inbox that tells when a batch has committed: what its handler counts is true only then."""
 
     def __init__(
-        self,
-        pool: Pool,
-        source: Source,
-        *,
-        consumer: str,
-        stream: str,
-        settled: Callable[[], None],
+        self, pool: Pool, streams: Streams, *, consumer: str, settled: Callable[[], None]
     ) -> None:
-        super().__init__(pool, source, consumer=consumer, stream=stream)
+        super().__init__(pool, streams, consumer=consumer)
         self._settled = settled
 
     @override
@@ -171,9 +166,8 @@ class CaseSystem:
 
         inbox = SettledInbox(
             self._shared.pool,
-            GatheringSource(feed),
+            OneStream(GatheringSource(feed), stream_of(channel)),
             consumer=me,
-            stream=stream_of(channel),
             settled=settle,
         )
 

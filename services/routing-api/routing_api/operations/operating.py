@@ -8,6 +8,7 @@ from kuntavayla import audit, outbox
 from kuntavayla.audit import AuditFilter, StoredLine
 from kuntavayla.database import Connection
 from kuntavayla.inbox import ConsumerFigures, parked
+from kuntavayla.outbox import Hold, Standing
 from routing_api.operations.effects import line_of
 from routing_api.operations.moments import Call, Moment
 from routing_api.store import figures
@@ -18,19 +19,27 @@ REFUSED = "refused"
 
 
 class Figures(Struct, frozen=True):
-    """Where the events stand, what waits and what is late."""
+    """Where the events stand, what waits and what is late.
 
-    epoch: int
-    head_position: int
+    `oldest_unpublished_s` is None where no publisher has ever run, or has nothing left to send.
+    """
+
+    standing: Standing
+    oldest_unpublished_s: int | None
+    holds: Sequence[Hold]
     waiting: Waiting
     consumers: Sequence[ConsumerFigures]
 
 
 async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     """Return the figures of this moment."""
-    epoch, position = await outbox.load_head(connection)
+    standing = await outbox.load_standing(connection)
+    holds = await outbox.list_holds(connection)
     waiting = await figures.load_waiting(connection, now=moment.now, today=moment.today)
-    return Figures(epoch, position, waiting, await parked.load_figures(connection))
+    oldest_at = standing.oldest_unpublished_at if standing.fence else None
+    age_s = None if oldest_at is None else max(0, int((moment.now - oldest_at).total_seconds()))
+    consumers = await parked.load_figures(connection)
+    return Figures(standing, age_s, holds, waiting, consumers)
 
 
 async def witness(

@@ -21,6 +21,7 @@ from kuntavayla.feed import StreamWaiters
 from kuntavayla.http import CURSOR_MALFORMED, BodyLimits, MicroBatcher, caller_of, exchange_of
 from kuntavayla.inbox import Consumptions
 from kuntavayla.register import OrganisationKind
+from kuntavayla.settings import Transport
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
 from routing_api.operations.law import Law
@@ -64,6 +65,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     bulk_limits: BodyLimits
     competences: Competences
     consumptions: Consumptions
+    transport: Transport
 
     def moment(self) -> Moment:
         """Return the moment of a batch: now, to the millisecond, and ids of that time."""

@@ -15,6 +15,7 @@ from kuntavayla.auth import require_kind
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
 from kuntavayla.register import OrganisationKind
+from kuntavayla.settings import Transport
 from routing_api.operations import operating as operations
 from routing_api.routes.answers import PREFIX, consumer_answer
 from routing_api.routes.desk import (
@@ -115,10 +116,16 @@ async def load_status(request: Request) -> Response:
     async with desk.transaction() as connection:
         register = await desk.law.registers.current(connection)
         figures = await operations.load_figures(connection, moment=moment)
+    standing, is_published = figures.standing, desk.transport is Transport.KAFKA
     return json_answer(
         StatusResponse(
-            epoch=figures.epoch,
-            head_position=figures.head_position,
+            epoch=standing.epoch,
+            head_position=standing.head,
+            transport=desk.transport.value,
+            published_position=standing.published if is_published else None,
+            publishing_lag=standing.lag if is_published else None,
+            oldest_unpublished_s=figures.oldest_unpublished_s if is_published else None,
+            paused_recipients=sum(hold.is_paused(now=moment.now) for hold in figures.holds),
             open_reviews=figures.waiting.open_reviews,
             overdue_reviews=figures.waiting.overdue_reviews,
             offered_transfers=figures.waiting.offered_transfers,

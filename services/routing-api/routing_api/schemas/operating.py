@@ -25,10 +25,20 @@ class QueueStatus(Struct, frozen=True):
 
 
 class StatusResponse(Struct, frozen=True, kw_only=True):
-    """What an operator asks first: where events stand, what waits, which law holds."""
+    """What an operator asks first: where events stand, what waits, which law holds.
+
+    Up to `published_position` the broker has acknowledged every common event of every recipient
+    that is not held back; `publishing_lag` is the number of positions behind it, and
+    `oldest_unpublished_s` the age of the first event among them. All three are null on the feed.
+    """
 
     epoch: int
     head_position: int
+    transport: Literal["feed", "kafka"]
+    published_position: int | None
+    publishing_lag: int | None
+    oldest_unpublished_s: int | None
+    paused_recipients: int
     open_reviews: int
     overdue_reviews: int
     offered_transfers: int

@@ -25,6 +25,16 @@ class FigureGauges:
         self._position = Gauge(
             "kuntavayla_outbox_head_position", "Newest position.", registry=registry
         )
+        self._published = Gauge(
+            "kuntavayla_outbox_published_position",
+            "Position up to which the broker has everything; 0 where nobody publishes.",
+            registry=registry,
+        )
+        self._unpublished = Gauge(
+            "kuntavayla_outbox_oldest_unpublished_seconds",
+            "Age of the oldest event that the broker does not have; 0 where nobody publishes.",
+            registry=registry,
+        )
         self._read_at = Gauge(
             "kuntavayla_routing_figures_read_timestamp_seconds",
             "When the figures were last read.",
@@ -54,7 +64,9 @@ class FigureGauges:
     def show(self, figures: operating.Figures) -> None:
         """Show figures as they stand, and that they were read now."""
         self._read_at.set_to_current_time()
-        self._position.set(figures.head_position)
+        self._position.set(figures.standing.head)
+        self._published.set(figures.standing.published)
+        self._unpublished.set(figures.oldest_unpublished_s or 0)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
         for gauge in (self._parked, self._queued, self._stopped):
