@@ -54,7 +54,12 @@ from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.rule_sets import load_rule_sets
 from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
-from routing_api.workers import AcknowledgementDesk, FigureGauges, keep_fresh
+from routing_api.workers import (
+    AcknowledgementDesk,
+    FigureGauges,
+    keep_fresh,
+    read_acknowledgements,
+)
 
 Clock = Callable[[], datetime]
 UNAVAILABLE: tuple[type[BaseException], ...] = (*AWAY, *AGAIN, *BUSY)
@@ -234,6 +239,7 @@ class _Running:
                 clock=self._clock,
             )
             yield Publisher(pool, publication, metrics=PublisherMetrics(self._metrics)).run()
+            yield read_acknowledgements(pool, broker, desk=self._acknowledgements)
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
