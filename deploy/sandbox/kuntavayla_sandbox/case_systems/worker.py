@@ -7,7 +7,7 @@ rows. Signals between them save waiting and carry nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -24,10 +24,13 @@ from kuntavayla.inbox import (
     Handler,
     Inbox,
     IncomingEvent,
+    KafkaSource,
     OneStream,
     SourceBatch,
     Streams,
 )
+from kuntavayla.outbox import topic_of
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log
 from kuntavayla_sandbox.calls import Tokens
 from kuntavayla_sandbox.case_systems import store
@@ -36,6 +39,7 @@ from kuntavayla_sandbox.case_systems.effects import effects_of
 from kuntavayla_sandbox.case_systems.progress import Progress
 from kuntavayla_sandbox.case_systems.routing import CallRefused, RoutingAway, RoutingCalls
 
+SERVICE = "routing-api"
 ITEMS_MAX = 1_000
 """The most items of a call on many: contracts.md, "Rules for every call"."""
 CALLS_IN_FLIGHT_MAX = 4
@@ -68,22 +72,28 @@ class Shared(Struct, frozen=True):
     clock: Callable[[], datetime]
     work: Work
     calls_in_flight: asyncio.Semaphore
+    kafka: KafkaConnection | None = None
 
 
-class GatheringSource:
-    """A feed that is read again only after a pause while it is busy."""
+class Gathering:
+    """Streams that are read again only after a pause while they are busy."""
 
-    def __init__(self, feed: FeedSource) -> None:
-        self._feed = feed
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
         self._is_busy = False
 
-    async def next_batch(self, cursor: str) -> SourceBatch:
-        """Return the events behind the cursor; see `FeedSource`."""
+    async def names(self) -> Collection[str]:
+        """Return the streams to read now; see `Streams`."""
+        return await self._streams.names()
+
+    async def next_batches(self, cursors: Mapping[str, str]) -> Mapping[str, SourceBatch]:
+        """Return what is behind the cursors; see `Streams`."""
         if self._is_busy:
             await asyncio.sleep(GATHER_S)
-        batch = await self._feed.next_batch(cursor)
-        self._is_busy = BUSY_MIN <= len(batch.events) < LIMIT_MAX
-        return batch
+        batches = await self._streams.next_batches(cursors)
+        count = sum(len(batch.events) for batch in batches.values())
+        self._is_busy = BUSY_MIN <= count < LIMIT_MAX
+        return batches
 
 
 class SettledInbox(Inbox):
@@ -130,17 +140,32 @@ class CaseSystem:
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for channel, path in (
-                (Channel.COMMON, "/events"),
-                (Channel.RESTRICTED, "/events/restricted"),
-            ):
-                group.create_task(self._consume(channel, path))
+            group.create_task(self._consume_common())
+            restricted = self._feed(Channel.RESTRICTED, "/events/restricted")
+            group.create_task(self._consume(Channel.RESTRICTED, restricted))
             if self._shared.work is Work.ALL:
                 group.create_task(self._repeat(self._fetch_once, self._to_fetch))
                 group.create_task(self._repeat(self._acknowledge_once, self._to_acknowledge))
 
-    async def _consume(self, channel: Channel, path: str) -> None:
-        feed = FeedSource(self._client, url=self._shared.routing_url + path, token=self._tokens)
+    async def _consume_common(self) -> None:
+        """Consume from the broker where there is one; restricted events never go there."""
+        if self._shared.kafka is None:
+            await self._consume(Channel.COMMON, self._feed(Channel.COMMON, "/events"))
+            return
+        topics = [topic_of(SERVICE, self.case_system_id)]
+        group = f"{self.case_system_id}.inbox"
+        source = KafkaSource(self._shared.kafka, topics=topics, group=group)
+        try:
+            await self._consume(Channel.COMMON, source)
+        finally:
+            await source.close()
+
+    def _feed(self, channel: Channel, path: str) -> OneStream:
+        url = self._shared.routing_url + path
+        feed = FeedSource(self._client, url=url, token=self._tokens)
+        return OneStream(feed, f"{SERVICE}/{channel}")
+
+    async def _consume(self, channel: Channel, streams: Streams) -> None:
         counted: dict[str, int] = {}
 
         async def handle(connection: Connection, events: Sequence[IncomingEvent]) -> None:
@@ -157,7 +182,7 @@ class CaseSystem:
 
         inbox = SettledInbox(
             self._shared.pool,
-            OneStream(GatheringSource(feed), f"routing-api/{channel}"),
+            Gathering(streams),
             consumer=self.case_system_id,
             settled=settle,
         )
