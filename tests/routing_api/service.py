@@ -56,6 +56,9 @@ OPERATOR_SCOPES = [
     "rule-sets.read",
     "audit.read",
     "status.read",
+    "parked-messages.read",
+    "parked-messages.write",
+    "consumers.write",
     "events.restricted",
 ]
 OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"

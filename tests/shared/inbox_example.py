@@ -5,11 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
 
-from kuntavayla import inbox
 from kuntavayla.database import Connection
 from kuntavayla.events import sequence_text
 from kuntavayla.inbox import IncomingEvent
@@ -40,14 +36,8 @@ async def keep(connection: Connection, events: Sequence[IncomingEvent]) -> None:
 @contextlib.asynccontextmanager
 async def consumer_database(databases: DatabaseServer) -> AsyncIterator[TestDatabase]:
     """Give a database of a consumer: its positions, and a table of effects."""
-    metadata = sa.MetaData()
-    inbox.add_table(metadata)
     async with databases.database("routing_api", role="routing_api") as database:
         connection = await asyncpg.connect(database.owner_url)
-        for table in metadata.sorted_tables:
-            await connection.execute(
-                str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-            )
         await connection.execute("CREATE TABLE effects (id bigserial PRIMARY KEY, number int)")
         await connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO routing_api")
         await connection.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO routing_api")

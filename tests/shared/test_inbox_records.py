@@ -16,7 +16,11 @@ def with_header(name: str, value: bytes) -> Record:
 def test_an_event_is_the_same_after_it_was_a_record() -> None:
     event = an_event(7, "k", traceparent="00-1", redeliveryid="r-1")
 
-    assert incoming_of(record_of(event), speaker=Speaker.OURS) == event
+    again = incoming_of(record_of(event), speaker=Speaker.OURS)
+
+    assert isinstance(again, IncomingEvent)
+    assert replace(again, headers=()) == event
+    assert incoming_of(record_of(again), speaker=Speaker.OURS) == again
 
 
 def test_headers_that_are_no_attributes_are_let_pass() -> None:

@@ -23,6 +23,8 @@ PATH = "/routing/v1"
 DATABASE = "routing_api"
 ROLE = "routing_api"
 KEY_BYTES = 32
+REPORT_AHEAD_S_MAX = 10 * 366 * 86_400
+"""Callers tell the machine's time or an example's; the stack's legal clock is neither."""
 CONFIRMED_FOR_THE_SANDBOX = "confirmed for the sandbox"
 
 
@@ -67,6 +69,7 @@ def environment(
         "ROUTING_LOOKUP_KEY_B": kept.keep("routing/lookup_key_b", make=make_key),
         "ROUTING_FINGERPRINT_KEY": kept.keep("routing/fingerprint_key", make=make_key),
         "ROUTING_IS_TEST_CODE_ALLOWED": "true",
+        "ROUTING_REPORT_AHEAD_S_MAX": str(REPORT_AHEAD_S_MAX),
         **_backbone_settings(kafka),
     }
 

@@ -21,7 +21,9 @@ from kuntavayla.inbox.parked import (
 from kuntavayla.inbox.parking import Parking, Refused, Sealing, Vault
 from kuntavayla.inbox.records import Record, incoming_of, offset_text, record_of
 from kuntavayla.inbox.repairing import Consumption, Consumptions, Edited, Repair, Who
+from kuntavayla.inbox.restarting import restart
 from kuntavayla.inbox.sources import (
+    EARLIEST,
     CursorRefused,
     Headers,
     Incoming,
@@ -35,9 +37,11 @@ from kuntavayla.inbox.sources import (
     Streams,
 )
 from kuntavayla.inbox.stopping import StopLimits
-from kuntavayla.inbox.tables import add_parking_tables, add_table
+from kuntavayla.inbox.tables import MUTABLE, add_parking_tables, add_table
 
 __all__ = [
+    "EARLIEST",
+    "MUTABLE",
     "PASSING",
     "Check",
     "ConsumerFigures",
@@ -81,4 +85,5 @@ __all__ = [
     "parked",
     "record_of",
     "repairing",
+    "restart",
 ]

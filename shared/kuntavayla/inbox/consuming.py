@@ -10,7 +10,7 @@ from msgspec import Struct
 from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.inbox import parked, stopping
 from kuntavayla.inbox.flowing import Handler, passes
-from kuntavayla.inbox.parking import Batch, Parking, take, unknown_of
+from kuntavayla.inbox.parking import Batch, Parking, lock_keys, take, unknown_of
 from kuntavayla.inbox.sources import EARLIEST, Incoming, IncomingEvent, SourceBatch, Streams
 from kuntavayla.telemetry import log
 
@@ -220,12 +220,15 @@ class Inbox:
         """Give readings effect and settle them; return how many were new, and why to stop."""
         if self._parking is None:
             return await _hand_over(connection, readings, handle=handle), None
+        batches = [
+            Batch(consumer=self._consumer, stream=reading.stream, messages=reading.fresh)
+            for reading in readings
+        ]
+        await lock_keys(connection, batches, parking=self._parking)
         taken = 0
-        for reading in readings:
-            messages = reading.fresh
-            batch = Batch(consumer=self._consumer, stream=reading.stream, messages=messages)
+        for reading, batch in zip(readings, batches, strict=True):
             settled, reason = 0, None
-            if messages:
+            if batch.messages:
                 settled, reason = await take(
                     connection, batch, handle=handle, parking=self._parking
                 )

@@ -142,6 +142,19 @@ class Batch(Struct, frozen=True, kw_only=True):
     messages: Sequence[Incoming]
 
 
+async def lock_keys(connection: Connection, batches: Sequence[Batch], *, parking: Parking) -> None:
+    """Lock the keys of batches that ever parked, in their order, before anything is handled.
+
+    A handler may lock the outbox's head, and after that nothing may be waited for.
+    """
+    keys = {
+        (batch.consumer, parking.key_of(incoming))
+        for batch in batches
+        for incoming in batch.messages
+    }
+    await parked.lock_keys(connection, sorted(keys))
+
+
 async def take(
     connection: Connection, batch: Batch, *, handle: Handler, parking: Parking
 ) -> tuple[int, str | None]:

@@ -67,6 +67,7 @@ def incoming_of(record: Record, *, speaker: Speaker) -> Incoming:
         data=msgspec.Raw(record.body or b""),
         key=key,
         place=record.place,
+        headers=record.headers,
         **{name: attributes[name] for name in OPTIONAL if name in attributes},
     )
 
@@ -99,6 +100,9 @@ def record_of(incoming: Incoming) -> Record:
     key, place = incoming.key.encode(), incoming.place
     if isinstance(incoming, Malformed):
         return Record(headers=incoming.headers, body=incoming.body, key=key, place=place)
+    if incoming.headers:
+        body = bytes(incoming.data)
+        return Record(headers=incoming.headers, body=body, key=key, place=place)
     given = {
         name: getattr(incoming, name)
         for name in (*REQUIRED_OF_OURS, *OPTIONAL)

@@ -25,8 +25,8 @@ class IncomingEvent(Struct, frozen=True):
     """An event as a consumer reads it; unknown attributes are accepted and ignored.
 
     `sequence` is the publisher's; of a stream from outside, which has none, it is the record's
-    offset as text of fixed width. `key` and `place` (topic/partition/offset) are those of
-    a broker's record.
+    offset as text of fixed width. `key`, `place` (topic/partition/offset) and
+    `headers` are those of a broker's record.
     """
 
     id: str
@@ -40,6 +40,7 @@ class IncomingEvent(Struct, frozen=True):
     redeliveryid: str = ""
     key: str = ""
     place: str = ""
+    headers: Headers = ()
 
 
 class Malformed(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,15 @@
 
 import sqlalchemy as sa
 
+MUTABLE = (
+    "inbox_positions",
+    "inbox_consumers",
+    "inbox_tallies",
+    "inbox_keys",
+    "inbox_parked",
+)
+"""The tables whose rows a consumer changes; repairs are only added, and no row is ever deleted."""
+
 
 def add_table(metadata: sa.MetaData) -> None:
     """Add the consumer positions to a service's tables."""
