@@ -23,6 +23,7 @@ from kuntavayla.inbox.records import Record, incoming_of, offset_text, record_of
 from kuntavayla.inbox.repairing import Consumption, Consumptions, Edited, Repair, Who
 from kuntavayla.inbox.restarting import hold_back, restart
 from kuntavayla.inbox.sources import (
+    EARLIEST,
     CursorRefused,
     Headers,
     Incoming,
@@ -39,6 +40,7 @@ from kuntavayla.inbox.stopping import StopLimits
 from kuntavayla.inbox.tables import MUTABLE, add_parking_tables, add_table
 
 __all__ = [
+    "EARLIEST",
     "MUTABLE",
     "PASSING",
     "Check",
