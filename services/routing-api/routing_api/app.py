@@ -22,6 +22,8 @@ from kuntavayla.http import (
     BatchLimits,
     BodyLimits,
     MicroBatcher,
+    RateLimit,
+    RateLimiter,
     Remedy,
     ServiceDocuments,
     ServiceSpec,
@@ -95,6 +97,11 @@ def law_of(settings: Settings) -> Law:
     )
 
 
+def rate_limit_of(settings: Settings) -> RateLimit:
+    """Return how many calls an organisation may make of one process."""
+    return RateLimit(calls_per_s=settings.rate_calls_per_s, burst_calls=settings.rate_burst_calls)
+
+
 def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
     return ServiceDocuments(
@@ -142,6 +149,7 @@ def create_app(
             unavailable=UNAVAILABLE,
             lifespan=running.lifespan,
             on_refused=record_refusal,
+            rates=RateLimiter(rate_limit_of(settings), clock=time.monotonic),
         )
     )
 

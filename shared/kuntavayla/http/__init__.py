@@ -27,6 +27,7 @@ from kuntavayla.http.problems import (
     problem_codes,
     problem_of,
 )
+from kuntavayla.http.rates import RateLimit, RateLimiter
 from kuntavayla.http.routes import SecuredRoute, secured_router
 from kuntavayla.http.service import ServiceDocuments, ServiceSpec, create_service
 
@@ -42,6 +43,8 @@ __all__ = [
     "JsonDecoder",
     "MicroBatcher",
     "Problem",
+    "RateLimit",
+    "RateLimiter",
     "Remedy",
     "SecuredRoute",
     "ServiceDocuments",

@@ -19,7 +19,7 @@ from kuntavayla.http.routes import SecuredRoute
 
 _REF_TEMPLATE = "#/components/schemas/{name}"
 _SECURITY = "token"
-_EVERY_CALL = (401, 403, 422, 503)
+_EVERY_CALL = (401, 403, 422, 429, 503)
 _WITH_BODY = (400, 413, 415)
 
 
