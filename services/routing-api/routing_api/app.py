@@ -79,9 +79,9 @@ def law_of(settings: Settings) -> Law:
     keys = VaultKeys(
         encryption={name: key.secret for name, key in settings.identity_keys.keys},
         current_id=key_id,
-        lookup_a=settings.lookup_key_a.secret,
-        lookup_b=settings.lookup_key_b.secret,
-        fingerprint=settings.fingerprint_key.secret,
+        lookup_a=settings.lookup_key_a.secrets,
+        lookup_b=settings.lookup_key_b.secrets,
+        fingerprint=settings.fingerprint_key.secrets,
     )
     return Law(
         rule_sets=load_rule_sets(DATA / "rule_sets"),

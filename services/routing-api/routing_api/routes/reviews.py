@@ -24,7 +24,7 @@ from kuntavayla.http import (
     require_match,
     secured_router,
 )
-from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprint_of
+from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprints_of
 from routing_api.errors import (
     FactsErased,
     MunicipalityNotInAnArea,
@@ -174,11 +174,14 @@ async def resolve(request: Request, review_id: UUID) -> Response:
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
     moment = desk.moment()
+    secrets = desk.law.vault.fingerprint_secrets
+    fingerprint, *older = fingerprints_of((review_id, body), secrets=secrets)
     use = KeyUse(
         organisation=caller.organisation,
         route="reviews/{review_id}:resolve",
         key=key,
-        fingerprint=fingerprint_of((review_id, body), secret=desk.law.vault.fingerprint_secret),
+        fingerprint=fingerprint,
+        older_fingerprints=tuple(older),
         status=200,
         result_id=moment.new_id(),
     )
