@@ -12,9 +12,15 @@ from kuntavayla.auth import Refusal, require_kind
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import (
+    ACTING_OFFICIAL_UNLESS_IN_BODY,
     CURSOR_MALFORMED,
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
     IF_MATCH_MISSING,
+    REPLAYED,
     VERSION_DIFFERS,
+    Headed,
     JsonDecoder,
     caller_of,
     described,
@@ -97,7 +103,9 @@ async def list_reviews(
 
 @router.get(
     "/reviews/{review_id}",
-    openapi_extra=described(answers={200: ReviewResponse}, problems=(ReviewNotFound,)),
+    openapi_extra=described(
+        answers={200: Headed(ReviewResponse, (ETAG,))}, problems=(ReviewNotFound,)
+    ),
 )
 async def load_review(request: Request, review_id: UUID) -> Response:
     """Return a review with its ETag, which `:resolve` asks for."""
@@ -141,7 +149,7 @@ async def _read(
     "/reviews/{review_id}:resolve",
     openapi_extra=described(
         body=ResolveRequest,
-        answers={200: DecisionResponse},
+        answers={200: Headed(DecisionResponse, (REPLAYED,))},
         problems=(
             ReviewNotFound,
             ReviewClosed,
@@ -156,6 +164,7 @@ async def _read(
             VERSION_DIFFERS,
             IF_MATCH_MISSING,
         ),
+        parameters=(IDEMPOTENCY_KEY, IF_MATCH, ACTING_OFFICIAL_UNLESS_IN_BODY),
     ),
 )
 async def resolve(request: Request, review_id: UUID) -> Response:
