@@ -5,7 +5,14 @@ import asyncpg
 import pytest
 
 from kuntavayla.database import Pool, open_pool, transaction
-from kuntavayla.inbox import Edited, ParkedFilter, parked, repairing
+from kuntavayla.inbox import (
+    ConsumerStopped,
+    Edited,
+    ParkedFilter,
+    hold_back,
+    parked,
+    repairing,
+)
 from kuntavayla.inbox.repairing import (
     ConsumerNotStopped,
     ConsumerUnknown,
@@ -359,6 +366,23 @@ async def test_a_process_that_dies_in_the_handler_of_a_repair_changes_nothing(
 
     assert states(await consumer.rows()) == [(1, "parked"), (2, "queued")]
     assert await consumer.effects() == {}
+
+
+async def test_a_consumer_whose_records_passed_away_waits_for_its_start_and_goes_on_from_the_oldest(
+    consumer: Consumer, pool: Pool
+) -> None:
+    await consumer.take(an_event(1), an_event(2))
+    async with transaction(pool) as connection:
+        await hold_back(connection, consumer=CONSUMER, now=consumer.now)
+    reader = consumer.inbox(ListSource([an_event(n) for n in (2, 7, 8)]))
+    with pytest.raises(ConsumerStopped, match="records_lost"):
+        await reader.step(consumer.handle)
+
+    async with transaction(pool) as connection:
+        await repairing.start_consumer(connection, CONSUMER, at=consumer.now)
+    await reader.step(consumer.handle)
+
+    assert await consumer.effects() == {"a": [1, 2, 7, 8]}
 
 
 async def test_the_figures_count_parked_keys_and_what_waits_behind_them(

@@ -111,7 +111,8 @@ class AcknowledgementDesk:
             clock=self._clock,
             check=_check,
             on_parked=answer,
-            sealing=Sealing(vault, vault.fingerprint_secret),
+            # The oldest secret stays in the ring for ever, so the same key is always the same.
+            sealing=Sealing(vault, vault.fingerprint_secrets[-1]),
             limits=self._limits,
         )
         return Consumption(handle, parking)
