@@ -1,11 +1,12 @@
 """The timed loops of routing-api: the register kept fresh, the figures measured."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from kuntavayla.database import Pool, transaction
+from kuntavayla.inbox import ConsumerFigures
 from kuntavayla.telemetry import log
 from routing_api.operations import operating
 from routing_api.operations.law import Law
@@ -13,6 +14,40 @@ from routing_api.operations.moments import Moment
 
 INTERVAL_S = 10.0
 """Seconds between two looks at the database."""
+
+
+class InboxGauges:
+    """What is parked and who has stopped, by consumer."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        names = ("consumer",)
+        self._parked = Gauge(
+            "kuntavayla_inbox_parked_keys",
+            "Keys of which a message is parked.",
+            names,
+            registry=registry,
+        )
+        self._queued = Gauge(
+            "kuntavayla_inbox_queued_messages",
+            "Messages that wait behind parked ones.",
+            names,
+            registry=registry,
+        )
+        self._stopped = Gauge(
+            "kuntavayla_inbox_consumer_stopped",
+            "1 where a consumer has stopped because so much parked.",
+            names,
+            registry=registry,
+        )
+
+    def show(self, consumers: Sequence[ConsumerFigures]) -> None:
+        """Show consumers that have parked messages or ever stopped, and no others."""
+        for gauge in (self._parked, self._queued, self._stopped):
+            gauge.clear()
+        for one in consumers:
+            self._parked.labels(one.consumer).set(one.parked)
+            self._queued.labels(one.consumer).set(one.queued)
+            self._stopped.labels(one.consumer).set(one.state == "stopped")
 
 
 class FigureGauges:
@@ -41,25 +76,7 @@ class FigureGauges:
             registry=registry,
         )
 
-        names = ("consumer",)
-        self._parked = Gauge(
-            "kuntavayla_inbox_parked_keys",
-            "Keys of which a message is parked.",
-            names,
-            registry=registry,
-        )
-        self._queued = Gauge(
-            "kuntavayla_inbox_queued_messages",
-            "Messages that wait behind parked ones.",
-            names,
-            registry=registry,
-        )
-        self._stopped = Gauge(
-            "kuntavayla_inbox_consumer_stopped",
-            "1 where a consumer has stopped because so much parked.",
-            names,
-            registry=registry,
-        )
+        self._inboxes = InboxGauges(registry)
 
     def show(self, figures: operating.Figures) -> None:
         """Show figures as they stand, and that they were read now."""
@@ -69,12 +86,7 @@ class FigureGauges:
         self._unpublished.set(figures.oldest_unpublished_s or 0)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
-        for gauge in (self._parked, self._queued, self._stopped):
-            gauge.clear()
-        for one in figures.consumers:
-            self._parked.labels(one.consumer).set(one.parked)
-            self._queued.labels(one.consumer).set(one.queued)
-            self._stopped.labels(one.consumer).set(one.state == "stopped")
+        self._inboxes.show(figures.consumers)
 
 
 async def keep_fresh(
