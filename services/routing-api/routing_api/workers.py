@@ -1,18 +1,25 @@
-"""The timed loops of routing-api: the register kept fresh, the figures measured."""
+"""What routing-api does by itself from time to time.
 
-import asyncio
+The register is kept fresh, figures are measured, overdue transfers are told of.
+"""
+
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from kuntavayla.database import Pool, transaction
-from kuntavayla.telemetry import log
+from kuntavayla.telemetry import new_traceparent
 from routing_api.operations import operating
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Moment
+from routing_api.operations.moments import Call, Moment
+from routing_api.operations.overdue import OVERDUE_BATCH, tell_overdue
 
-INTERVAL_S = 10.0
-"""Seconds between two looks at the database."""
+FRESH_INTERVAL_S = 10.0
+"""Seconds between two looks at register and figures."""
+OVERDUE_INTERVAL_S = 30.0
+"""Seconds between two looks for transfers that became overdue."""
+OURSELVES = "routing-api"
+"""Who acts where nobody called."""
 
 
 class FigureGauges:
@@ -25,6 +32,11 @@ class FigureGauges:
         self._position = Gauge(
             "kuntavayla_outbox_head_position", "Newest position.", registry=registry
         )
+        self._epoch = Gauge(
+            "kuntavayla_outbox_epoch",
+            "Newest epoch, which a restore needs to be told.",
+            registry=registry,
+        )
         self._read_at = Gauge(
             "kuntavayla_routing_figures_read_timestamp_seconds",
             "When the figures were last read.",
@@ -35,27 +47,28 @@ class FigureGauges:
         """Show figures as they stand, and that they were read now."""
         self._read_at.set_to_current_time()
         self._position.set(figures.head_position)
+        self._epoch.set(figures.epoch)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
 
 
 async def keep_fresh(
-    pool: Pool,
-    *,
-    law: Law,
-    moment: Callable[[], Moment],
-    gauges: FigureGauges,
-    interval_s: float = INTERVAL_S,
+    pool: Pool, *, law: Law, moment: Callable[[], Moment], gauges: FigureGauges
 ) -> None:
-    """Look at register and figures again and again until cancelled.
+    """Look at register and figures once."""
+    async with transaction(pool) as connection:
+        await law.registers.current(connection)
+        gauges.show(await operating.load_figures(connection, moment=moment()))
 
-    A look that fails, whatever the reason, is told in the log, and the next one follows as usual.
-    """
+
+async def tell_all_overdue(pool: Pool, *, moment: Callable[[], Moment]) -> int:
+    """Tell of every transfer that is overdue by now, batch by batch; return how many there were."""
+    told = 0
     while True:
-        try:
-            async with transaction(pool) as connection:
-                await law.registers.current(connection)
-                gauges.show(await operating.load_figures(connection, moment=moment()))
-        except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
-            log.warning("figures.not_read", error_type=type(error).__name__)
-        await asyncio.sleep(interval_s)
+        at = moment()
+        call = Call(organisation=OURSELVES, request_id=at.new_id(), traceparent=new_traceparent())
+        async with transaction(pool) as connection:
+            count = await tell_overdue(connection, call=call, moment=at)
+        told += count
+        if count < OVERDUE_BATCH:
+            return told
