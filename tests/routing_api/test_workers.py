@@ -3,6 +3,7 @@ import contextlib
 
 from prometheus_client import CollectorRegistry
 
+from kuntavayla.telemetry import Jobs
 from routing_api.operations.moments import Moment
 from routing_api.routes.desk import Desk
 from routing_api.workers import FigureGauges, keep_fresh
@@ -29,16 +30,14 @@ class Looks:
 async def test_figures_are_read_again_after_any_failure_of_one_look(routing: Routing) -> None:
     desk: Desk = routing.app.state.desk
     registry = CollectorRegistry()
-    looks = Looks(desk)
+    looks, gauges = Looks(desk), FigureGauges(registry)
+    jobs = Jobs(routing.clock, registry=registry)
 
-    async def loop() -> None:
-        gauges = FigureGauges(registry)
-        await keep_fresh(
-            desk.pool, law=desk.law, moment=looks.moment, gauges=gauges, interval_s=0.001
-        )
+    async def look() -> None:
+        await keep_fresh(desk.pool, law=desk.law, moment=looks.moment, gauges=gauges)
 
-    task = asyncio.create_task(loop())
-    async with asyncio.timeout(5):
+    task = asyncio.create_task(jobs.repeat("figures", look, interval_s=0.001))
+    async with asyncio.timeout(30):
         await looks.third.wait()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -47,3 +46,16 @@ async def test_figures_are_read_again_after_any_failure_of_one_look(routing: Rou
     read_at = registry.get_sample_value("kuntavayla_routing_figures_read_timestamp_seconds")
     assert read_at is not None
     assert read_at > 0
+    [state] = jobs.states
+    assert (state.name, state.last_error_type) == ("figures", "LookupError")
+    assert state.last_success_at == routing.clock.now
+
+
+async def test_the_status_names_the_timed_loops_of_the_process_and_how_they_fare(
+    routing: Routing,
+) -> None:
+    status = (await routing.operator.get("/status")).json()
+
+    assert "figures" in [job["name"] for job in status["jobs"]]
+    assert {"published", "parked", "seal"} & set(status) == set()
+    assert status["overdue_notices"] == 0

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
+from typing import Any, NoReturn
 
 import asyncpg
 import httpx
@@ -33,6 +34,7 @@ from kuntavayla.http import (
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.telemetry import (
     BatchMetrics,
+    Jobs,
     RequestMetrics,
     start_metrics_server,
 )
@@ -55,7 +57,7 @@ from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.rule_sets import load_rule_sets
 from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
-from routing_api.workers import FigureGauges, keep_fresh
+from routing_api.workers import FRESH_INTERVAL_S, FigureGauges, keep_fresh
 
 Clock = Callable[[], datetime]
 UNAVAILABLE: tuple[type[BaseException], ...] = (*AWAY, *AGAIN, *BUSY)
@@ -197,8 +199,8 @@ class _Running:
             await stack.enter_async_context(waiters.listening())
             desk = self._desk(pool, waiters)
             stack.push_async_callback(desk.registrations.close)
-            loop = asyncio.create_task(self._keep_fresh(pool))
-            stack.push_async_callback(_end, loop)
+            for loop in self._loops(desk):
+                stack.push_async_callback(_end, asyncio.create_task(loop))
             server = start_metrics_server(
                 settings.metrics_port, registry=self._metrics, host=settings.metrics_host
             )
@@ -217,13 +219,14 @@ class _Running:
         async with transaction(self._pool) as connection:
             await connection.execute("SELECT 1")
 
-    async def _keep_fresh(self, pool: Pool) -> None:
-        await keep_fresh(
-            pool,
-            law=self._law,
-            moment=lambda: moment_at(self._clock),
-            gauges=FigureGauges(self._metrics),
-        )
+    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, NoReturn]]:
+        """Return the timed loops; each may run in every process at the same time."""
+        gauges = FigureGauges(self._metrics)
+
+        async def look() -> None:
+            await keep_fresh(desk.pool, law=desk.law, moment=desk.moment, gauges=gauges)
+
+        return [desk.jobs.repeat("figures", look, interval_s=FRESH_INTERVAL_S)]
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
@@ -255,6 +258,7 @@ class _Running:
             body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
+            jobs=Jobs(self._clock, registry=self._metrics),
         )
 
 
@@ -288,7 +292,7 @@ def remedy_of(error: Exception) -> Remedy:
     return Remedy.NONE
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _end(task: asyncio.Task[NoReturn]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

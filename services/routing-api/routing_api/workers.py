@@ -1,18 +1,16 @@
-"""The timed loops of routing-api: the register kept fresh, the figures measured."""
+"""What routing-api does by itself from time to time: the register kept fresh, figures measured."""
 
-import asyncio
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from kuntavayla.database import Pool, transaction
-from kuntavayla.telemetry import log
 from routing_api.operations import operating
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Moment
 
-INTERVAL_S = 10.0
-"""Seconds between two looks at the database."""
+FRESH_INTERVAL_S = 10.0
+"""Seconds between two looks at register and figures."""
 
 
 class FigureGauges:
@@ -40,22 +38,9 @@ class FigureGauges:
 
 
 async def keep_fresh(
-    pool: Pool,
-    *,
-    law: Law,
-    moment: Callable[[], Moment],
-    gauges: FigureGauges,
-    interval_s: float = INTERVAL_S,
+    pool: Pool, *, law: Law, moment: Callable[[], Moment], gauges: FigureGauges
 ) -> None:
-    """Look at register and figures again and again until cancelled.
-
-    A look that fails, whatever the reason, is told in the log, and the next one follows as usual.
-    """
-    while True:
-        try:
-            async with transaction(pool) as connection:
-                await law.registers.current(connection)
-                gauges.show(await operating.load_figures(connection, moment=moment()))
-        except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
-            log.warning("figures.not_read", error_type=type(error).__name__)
-        await asyncio.sleep(interval_s)
+    """Look at register and figures once."""
+    async with transaction(pool) as connection:
+        await law.registers.current(connection)
+        gauges.show(await operating.load_figures(connection, moment=moment()))

@@ -20,6 +20,7 @@ from kuntavayla.events import new_ids_at
 from kuntavayla.feed import StreamWaiters
 from kuntavayla.http import CURSOR_MALFORMED, BodyLimits, MicroBatcher, caller_of, exchange_of
 from kuntavayla.register import OrganisationKind
+from kuntavayla.telemetry import Jobs
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.errors import MunicipalityNotServed, OfficeNotYours
 from routing_api.operations.law import Law
@@ -62,6 +63,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     body_limits: BodyLimits
     bulk_limits: BodyLimits
     competences: Competences
+    jobs: Jobs
 
     def moment(self) -> Moment:
         """Return the moment of a batch: now, to the millisecond, and ids of that time."""

@@ -124,8 +124,10 @@ async def load_status(request: Request) -> Response:
             offered_transfers=figures.waiting.offered_transfers,
             overdue_transfers=figures.waiting.overdue_transfers,
             transfers_without_notice=figures.waiting.transfers_without_notice,
+            overdue_notices=figures.waiting.overdue_notices,
             register_version=register.version,
             unconfirmed_memberships=len(register.unconfirmed(on=moment.today)),
             queues=desk.queues(),
+            jobs=desk.jobs.states,
         )
     )

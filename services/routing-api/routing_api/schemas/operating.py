@@ -1,11 +1,13 @@
 """The audit and the status."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
 from kuntavayla.audit import StoredLine
+from kuntavayla.telemetry import JobState
 
 
 class AuditList(Struct, frozen=True):
@@ -23,16 +25,52 @@ class QueueStatus(Struct, frozen=True):
     waiting: int
 
 
-class StatusResponse(Struct, frozen=True, kw_only=True):
-    """What an operator asks first: where events stand, what waits, which law holds."""
+class PublishedStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the publisher has brought the events to the broker; `lag` counts what waits."""
+
+    position: int
+    lag: int
+    published_at: datetime | None = None
+    oldest_unpublished_at: datetime | None = None
+
+
+class ParkedStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What could not be handled, what waits behind it, and the consumers that have stopped."""
+
+    messages: int
+    keys: int
+    waiting: int
+    stopped_consumers: Sequence[str] = ()
+
+
+class SealStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the audit is sealed, and since when the oldest line without a seal waits."""
+
+    blocks: int
+    unsealed_lines: int
+    sealed_at: datetime | None = None
+    oldest_unsealed_at: datetime | None = None
+
+
+class StatusResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an operator asks first: where events stand, what waits, which law holds.
+
+    What a deployment does not have is left out: `published` without a broker, for example. `queues`
+    and `jobs` are those of the process that answers.
+    """
 
     epoch: int
     head_position: int
+    published: PublishedStatus | None = None
+    parked: ParkedStatus | None = None
+    seal: SealStatus | None = None
     open_reviews: int
     overdue_reviews: int
     offered_transfers: int
     overdue_transfers: int
     transfers_without_notice: int
+    overdue_notices: int
     register_version: str
     unconfirmed_memberships: int
     queues: Sequence[QueueStatus]
+    jobs: Sequence[JobState]
