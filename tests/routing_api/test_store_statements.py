@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlmodel.sql.sqltypes import AutoString
 
-from kuntavayla import audit, feed, idempotency, outbox
+from kuntavayla import audit, feed, idempotency
 from kuntavayla.database.preparing import sqlalchemy_url
+from kuntavayla.outbox import appending, restoring
 from kuntavayla.testing import DatabaseServer, TestDatabase
 from routing_api import store
 from routing_api.tables import Row
@@ -61,7 +62,7 @@ def statements_of(module: ModuleType) -> list[tuple[str, str]]:
 
 STATEMENTS = [
     statement
-    for module in (*STORE, audit, feed, idempotency, outbox)
+    for module in (*STORE, audit, feed, idempotency, appending, restoring)
     for statement in statements_of(module)
 ]
 

@@ -24,6 +24,7 @@ ROLE = "routing_api"
 KEY_BYTES = 32
 REPORT_AHEAD_S_MAX = 10 * 366 * 86_400
 """Callers tell the machine's time or an example's; the stack's legal clock is neither."""
+OFFICIAL = "operator:sandbox"
 CONFIRMED_FOR_THE_SANDBOX = "confirmed for the sandbox"
 
 
@@ -77,23 +78,31 @@ async def confirm_memberships(settings: dict[str, str], *, on: date) -> None:
 
     Again on a later start: what is confirmed stays so, and nothing new is recorded.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "routing_api.cli",
+    await run_command(
+        settings,
         "confirm-memberships",
         "--on",
         on.isoformat(),
         "--reason",
         CONFIRMED_FOR_THE_SANDBOX,
         "--official",
-        "operator:sandbox",
+        OFFICIAL,
+    )
+
+
+async def run_command(settings: dict[str, str], *arguments: str) -> str:
+    """Run the service's own command line and return what it said; raises PreparationFailed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "routing_api.cli",
+        *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, **settings},
     )
     output, _ = await process.communicate()
+    said = output.decode(errors="replace").strip()
     if process.returncode != 0:
-        raise PreparationFailed(
-            f"routing-api could not confirm the memberships:\n{output.decode(errors='replace')}"
-        )
+        raise PreparationFailed(f"routing-api {arguments[0]} did not succeed:\n{said}")
+    return said

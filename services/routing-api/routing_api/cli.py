@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
@@ -11,10 +12,11 @@ from typing import Annotated
 import typer
 from msgspec import Struct, field
 
-from kuntavayla.database import Pool, open_pool, transaction
+from kuntavayla.database import Connection, Pool, open_pool, transaction
 from kuntavayla.database.preparing import migrate as run_migrations
 from kuntavayla.events import new_ids_at
 from kuntavayla.http.serving import run
+from kuntavayla.outbox import Epoch, EpochRefused, Restore
 from kuntavayla.telemetry import configure_logging
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla.values.identity_codes import holds_identity_code
@@ -23,6 +25,7 @@ from routing_api.app import create_app, law_of, machine_clock
 from routing_api.operations import rekeying
 from routing_api.operations.moments import Moment
 from routing_api.operations.registers import confirm_memberships
+from routing_api.operations.restores import begin_epoch
 from routing_api.operations.vault import IdentityVault
 from routing_api.routes.desk import NIL_ID, repeating
 from routing_api.settings import Settings
@@ -55,40 +58,91 @@ def serve() -> None:
     run(create_app(settings), settings)
 
 
+Reason = Annotated[str, typer.Option(help="Why, as it goes on record.")]
+Official = Annotated[str, typer.Option(help="Id of the official, such as operator:u-1.")]
+On = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Legal day; today where left out."),
+]
+
+
 @main.command("confirm-memberships")
-def confirm(
-    *,
-    reason: Annotated[str, typer.Option(help="Why, as it stands in the register.")],
-    official: Annotated[str, typer.Option(help="Id of the official, such as operator:u-1.")],
-    on: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Legal day; today where left out."),
-    ] = None,
-) -> None:
+def confirm(*, reason: Reason, official: Official, on: On = None) -> None:
     """Confirm every unconfirmed membership of a day by a recorded register change."""
-    _refuse_identity_codes(("--official", official), ("--reason", reason))
-    now = machine_clock() if on is None else helsinki_instant(on.date(), RECORDING_HOUR, 0)
-    codes = asyncio.run(_confirm(Settings(), reason=reason, official=official, now=now))
+    _refuse_texts(("--official", official), ("--reason", reason))
+    codes = asyncio.run(
+        _confirm(Settings(), reason=reason, official=official, now=_recorded_at(on))
+    )
     typer.echo(f"confirmed: {len(codes)} municipalities {' '.join(codes)}".rstrip())
+
+
+@main.command()
+def restored(
+    *,
+    last_epoch: Annotated[
+        int,
+        typer.Option(
+            min=1, help="The newest epoch that anybody has seen: the first part of a sequence."
+        ),
+    ],
+    reason: Reason,
+    official: Official,
+    on: On = None,
+) -> None:
+    """Begin a new epoch after a restore from a backup, before any process serves.
+
+    Readers with an older cursor are then answered 410 and start from the snapshot.
+    """
+    _refuse_texts(("--official", official), ("--reason", reason))
+    restore = Restore(
+        last_epoch=last_epoch,
+        reason=reason,
+        organisation=OPERATOR,
+        official_id=official,
+        recorded_at=_recorded_at(on),
+    )
+    try:
+        epoch = asyncio.run(_restored(Settings(), restore))
+    except EpochRefused as refusal:
+        typer.echo(f"Refused: {refusal}", err=True)
+        raise typer.Exit(1) from refusal
+    typer.echo(f"epoch {epoch.number} begins behind position {epoch.begins_behind}")
+
+
+def _recorded_at(on: datetime | None) -> datetime:
+    return machine_clock() if on is None else helsinki_instant(on.date(), RECORDING_HOUR, 0)
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[Connection]:
+    """Give one connection inside one transaction, by a pool of its own."""
+    pool = await open_pool(settings.database_url.get_secret_value(), connections_max=1)
+    try:
+        async with transaction(pool) as connection:
+            yield connection
+    finally:
+        await pool.close()
+
+
+async def _restored(settings: Settings, restore: Restore) -> Epoch:
+    async with _connected(settings) as connection:
+        now = restore.recorded_at
+        return await begin_epoch(connection, restore, moment=Moment.at(now, new_ids_at(now)))
 
 
 async def _confirm(
     settings: Settings, *, reason: str, official: str, now: datetime
 ) -> Sequence[str]:
     law, moment = law_of(settings), Moment.at(now, new_ids_at(now))
-    pool = await open_pool(settings.database_url.get_secret_value(), connections_max=1)
-    try:
-        async with transaction(pool) as connection:
-            return await confirm_memberships(
-                connection,
-                law.registers,
-                official=ActingOfficial(official_id=official, role="operator"),
-                organisation=OPERATOR,
-                reason=reason,
-                moment=moment,
-            )
-    finally:
-        await pool.close()
+    async with _connected(settings) as connection:
+        return await confirm_memberships(
+            connection,
+            law.registers,
+            official=ActingOfficial(official_id=official, role="operator"),
+            organisation=OPERATOR,
+            reason=reason,
+            moment=moment,
+        )
 
 
 @main.command("rotate-lookup-keys")
@@ -103,7 +157,7 @@ def rotate(
 
     A run that was cut off is begun again; docs/operations.md says what comes before and after.
     """
-    _refuse_identity_codes(("--official", official))
+    _refuse_texts(("--official", official))
     raise typer.Exit(asyncio.run(_rotate(Settings(), official=official, batch=batch)))
 
 
@@ -188,11 +242,13 @@ def _tell(counts: _Counts) -> int:
     return 0 if is_complete else 1
 
 
-def _refuse_identity_codes(*options: tuple[str, str]) -> None:
+def _refuse_texts(*options: tuple[str, str]) -> None:
     for name, text in options:
         if holds_identity_code(text):
             message = "holds a personal identity code, which is never stored here."
             raise typer.BadParameter(message, param_hint=name)
+        if not text.strip() or not text.isprintable():
+            raise typer.BadParameter("give a text of visible characters.", param_hint=name)
 
 
 if __name__ == "__main__":

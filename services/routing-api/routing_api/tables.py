@@ -286,7 +286,7 @@ outbox.add_tables(Row.metadata)
 audit.add_table(Row.metadata)
 idempotency.add_table(Row.metadata)
 
-APPEND_ONLY = ("audit", "outbox", "decisions", "register_changes")
+APPEND_ONLY = ("audit", "outbox", "outbox_epochs", "decisions", "register_changes")
 MUTABLE = (
     "clients",
     "registrations",

@@ -23,6 +23,11 @@ class FigureGauges:
         self._position = Gauge(
             "kuntavayla_outbox_head_position", "Newest position.", registry=registry
         )
+        self._epoch = Gauge(
+            "kuntavayla_outbox_epoch",
+            "Newest epoch, which a restore needs to be told.",
+            registry=registry,
+        )
         self._read_at = Gauge(
             "kuntavayla_routing_figures_read_timestamp_seconds",
             "When the figures were last read.",
@@ -33,6 +38,7 @@ class FigureGauges:
         """Show figures as they stand, and that they were read now."""
         self._read_at.set_to_current_time()
         self._position.set(figures.head_position)
+        self._epoch.set(figures.epoch)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
 

@@ -13,14 +13,19 @@ from kuntavayla.outbox.appending import (
     load_head,
     wake_of,
 )
+from kuntavayla.outbox.restoring import Epoch, EpochRefused, Restore, raise_epoch
 from kuntavayla.outbox.tables import add_tables
 
 __all__ = [
     "EVERYBODY",
     "NOTIFY_CHANNEL",
+    "Epoch",
+    "EpochRefused",
+    "Restore",
     "add_tables",
     "append",
     "load_bounds",
     "load_head",
+    "raise_epoch",
     "wake_of",
 ]

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 
 def add_tables(metadata: sa.MetaData) -> None:
-    """Add the outbox and its head row to a service's tables."""
+    """Add the outbox, its head row and the restores on record to a service's tables."""
     sa.Table(
         "outbox_head",
         metadata,
@@ -14,6 +14,16 @@ def add_tables(metadata: sa.MetaData) -> None:
         sa.Column("kept_from", sa.BigInteger, nullable=False, server_default="0"),
         sa.CheckConstraint("is_only_row", name="one_row"),
         sa.CheckConstraint("kept_from BETWEEN 0 AND position", name="kept_from_in_order"),
+    )
+    sa.Table(
+        "outbox_epochs",
+        metadata,
+        sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("begins_behind", sa.BigInteger, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("official_id", sa.Text, nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
     )
     sa.Table(
         "outbox",

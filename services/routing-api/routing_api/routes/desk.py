@@ -28,6 +28,7 @@ from routing_api.operations.moments import Call, Moment
 from routing_api.operations.repeats import Registered
 from routing_api.operations.submissions import Submission
 from routing_api.operations.transfers import Party
+from routing_api.routes.answers import PREFIX
 from routing_api.rules.competences import Competences
 from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.transfers import ReportBounds
@@ -42,6 +43,12 @@ NUMBER_DIGITS_MAX = 18
 """Digits of the largest number that a cursor of ours holds; all of them fit into a bigint."""
 REPEATS_MAX = 3
 """How often a transaction that lost against another one is run again."""
+RESYNC = (
+    f"Read the snapshot {PREFIX}/clienthoods and go on from its feed_cursor. Who has no snapshot"
+    f" takes a place by {PREFIX}/events?after=now, then reads the lists {PREFIX}/transfers and"
+    f" {PREFIX}/reviews."
+)
+"""What a reader does whose cursor leads nowhere any more."""
 NIL_ID = str(uuid.UUID(int=0))
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Items of one page, at most.")]
@@ -198,6 +205,21 @@ def place_of_id(after: str | None) -> str:
         return str(uuid.UUID(_place(after)))
     except ValueError as error:
         raise Refusal(CURSOR_MALFORMED) from error
+
+
+def cursor_of_snapshot(place: str, *, epoch: int) -> str:
+    """Return the cursor of a page of the snapshot; it holds as long as its epoch."""
+    return cursor_text(f"{epoch}.{place}")
+
+
+def place_of_snapshot(after: str | None) -> tuple[int | None, str]:
+    """Return epoch and client behind which a page of the snapshot begins."""
+    if after is None:
+        return None, NIL_ID
+    epoch, _, place = _place(after).partition(".")
+    if len(epoch) > NUMBER_DIGITS_MAX or not epoch.isdecimal():
+        raise Refusal(CURSOR_MALFORMED)
+    return int(epoch), place_of_id(cursor_text(place))
 
 
 def place_of_number(after: str | None) -> int:

@@ -1,0 +1,28 @@
+"""Record restores"""
+
+import sqlalchemy as sa
+from alembic import context, op
+
+from kuntavayla.database.preparing import grants
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "outbox_epochs",
+        sa.Column("epoch", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("begins_behind", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("official_id", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("epoch", name=op.f("pk_outbox_epochs")),
+    )
+    for statement in grants(
+        context.config.attributes["role"], append_only=("outbox_epochs",), mutable=()
+    ):
+        op.execute(statement)
