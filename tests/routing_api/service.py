@@ -45,6 +45,8 @@ CASE_SYSTEM_SCOPES = [
     "events.read",
     "events.restricted",
     "register.read",
+    "reconciliations.read",
+    "reconciliations.write",
 ]
 OPERATOR_SCOPES = [
     "registrations.read",
@@ -57,6 +59,7 @@ OPERATOR_SCOPES = [
     "audit.read",
     "status.read",
     "events.restricted",
+    "reconciliations.read",
 ]
 OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
 Json = Any

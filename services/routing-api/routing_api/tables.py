@@ -282,6 +282,17 @@ class RegisterChangeRow(Row, table=True):
     __table_args__ = (one_of("kind", ChangeKind),)
 
 
+class ReconciliationRow(Row, table=True):
+    """What came of an organisation's own list of clients on a day; the newest of the day stands."""
+
+    __tablename__ = "reconciliations"
+    organisation: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    reconciled_at: datetime = _instant()  # type: ignore[assignment]
+    counts: str = Field(sa_type=JSON)
+    differences: str = Field(sa_type=JSON)
+
+
 outbox.add_tables(Row.metadata)
 audit.add_table(Row.metadata)
 idempotency.add_table(Row.metadata)
@@ -293,6 +304,7 @@ MUTABLE = (
     "clienthoods",
     "transfers",
     "reviews",
+    "reconciliations",
     "idempotency_keys",
     "outbox_head",
 )

@@ -8,6 +8,7 @@ from routing_api.routes.clients import router as clients
 from routing_api.routes.events import router as events
 from routing_api.routes.operating import router as operating
 from routing_api.routes.persons import router as persons
+from routing_api.routes.reconciliations import router as reconciliations
 from routing_api.routes.register import router as register
 from routing_api.routes.registrations import router as registrations
 from routing_api.routes.reviews import router as reviews
@@ -20,6 +21,7 @@ ROUTERS = (
     transfers,
     persons,
     events,
+    reconciliations,
     register,
     operating,
 )
@@ -41,6 +43,8 @@ SCOPES: ScopeTable = {
     ("POST", "/persons:fetch"): "persons.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
+    ("POST", "/reconciliations"): "reconciliations.write",
+    ("GET", "/reconciliations/{day}"): "reconciliations.read",
     ("GET", "/areas"): "register.read",
     ("GET", "/municipalities"): "register.read",
     ("GET", "/case-systems"): "register.read",

@@ -18,6 +18,12 @@ from routing_api.schemas.decisions import (
 )
 from routing_api.schemas.operating import AuditList, QueueStatus, StatusResponse
 from routing_api.schemas.persons import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
+from routing_api.schemas.reconciliations import (
+    ReconciledDifference,
+    ReconciliationList,
+    ReconciliationRequest,
+    ReconciliationResponse,
+)
 from routing_api.schemas.registrations import (
     BulkEnd,
     BulkLine,
@@ -68,6 +74,10 @@ __all__ = [
     "OpenedReview",
     "QueueStatus",
     "Recomputed",
+    "ReconciledDifference",
+    "ReconciliationList",
+    "ReconciliationRequest",
+    "ReconciliationResponse",
     "RegistrationRequest",
     "RegistrationResponse",
     "ResolveRequest",

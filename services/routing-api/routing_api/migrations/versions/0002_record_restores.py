@@ -1,7 +1,8 @@
-"""Record restores"""
+"""Record restores and reconciliations"""
 
 import sqlalchemy as sa
 from alembic import context, op
+from sqlalchemy.dialects import postgresql
 
 from kuntavayla.database.preparing import grants
 
@@ -22,7 +23,18 @@ def upgrade() -> None:
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("epoch", name=op.f("pk_outbox_epochs")),
     )
+    op.create_table(
+        "reconciliations",
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("reconciled_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("counts", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.Column("differences", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("organisation", "day", name=op.f("pk_reconciliations")),
+    )
     for statement in grants(
-        context.config.attributes["role"], append_only=("outbox_epochs",), mutable=()
+        context.config.attributes["role"],
+        append_only=("outbox_epochs",),
+        mutable=("reconciliations",),
     ):
         op.execute(statement)
