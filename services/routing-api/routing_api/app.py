@@ -57,7 +57,13 @@ from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.rule_sets import load_rule_sets
 from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
-from routing_api.workers import FRESH_INTERVAL_S, FigureGauges, keep_fresh
+from routing_api.workers import (
+    FRESH_INTERVAL_S,
+    OVERDUE_INTERVAL_S,
+    FigureGauges,
+    keep_fresh,
+    tell_all_overdue,
+)
 
 Clock = Callable[[], datetime]
 UNAVAILABLE: tuple[type[BaseException], ...] = (*AWAY, *AGAIN, *BUSY)
@@ -226,7 +232,13 @@ class _Running:
         async def look() -> None:
             await keep_fresh(desk.pool, law=desk.law, moment=desk.moment, gauges=gauges)
 
-        return [desk.jobs.repeat("figures", look, interval_s=FRESH_INTERVAL_S)]
+        async def tell() -> None:
+            await tell_all_overdue(desk.pool, moment=desk.moment)
+
+        return [
+            desk.jobs.repeat("figures", look, interval_s=FRESH_INTERVAL_S),
+            desk.jobs.repeat("overdue", tell, interval_s=OVERDUE_INTERVAL_S),
+        ]
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)

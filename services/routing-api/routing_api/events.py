@@ -105,6 +105,20 @@ class TransferAcknowledgedV1(Struct, frozen=True, kw_only=True):
     contact_point: str | None
 
 
+class TransferOverdueV1(Struct, frozen=True, kw_only=True):
+    """The case system has let the time to take a client over pass; told once a transfer."""
+
+    type_name: ClassVar[str] = "transfer.overdue"
+    transfer_id: str
+    client_id: str
+    clienthood_version: int
+    case_system_id: str
+    municipality_code: str
+    te_office_code: str
+    effective_on: date
+    acknowledge_due_at: datetime
+
+
 class ReviewResolvedV1(Struct, frozen=True, kw_only=True):
     """An open question about a client has its answer."""
 
@@ -123,6 +137,7 @@ EVENT_TYPES = (
     ClientWithdrawnV1,
     ResponsibilityChangedV1,
     TransferAcknowledgedV1,
+    TransferOverdueV1,
     ReviewResolvedV1,
 )
 INTERNAL = "internal"
@@ -134,5 +149,6 @@ EventData = (
     | ClientWithdrawnV1
     | ResponsibilityChangedV1
     | TransferAcknowledgedV1
+    | TransferOverdueV1
     | ReviewResolvedV1
 )

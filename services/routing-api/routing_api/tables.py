@@ -209,6 +209,7 @@ class TransferRow(Row, table=True):
     notice_language_code: str | None
     notice_template: str | None
     ends_on: date | None
+    overdue_told_at: datetime | None = _instant()  # type: ignore[assignment]
     __table_args__ = (
         sa.UniqueConstraint("client_id", "clienthood_version"),
         one_of("state", TransferState),
@@ -230,6 +231,12 @@ class TransferRow(Row, table=True):
             "te_office_code",
             "transfer_id",
             postgresql_where=sa.text("notice_id IS NULL AND state <> 'withdrawn'"),
+        ),
+        sa.Index(
+            "ix_transfers_to_be_overdue",
+            "acknowledge_due_at",
+            "transfer_id",
+            postgresql_where=sa.text("state = 'offered' AND overdue_told_at IS NULL"),
         ),
         _only_one("ix_transfers_one_standing", where="state IN ('offered', 'acknowledged')"),
     )

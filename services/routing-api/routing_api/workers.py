@@ -1,16 +1,25 @@
-"""What routing-api does by itself from time to time: the register kept fresh, figures measured."""
+"""What routing-api does by itself from time to time.
+
+The register is kept fresh, figures are measured, overdue transfers are told of.
+"""
 
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from kuntavayla.database import Pool, transaction
+from kuntavayla.telemetry import new_traceparent
 from routing_api.operations import operating
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Moment
+from routing_api.operations.moments import Call, Moment
+from routing_api.operations.overdue import OVERDUE_BATCH, tell_overdue
 
 FRESH_INTERVAL_S = 10.0
 """Seconds between two looks at register and figures."""
+OVERDUE_INTERVAL_S = 30.0
+"""Seconds between two looks for transfers that became overdue."""
+OURSELVES = "routing-api"
+"""Who acts where nobody called."""
 
 
 class FigureGauges:
@@ -50,3 +59,16 @@ async def keep_fresh(
     async with transaction(pool) as connection:
         await law.registers.current(connection)
         gauges.show(await operating.load_figures(connection, moment=moment()))
+
+
+async def tell_all_overdue(pool: Pool, *, moment: Callable[[], Moment]) -> int:
+    """Tell of every transfer that is overdue by now, batch by batch; return how many there were."""
+    told = 0
+    while True:
+        at = moment()
+        call = Call(organisation=OURSELVES, request_id=at.new_id(), traceparent=new_traceparent())
+        async with transaction(pool) as connection:
+            count = await tell_overdue(connection, call=call, moment=at)
+        told += count
+        if count < OVERDUE_BATCH:
+            return told

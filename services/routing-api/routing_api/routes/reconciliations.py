@@ -41,6 +41,16 @@ SLICE_LINES = 250
 """Lines that are decoded before others of the process get their turn."""
 FAULTS_MAX = 100
 """Faults that one answer lists."""
+Count = Annotated[
+    int, Query(ge=0, le=CLAIMS_MAX, description="Lines of the list; one cut short is refused.")
+]
+FeedCursors = Annotated[
+    tuple[str, ...],
+    Query(
+        max_length=len(Channel),
+        description="The Next-Cursor up to which each feed was read before the list was made.",
+    ),
+]
 router = secured_router(PREFIX)
 _decoder = JsonDecoder(ReconciliationRequest, bytes_max=LINE_BYTES_MAX)
 
@@ -57,16 +67,8 @@ _decoder = JsonDecoder(ReconciliationRequest, bytes_max=LINE_BYTES_MAX)
 async def reconcile(
     request: Request,
     *,
-    count: Annotated[
-        int, Query(ge=0, le=CLAIMS_MAX, description="Lines of the list; one cut short is refused.")
-    ],
-    feed_cursor: Annotated[
-        tuple[str, ...],
-        Query(
-            max_length=len(Channel),
-            description="The Next-Cursor up to which each feed was read before the list was made.",
-        ),
-    ] = (),
+    count: Count,
+    feed_cursor: FeedCursors = (),
 ) -> Response:
     """Compare the calling case system's own list of clients with ours; up to 100,000 clients.
 

@@ -1,4 +1,4 @@
-"""Record restores and reconciliations"""
+"""Record restores, reconciliations, and who was told of an overdue transfer"""
 
 import sqlalchemy as sa
 from alembic import context, op
@@ -31,6 +31,16 @@ def upgrade() -> None:
         sa.Column("counts", postgresql.JSON(astext_type=sa.Text()), nullable=False),
         sa.Column("differences", postgresql.JSON(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("organisation", "day", name=op.f("pk_reconciliations")),
+    )
+    op.add_column(
+        "transfers", sa.Column("overdue_told_at", sa.DateTime(timezone=True), nullable=True)
+    )
+    op.create_index(
+        "ix_transfers_to_be_overdue",
+        "transfers",
+        ["acknowledge_due_at", "transfer_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'offered' AND overdue_told_at IS NULL"),
     )
     for statement in grants(
         context.config.attributes["role"],
