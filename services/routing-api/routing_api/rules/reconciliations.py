@@ -37,7 +37,8 @@ class Compared(Struct, frozen=True, kw_only=True):
     """A client about which the lists differ; a version is None where a list lacks it.
 
     `was_held`: whether it ever was the case system's. `is_coming`: whether the case system still
-    has events about it to read.
+    has events about it to read. `alike`: how many clients differ in the same way, this one among
+    them.
     """
 
     client_id: str
@@ -46,6 +47,7 @@ class Compared(Struct, frozen=True, kw_only=True):
     was_held: bool
     is_restricted: bool
     is_coming: bool
+    alike: int
 
 
 class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,18 +107,25 @@ def kind_of(compared: Compared) -> Kind:
 
 
 def count(their_count: int, compared: Sequence[Compared]) -> Counts:
-    """Return the counts of two lists that differ in `compared` and in nothing else."""
-    kinds = Counter(kind_of(each) for each in compared if not each.is_coming)
-    matched = their_count - sum(each.their_version is not None for each in compared)
+    """Return the counts of two lists that differ in `compared`, and those alike, and nothing else.
+
+    `compared` has at least one client of each sort that there is.
+    """
+    sorts = {(kind_of(each), each.is_coming): each.alike for each in compared}
+    all_of = Counter[Kind]()
+    for (kind, _), alike in sorts.items():
+        all_of[kind] += alike
+    standing = {kind: sorts.get((kind, False), 0) for kind in Kind}
+    matched = their_count - sum(all_of[kind] for kind in Kind if kind is not Kind.MISSING)
     return Counts(
         theirs=their_count,
-        ours=matched + sum(each.our_version is not None for each in compared),
+        ours=matched + all_of[Kind.MISSING] + all_of[Kind.VERSION_DIFFERS],
         matched=matched,
-        missing=kinds[Kind.MISSING],
-        unknown=kinds[Kind.UNKNOWN],
-        ended=kinds[Kind.ENDED],
-        version_differs=kinds[Kind.VERSION_DIFFERS],
-        on_the_way=sum(each.is_coming for each in compared),
+        missing=standing[Kind.MISSING],
+        unknown=standing[Kind.UNKNOWN],
+        ended=standing[Kind.ENDED],
+        version_differs=standing[Kind.VERSION_DIFFERS],
+        on_the_way=all_of.total() - sum(standing.values()),
     )
 
 

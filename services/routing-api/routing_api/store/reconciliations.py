@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from kuntavayla.database import Connection
 from kuntavayla.events import Channel
 from routing_api.rules.reconciliations import (
+    DIFFERENCES_MAX,
     Claim,
     Compared,
     Counts,
@@ -23,34 +24,38 @@ EVENTS_OF_CLIENT_MAX = 50
 COMPARE = """
 WITH theirs AS MATERIALIZED (
     SELECT client_id, version FROM unnest($1::uuid[], $2::int4[]) AS claimed (client_id, version)
-), ours AS MATERIALIZED (
-    SELECT h.client_id, max(h.version) AS version, bool_or(t.is_restricted) AS is_restricted
+), held AS MATERIALIZED (
+    SELECT h.client_id, bool_or(t.is_restricted) AS is_restricted,
+           max(h.version) FILTER (
+               WHERE h.valid_to IS NULL OR h.valid_to >= greatest(h.valid_from, $5::date)
+           ) AS version
     FROM clienthoods h
     JOIN transfers t ON t.client_id = h.client_id AND t.clienthood_version = h.version
     WHERE h.case_system_id = $3 AND (NOT t.is_restricted OR $4)
-      AND (h.valid_to IS NULL OR h.valid_to >= greatest(h.valid_from, $5::date))
     GROUP BY h.client_id
-), differing AS MATERIALIZED (
-    SELECT coalesce(theirs.client_id, ours.client_id) AS client_id, theirs.version AS their_version,
-           ours.version AS our_version, ours.is_restricted
-    FROM theirs FULL JOIN ours ON ours.client_id = theirs.client_id
-    WHERE theirs.version IS DISTINCT FROM ours.version
 ), coming AS MATERIALIZED (
     SELECT DISTINCT subject FROM outbox
     WHERE recipient = $3 AND channel = ANY($6::text[]) AND position > $7
+), differing AS (
+    SELECT coalesce(theirs.client_id, held.client_id) AS client_id,
+           theirs.version AS their_version, held.version AS our_version,
+           held.client_id IS NOT NULL AS was_held,
+           coalesce(held.is_restricted, false) AS is_restricted,
+           coming.subject IS NOT NULL AS is_coming
+    FROM theirs
+    FULL JOIN held ON held.client_id = theirs.client_id
+    LEFT JOIN coming ON coming.subject = coalesce(theirs.client_id, held.client_id)
+    WHERE theirs.version IS DISTINCT FROM held.version
+), numbered AS (
+    SELECT differing.*, count(*) OVER alike AS alike,
+           row_number() OVER (alike ORDER BY client_id) AS place
+    FROM differing
+    WINDOW alike AS (
+        PARTITION BY their_version IS NULL, our_version IS NULL, was_held, is_coming
+    )
 )
-SELECT d.client_id::text, d.their_version, d.our_version,
-       past.is_restricted IS NOT NULL AS was_held,
-       coalesce(d.is_restricted, past.is_restricted, false) AS is_restricted,
-       coming.subject IS NOT NULL AS is_coming
-FROM differing d
-LEFT JOIN coming ON coming.subject = d.client_id
-LEFT JOIN LATERAL (
-    SELECT bool_or(t.is_restricted) AS is_restricted
-    FROM clienthoods h
-    JOIN transfers t ON t.client_id = h.client_id AND t.clienthood_version = h.version
-    WHERE h.client_id = d.client_id AND h.case_system_id = $3 AND (NOT t.is_restricted OR $4)
-) AS past ON true
+SELECT client_id::text, their_version, our_version, was_held, is_restricted, is_coming, alike
+FROM numbered WHERE place <= $8
 """
 EVENTS_OF_CLIENTS = """
 SELECT subject::text, array_agg(DISTINCT event_id::text) AS event_ids FROM outbox
@@ -96,7 +101,10 @@ class Scope(Struct, frozen=True, kw_only=True):
 async def compare(
     connection: Connection, claims: Sequence[Claim], *, scope: Scope
 ) -> list[Compared]:
-    """Return every client about which the lists differ; no client is claimed twice."""
+    """Return clients about which the lists differ, the first 1,000 of each sort.
+
+    No client is claimed twice. Each result tells how many are of its sort in all.
+    """
     rows: list[Any] = await connection.fetch(
         COMPARE,
         [claim.client_id for claim in claims],
@@ -106,6 +114,7 @@ async def compare(
         scope.today,
         scope.channels,
         scope.read_to,
+        DIFFERENCES_MAX,
     )
     return [Compared(**dict(row)) for row in rows]
 
