@@ -105,7 +105,8 @@ async def test_what_the_case_system_has_still_to_read_is_on_the_way_and_no_diffe
     ]
     await clients(routing, 2)
 
-    with_cursors = await reconciled(case_system, {read: 1}, feed_cursor=feeds)
+    cursors = {"feed_cursor": feeds[0], "restricted_feed_cursor": feeds[1]}
+    with_cursors = await reconciled(case_system, {read: 1}, **cursors)
     without = await reconciled(case_system, {read: 1})
 
     assert (with_cursors["is_equal"], with_cursors["on_the_way"]) == (True, 2)
@@ -233,7 +234,11 @@ async def test_a_list_with_a_fault_is_refused_as_a_whole(
             id="a cursor of another epoch",
         ),
         pytest.param(
-            {"count": 0, "feed_cursor": ["now"] * 3}, NDJSON, 422, "invalid_content", id="3 feeds"
+            {"count": 0, "restricted_feed_cursor": "x"},
+            NDJSON,
+            400,
+            "cursor_malformed",
+            id="no cursor of the other feed",
         ),
         pytest.param({"count": 0}, {}, 415, "media_type_refused", id="not NDJSON"),
     ],

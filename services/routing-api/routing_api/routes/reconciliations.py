@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from kuntavayla.auth import Refusal, require_kind
 from kuntavayla.errors import Fault, InvalidContent
-from kuntavayla.events import Channel
 from kuntavayla.feed import CursorExpired, CursorMalformed
 from kuntavayla.http import (
     CURSOR_EXPIRED,
@@ -44,11 +43,11 @@ FAULTS_MAX = 100
 Count = Annotated[
     int, Query(ge=0, le=CLAIMS_MAX, description="Lines of the list; one cut short is refused.")
 ]
-FeedCursors = Annotated[
-    tuple[str, ...],
+FeedCursor = Annotated[
+    str | None,
     Query(
-        max_length=len(Channel),
-        description="The Next-Cursor up to which each feed was read before the list was made.",
+        max_length=200,
+        description="The Next-Cursor up to which the feed was read before the list was made.",
     ),
 ]
 router = secured_router(PREFIX)
@@ -68,7 +67,8 @@ async def reconcile(
     request: Request,
     *,
     count: Count,
-    feed_cursor: FeedCursors = (),
+    feed_cursor: FeedCursor = None,
+    restricted_feed_cursor: FeedCursor = None,
 ) -> Response:
     """Compare the calling case system's own list of clients with ours; up to 100,000 clients.
 
@@ -82,13 +82,14 @@ async def reconcile(
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
     lines = await read_lines(request, limits=desk.bulk_limits, lines_max=CLAIMS_MAX)
     claims = await _decoded(lines, count=count)
+    cursors = [cursor for cursor in (feed_cursor, restricted_feed_cursor) if cursor is not None]
 
     async def act() -> Reconciliation:
         async with desk.transaction() as connection:
             return await operations.reconcile(
                 connection,
                 claims,
-                feed_cursors=feed_cursor,
+                feed_cursors=cursors,
                 party=party_of(caller),
                 call=call_of(request),
                 moment=desk.moment(),
