@@ -123,7 +123,7 @@ async def lose(routing: Routing, *, known: Json) -> list[Json]:
     decisions = [await office.registered(registration) for registration in sent]
     item = {
         "transfer_id": decisions[0]["transfer"]["transfer_id"],
-        "taken_over_at": "2021-03-01T09:10:00+02:00",
+        "taken_over_at": routing.clock.now.isoformat(),
     }
     answer = await sotkamo.post("/transfers:acknowledge", {"items": [item]})
     assert answer.json()["items"][0]["result"] == "done"
