@@ -283,10 +283,17 @@ class RegisterChangeRow(Row, table=True):
 
 
 outbox.add_tables(Row.metadata)
-audit.add_table(Row.metadata)
+audit.add_tables(Row.metadata)
 idempotency.add_table(Row.metadata)
 
-APPEND_ONLY = ("audit", "outbox", "decisions", "register_changes")
+APPEND_ONLY = (
+    "audit",
+    "audit_blocks",
+    "audit_days",
+    "outbox",
+    "decisions",
+    "register_changes",
+)
 MUTABLE = (
     "clients",
     "registrations",
