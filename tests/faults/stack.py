@@ -115,6 +115,7 @@ def _settings(postgres: Postgres, *, issuer_url: str, port: int) -> dict[str, st
         "lookup_key_a": _key(0),
         "lookup_key_b": _key(1),
         "fingerprint_key": _key(2),
+        "audit_signing_key": f"s1:{_key(3)}",
         "is_test_code_allowed": True,
     }
 

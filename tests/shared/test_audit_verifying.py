@@ -393,9 +393,8 @@ def statement_of(tampering: tuple[str, str, int]) -> str:
         case "insert":
             return f"{INSERT.format(number)} ON CONFLICT DO NOTHING"
         case "move":
-            return (
-                f"{RENUMBER}; UPDATE audit SET audit_id = audit_id + 500 WHERE audit_id = {number}"
-            )
+            moved = f"audit_id = audit_id + 500 WHERE audit_id = {number}"
+            return f"{RENUMBER}; UPDATE audit SET {moved}"  # noqa: S608 - constants
         case "field":
             return (
                 f"UPDATE audit_blocks SET {name} = {CHANGED_FIELDS[name]}"  # noqa: S608 - constants

@@ -14,6 +14,7 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from kuntavayla.audit import SealKey, SealKeys
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.events import asyncapi_document, event_schemas
@@ -55,7 +56,7 @@ from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.rule_sets import load_rule_sets
 from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
-from routing_api.workers import FigureGauges, keep_fresh
+from routing_api.workers import FigureGauges, keep_fresh, keep_sealed
 
 Clock = Callable[[], datetime]
 UNAVAILABLE: tuple[type[BaseException], ...] = (*AWAY, *AGAIN, *BUSY)
@@ -100,6 +101,20 @@ def law_of(settings: Settings) -> Law:
 def rate_limit_of(settings: Settings) -> RateLimit:
     """Return how many calls an organisation may make of one process."""
     return RateLimit(calls_per_s=settings.rate_calls_per_s, burst_calls=settings.rate_burst_calls)
+
+
+def seal_key_of(settings: Settings) -> SealKey:
+    """Return the key that signs the audit's blocks."""
+    key_id, key = settings.audit_signing_key.newest
+    return SealKey(key_id, key.secret)
+
+
+def seal_keys_of(settings: Settings) -> SealKeys:
+    """Return the public keys that may have signed blocks, the one in use first."""
+    key = seal_key_of(settings)
+    retired = {name: public.secret for name, public in settings.audit_retired_keys.keys}
+    retired.pop(key.key_id, None)
+    return SealKeys({key.key_id: key.public_bytes, **retired})
 
 
 def documents_of_release() -> ServiceDocuments:
@@ -197,8 +212,8 @@ class _Running:
             await stack.enter_async_context(waiters.listening())
             desk = self._desk(pool, waiters)
             stack.push_async_callback(desk.registrations.close)
-            loop = asyncio.create_task(self._keep_fresh(pool))
-            stack.push_async_callback(_end, loop)
+            for loop in (self._keep_fresh(pool), self._keep_sealed()):
+                stack.push_async_callback(_end, asyncio.create_task(loop))
             server = start_metrics_server(
                 settings.metrics_port, registry=self._metrics, host=settings.metrics_host
             )
@@ -223,6 +238,16 @@ class _Running:
             law=self._law,
             moment=lambda: moment_at(self._clock),
             gauges=FigureGauges(self._metrics),
+        )
+
+    async def _keep_sealed(self) -> None:
+        settings = self._settings
+        await keep_sealed(
+            settings.database_url.get_secret_value(),
+            seal_key_of(settings),
+            moment=lambda: moment_at(self._clock),
+            registry=self._metrics,
+            interval_s=settings.audit_seal_interval_ms / 1_000,
         )
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
@@ -255,6 +280,7 @@ class _Running:
             body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
+            seal_keys=seal_keys_of(settings),
         )
 
 

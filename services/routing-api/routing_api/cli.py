@@ -1,6 +1,7 @@
 """The command line of routing-api: migrate, serve, and what an operator records by hand."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -11,17 +12,19 @@ from typing import Annotated
 import typer
 from msgspec import Struct, field
 
+from kuntavayla.audit import Anchor, BlockSpan, SealKeys, Verification, verify
 from kuntavayla.database import Pool, open_pool, transaction
 from kuntavayla.database.preparing import migrate as run_migrations
 from kuntavayla.events import new_ids_at
 from kuntavayla.http.serving import run
+from kuntavayla.settings.secrets import parse_public_keys
 from kuntavayla.telemetry import configure_logging
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla.values.identity_codes import holds_identity_code
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.app import create_app, law_of, machine_clock
+from routing_api.app import create_app, law_of, machine_clock, seal_keys_of
 from routing_api.operations import rekeying
-from routing_api.operations.moments import Moment
+from routing_api.operations.moments import SOURCE, Moment
 from routing_api.operations.registers import confirm_memberships
 from routing_api.operations.vault import IdentityVault
 from routing_api.routes.desk import NIL_ID, repeating
@@ -193,6 +196,76 @@ def _refuse_identity_codes(*options: tuple[str, str]) -> None:
         if holds_identity_code(text):
             message = "holds a personal identity code, which is never stored here."
             raise typer.BadParameter(message, param_hint=name)
+
+
+@main.command("verify-audit")
+def verify_audit(
+    *,
+    database_url: Annotated[
+        str | None, typer.Option(help="Of a reader of the tables; else the service's own.")
+    ] = None,
+    keys: Annotated[
+        str | None, typer.Option(help="Public keys, id:base64,…; else those of the service.")
+    ] = None,
+    expect: Annotated[
+        str | None, typer.Option(help="A block and its hash that you kept: BLOCK:HASH.")
+    ] = None,
+) -> None:
+    """Verify every block of the audit; needs no running service, and ends with 1 on a difference.
+
+    With address and keys given nothing is read from the environment. This is not on record.
+    """
+    expected = _anchor(expect)
+    settings = Settings() if database_url is None or keys is None else None
+    trusted = seal_keys_of(settings) if keys is None and settings else _trusted(keys or "")
+    url = database_url or (settings.database_url.get_secret_value() if settings else "")
+    is_intact = asyncio.run(_verify(url, trusted, expected=expected))
+    raise typer.Exit(0 if is_intact else 1)
+
+
+def _anchor(text: str | None) -> Anchor | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text)
+    if found is None:
+        message = "give BLOCK:HASH, the hash in hexadecimal."
+        raise typer.BadParameter(message, param_hint="--expect")
+    return Anchor(int(found[1]), bytes.fromhex(found[2]))
+
+
+def _trusted(text: str) -> SealKeys:
+    try:
+        return SealKeys({name: key.secret for name, key in parse_public_keys(text).keys})
+    except ValueError as fault:
+        raise typer.BadParameter(f"{fault}.", param_hint="--keys") from None
+
+
+async def _verify(url: str, keys: SealKeys, *, expected: Anchor | None) -> bool:
+    """Verify page by page and tell each; return whether nothing differs."""
+    pool = await open_pool(url, connections_max=1)
+    is_intact, first = True, 1
+    try:
+        while first:
+            async with transaction(pool) as connection:
+                page = await verify(
+                    connection, keys, BlockSpan(first), source=SOURCE, expected=expected
+                )
+            # The hash kept outside is compared once, with the first page.
+            expected, first = None, page.next_block or 0
+            is_intact &= not page.differences
+            _tell(page)
+    finally:
+        await pool.close()
+    return is_intact
+
+
+def _tell(page: Verification) -> None:
+    told = f"blocks {page.first_block}-{page.last_block}, {page.line_count} lines"
+    typer.echo(f"{told}: {'differs' if page.differences else 'intact'}")
+    for difference in page.differences:
+        typer.echo(f"block {difference.block}: {difference.kind}")
+    if page.next_block is None:
+        typer.echo(f"newest: {page.newest_block}:{page.newest_hash.hex()}")
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ BLOCKS_MAX = 100
 """Blocks of one call, at most."""
 LOWEST = 1 - 2**63
 """The lowest number that a line may be given by hand; the service's own begin at 1."""
-LINES_AT_ONCE = 20_000
-"""Lines held in memory at once, about."""
+LINES_AT_ONCE = 4_000
+"""Lines computed at one go, about: other requests of the process wait for no more."""
 
 DifferenceKind = Literal[
     "block_missing",

@@ -5,23 +5,27 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 
 from kuntavayla.auth import ScopeTable
 from routing_api.routes.clients import router as clients
+from routing_api.routes.disclosures import router as disclosures
 from routing_api.routes.events import router as events
 from routing_api.routes.operating import router as operating
 from routing_api.routes.persons import router as persons
 from routing_api.routes.register import router as register
 from routing_api.routes.registrations import router as registrations
 from routing_api.routes.reviews import router as reviews
+from routing_api.routes.seals import router as seals
 from routing_api.routes.transfers import router as transfers
 
 ROUTERS = (
     registrations,
     reviews,
     clients,
+    disclosures,
     transfers,
     persons,
     events,
     register,
     operating,
+    seals,
 )
 SCOPES: ScopeTable = {
     ("POST", "/registrations"): "registrations.write",
@@ -34,6 +38,7 @@ SCOPES: ScopeTable = {
     ("POST", "/reviews/{review_id}:resolve"): "reviews.write",
     ("POST", "/clients:lookup"): "clients.read",
     ("GET", "/clients/{client_id}"): "clients.read",
+    ("GET", "/clients/{client_id}/disclosures"): "disclosures.read",
     ("GET", "/clienthoods"): "clienthoods.read",
     ("GET", "/transfers"): "transfers.read",
     ("POST", "/transfers:acknowledge"): "transfers.write",
@@ -47,5 +52,7 @@ SCOPES: ScopeTable = {
     ("GET", "/competences"): "register.read",
     ("GET", "/rule-sets"): "rule-sets.read",
     ("GET", "/audit"): "audit.read",
+    ("GET", "/audit/keys"): "audit.read",
+    ("POST", "/audit:verify"): "audit.read",
     ("GET", "/status"): "status.read",
 }

@@ -126,6 +126,8 @@ async def load_status(request: Request) -> Response:
             transfers_without_notice=figures.waiting.transfers_without_notice,
             register_version=register.version,
             unconfirmed_memberships=len(register.unconfirmed(on=moment.today)),
+            audit_newest_block=figures.seal.newest_block,
+            audit_oldest_unsealed_s=figures.oldest_unsealed_s,
             queues=desk.queues(),
         )
     )

@@ -1,18 +1,9 @@
-"""The audit and the status."""
+"""The status."""
 
 from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
-
-from kuntavayla.audit import StoredLine
-
-
-class AuditList(Struct, frozen=True):
-    """A page of the audit."""
-
-    items: Sequence[StoredLine]
-    next_cursor: str | None
 
 
 class QueueStatus(Struct, frozen=True):
@@ -35,4 +26,6 @@ class StatusResponse(Struct, frozen=True, kw_only=True):
     transfers_without_notice: int
     register_version: str
     unconfirmed_memberships: int
+    audit_newest_block: int | None
+    audit_oldest_unsealed_s: float
     queues: Sequence[QueueStatus]
