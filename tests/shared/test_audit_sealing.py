@@ -3,6 +3,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import asyncpg
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from kuntavayla.audit import SealedDay, append, keep_sealing, load_state
 from kuntavayla.audit.electing import SEAL_LOCK, SealReport
 from kuntavayla.audit.ranges import Ranges, ranges_of
-from kuntavayla.audit.stored_blocks import find_newest, list_blocks
+from kuntavayla.audit.stored_blocks import UNSEALED, find_newest, list_blocks
 from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.testing import TestDatabase
 from tests.shared.audit_examples import Hour, Told, a_line, a_sealer, found, lines, sealed, written
@@ -172,6 +173,55 @@ async def test_the_settled_end_rises_when_the_writers_of_a_gap_have_gone(
         await sealed(pool, sealer)
 
     assert (while_slow, await settled_to(pool)) == (0, 4)
+
+
+async def test_late_lines_that_fill_more_than_a_block_are_all_sealed(
+    pool: Pool, database: TestDatabase
+) -> None:
+    sealer = a_sealer()
+    async with open_act(database, 3_000) as act:
+        await written(pool, 1)
+        await sealed(pool, sealer)
+        await act.execute("COMMIT")
+    counts = await sealed(pool, sealer)
+
+    assert (counts, await settled_to(pool)) == ([2_000, 1_000], 3_001)
+    assert await found(pool) == []
+
+
+class Overtaken:
+    """A sealer's connection on which an act commits right after the lines have been read."""
+
+    def __init__(self, connection: Connection, act: asyncpg.Connection) -> None:
+        self._connection = connection
+        self._act = act
+
+    async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        rows: list[asyncpg.Record] = await self._connection.fetch(statement, *arguments)
+        if statement == UNSEALED:
+            await self._act.execute("COMMIT")
+        return rows
+
+    async def execute(self, statement: str, *arguments: object) -> str:
+        told: str = await self._connection.execute(statement, *arguments)
+        return told
+
+
+async def test_a_line_that_commits_while_a_block_is_made_is_in_the_next_one(
+    pool: Pool, database: TestDatabase
+) -> None:
+    sealer = a_sealer()
+    async with open_act(database, 1) as act, pool.acquire() as connection:
+        await written(pool, 1)
+        await sealer.seal(connection)
+        await written(pool, 1)
+        await sealer.seal(cast("Connection", Overtaken(connection, act)))
+        at_commit = await settled_to(pool)
+        await sealer.seal(connection)
+
+    assert (at_commit, await settled_to(pool)) == (0, 3)
+    assert await members(pool) == [((2, 2),), ((3, 3),), ((1, 1),)]
+    assert await found(pool) == []
 
 
 async def test_two_sealers_never_close_the_same_block(pool: Pool) -> None:
