@@ -2,19 +2,18 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import asyncpg
 import pytest
 
-from kuntavayla.audit import SealedDay, append, keep_sealing, load_state
-from kuntavayla.audit.electing import SEAL_LOCK, SealReport
+from kuntavayla.audit import append, load_state
 from kuntavayla.audit.ranges import Ranges, ranges_of
 from kuntavayla.audit.stored_blocks import UNSEALED, find_newest, list_blocks
 from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.testing import TestDatabase
-from tests.shared.audit_examples import Hour, Told, a_line, a_sealer, found, lines, sealed, written
+from tests.shared.audit_examples import a_line, a_sealer, found, lines, sealed, written
 from tests.shared.event_examples import NOW
 
 LIMIT_S = 30
@@ -251,169 +250,6 @@ async def test_the_state_tells_the_newest_block_and_the_oldest_line_without_one(
     assert before == (None, None)
     assert waiting == (None, NOW + timedelta(seconds=1))
     assert await state() == (1, None)
-
-
-class Reported:
-    """What running sealers report, and the moments at which one leads and all lines are sealed."""
-
-    def __init__(self, wanted: int) -> None:
-        self._wanted = wanted
-        self.lines = 0
-        self.leaders: list[str] = []
-        self.led = asyncio.Event()
-        self.done = asyncio.Event()
-
-    def sealed(self, value: float) -> None:
-        self.lines += int(value)
-        if self.lines >= self._wanted:
-            self.done.set()
-
-    def report(self, name: str) -> SealReport:
-        def leads(value: float) -> None:
-            if value:
-                self.leaders.append(name)
-                self.led.set()
-
-        return SealReport(leads=leads, sealed=self.sealed)
-
-
-@contextlib.asynccontextmanager
-async def running(
-    database: TestDatabase, reported: Reported, name: str = "first"
-) -> AsyncIterator[None]:
-    task = asyncio.create_task(
-        keep_sealing(database.url, a_sealer(), report=reported.report(name), interval_s=0.01)
-    )
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def test_one_process_seals_and_another_goes_on_when_it_has_gone(
-    pool: Pool, database: TestDatabase
-) -> None:
-    before, after = Reported(3), Reported(2)
-    async with asyncio.timeout(LIMIT_S), contextlib.AsyncExitStack() as leading:
-        await leading.enter_async_context(running(database, before))
-        await before.led.wait()
-        async with running(database, after, "second"):
-            await written(pool, 3)
-            await before.done.wait()
-            stood_by = after.leaders == []
-            await leading.aclose()
-            await written(pool, 2)
-            await after.done.wait()
-
-    assert stood_by
-    assert (before.lines, after.lines) == (3, 2)
-    assert await found(pool) == []
-
-
-async def test_a_sealer_that_loses_its_connection_is_elected_anew(
-    pool: Pool, database: TestDatabase, owner: asyncpg.Connection
-) -> None:
-    reported = Reported(2)
-    async with asyncio.timeout(LIMIT_S), running(database, reported):
-        await reported.led.wait()
-        await owner.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
-            " AND (classid::bigint << 32) + objid::bigint = $1"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-            SEAL_LOCK,
-        )
-        await written(pool, 2)
-        await reported.done.wait()
-
-    assert await found(pool) == []
-
-
-EVENING = datetime(2021, 3, 1, 21, 59, tzinfo=UTC)
-MIDNIGHT = datetime(2021, 3, 1, 22, 0, tzinfo=UTC)
-
-
-async def announced(pool: Pool, told: Told, clock: Hour) -> list[SealedDay]:
-    """Let a sealer that has just been elected announce what is due."""
-    sealer = a_sealer(clock, told)
-    async with pool.acquire() as connection:
-        await sealer.take_over(connection)
-        while await sealer.seal(connection):
-            pass
-        await sealer.announce_days(connection)
-        await sealer.announce_days(connection)
-    return told.days
-
-
-async def test_a_legal_day_is_announced_once_when_it_is_over(pool: Pool) -> None:
-    clock, told = Hour(EVENING), Told()
-    for _ in range(2):
-        await written(pool, 3)
-        assert await announced(pool, told, clock) == []
-    clock.now = MIDNIGHT
-
-    days = await announced(pool, told, clock)
-    again = await announced(pool, Told(), clock)
-
-    async with transaction(pool) as connection:
-        newest = await find_newest(connection)
-    assert newest is not None
-    assert [(day.sealed_on.isoformat(), day.block_number) for day in days] == [("2021-03-01", 2)]
-    assert (days[0].block_count, days[0].line_count) == (2, 6)
-    assert days[0].block_hash == newest.hash
-    assert again == []
-
-
-async def test_a_day_whose_announcement_failed_is_announced_by_the_next_sealer(
-    pool: Pool,
-) -> None:
-    class FailedError(Exception):
-        """The announcement cannot be written."""
-
-    class Failing(Told):
-        async def __call__(self, _connection: Connection, _day: SealedDay) -> None:
-            raise FailedError
-
-    clock, told = Hour(EVENING), Told()
-    await written(pool, 1)
-    await announced(pool, told, clock)
-    clock.now = MIDNIGHT
-    with pytest.raises(FailedError):
-        await announced(pool, Failing(), clock)
-
-    days = await announced(pool, told, clock)
-
-    assert [day.block_number for day in days] == [1]
-
-
-async def test_a_block_of_a_slower_clock_counts_to_the_day_that_is_still_open(
-    pool: Pool,
-) -> None:
-    told = Told()
-    await written(pool, 1)
-    await announced(pool, told, Hour(EVENING))
-    await announced(pool, told, Hour(MIDNIGHT))
-    await written(pool, 1)
-    await announced(pool, told, Hour(EVENING))
-
-    await announced(pool, told, Hour(MIDNIGHT + timedelta(days=1)))
-
-    assert [(day.sealed_on.isoformat(), day.block_number) for day in told.days] == [
-        ("2021-03-01", 1),
-        ("2021-03-02", 2),
-    ]
-
-
-async def test_days_without_blocks_are_passed_over(pool: Pool) -> None:
-    clock, told = Hour(EVENING), Told()
-    await written(pool, 1)
-    await announced(pool, told, clock)
-    clock.now = EVENING + timedelta(days=30)
-
-    await announced(pool, told, clock)
-
-    assert [day.sealed_on.isoformat() for day in told.days] == ["2021-03-01"]
 
 
 def test_runs_of_nothing_are_nothing() -> None:
