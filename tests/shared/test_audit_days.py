@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typing_extensions import override
 
 from kuntavayla.audit import SealedDay
 from kuntavayla.audit.stored_blocks import find_newest
@@ -49,6 +50,7 @@ async def test_a_day_whose_announcement_failed_is_announced_by_the_next_sealer(
         """The announcement cannot be written."""
 
     class Failing(Told):
+        @override
         async def __call__(self, _connection: Connection, _day: SealedDay) -> None:
             raise FailedError
 
