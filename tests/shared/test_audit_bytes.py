@@ -3,7 +3,7 @@
 import struct
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +17,7 @@ from kuntavayla.audit.ranges import Ranges
 from kuntavayla.audit.stored_blocks import list_blocks, list_unsealed
 from kuntavayla.database import Pool, transaction
 from kuntavayla.testing import TestDatabase
+from kuntavayla.values.officials import Purpose, Role
 from tests.shared.audit_examples import KEY, SOURCE, a_line, a_sealer, sealed, written
 
 COLUMNS = (
@@ -85,9 +86,9 @@ audit_lines = st.builds(
     outcome=texts,
     request_id=texts,
     official_id=maybe,
-    official_role=maybe,
+    official_role=st.none() | st.sampled_from(get_args(Role)),
     municipality_code=maybe,
-    purpose=maybe,
+    purpose=st.none() | st.sampled_from(get_args(Purpose)),
     client_id=ids,
     resource_id=ids,
     rule_version=maybe,
