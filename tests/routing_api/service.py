@@ -57,6 +57,7 @@ OPERATOR_SCOPES = [
     "register.read",
     "rule-sets.read",
     "audit.read",
+    "disclosures.read",
     "status.read",
     "events.restricted",
     "reconciliations.read",
@@ -242,6 +243,7 @@ def settings_of(database: TestDatabase, **changes: Json) -> Settings:
             "lookup_key_a": key,
             "lookup_key_b": base64.b64encode(bytes(range(1, 33))).decode(),
             "fingerprint_key": base64.b64encode(bytes(range(2, 34))).decode(),
+            "audit_signing_key": f"s1:{key}",
             "is_test_code_allowed": True,
             **changes,
         }

@@ -62,6 +62,9 @@ def environment(server: EmbeddedServer, *, kept: SecretFile, issuer_url: str) ->
         "ROUTING_LOOKUP_KEY_A": kept.keep("routing/lookup_key_a", make=make_key),
         "ROUTING_LOOKUP_KEY_B": kept.keep("routing/lookup_key_b", make=make_key),
         "ROUTING_FINGERPRINT_KEY": kept.keep("routing/fingerprint_key", make=make_key),
+        "ROUTING_AUDIT_SIGNING_KEY": (
+            f"sandbox-1:{kept.keep('routing/audit_signing_key', make=make_key)}"
+        ),
         "ROUTING_IS_TEST_CODE_ALLOWED": "true",
         "ROUTING_REPORT_AHEAD_S_MAX": str(REPORT_AHEAD_S_MAX),
     }

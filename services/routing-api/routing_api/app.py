@@ -15,6 +15,7 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from kuntavayla.audit import SealKey, SealKeys
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.events import asyncapi_document, event_schemas
@@ -62,6 +63,7 @@ from routing_api.workers import (
     OVERDUE_INTERVAL_S,
     FigureGauges,
     keep_fresh,
+    keep_sealed,
     tell_all_overdue,
 )
 
@@ -108,6 +110,20 @@ def law_of(settings: Settings) -> Law:
 def rate_limit_of(settings: Settings) -> RateLimit:
     """Return how many calls an organisation may make of one process."""
     return RateLimit(calls_per_s=settings.rate_calls_per_s, burst_calls=settings.rate_burst_calls)
+
+
+def seal_key_of(settings: Settings) -> SealKey:
+    """Return the key that signs the audit's blocks."""
+    key_id, key = settings.audit_signing_key.newest
+    return SealKey(key_id, key.secret)
+
+
+def seal_keys_of(settings: Settings) -> SealKeys:
+    """Return the public keys that may have signed blocks, the one in use first."""
+    key = seal_key_of(settings)
+    retired = {name: public.secret for name, public in settings.audit_retired_keys.keys}
+    retired.pop(key.key_id, None)
+    return SealKeys({key.key_id: key.public_bytes, **retired})
 
 
 def documents_of_release() -> ServiceDocuments:
@@ -205,7 +221,7 @@ class _Running:
             await stack.enter_async_context(waiters.listening())
             desk = self._desk(pool, waiters)
             stack.push_async_callback(desk.registrations.close)
-            for loop in self._loops(desk):
+            for loop in (*self._loops(desk), self._keep_sealed()):
                 stack.push_async_callback(_end, asyncio.create_task(loop))
             server = start_metrics_server(
                 settings.metrics_port, registry=self._metrics, host=settings.metrics_host
@@ -240,6 +256,16 @@ class _Running:
             desk.jobs.repeat("overdue", tell, interval_s=OVERDUE_INTERVAL_S),
         ]
 
+    async def _keep_sealed(self) -> None:
+        settings = self._settings
+        await keep_sealed(
+            settings.database_url.get_secret_value(),
+            seal_key_of(settings),
+            moment=lambda: moment_at(self._clock),
+            registry=self._metrics,
+            interval_s=settings.audit_seal_interval_ms / 1_000,
+        )
+
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
         runner = _Registrar(pool, self._law, self._clock)
@@ -271,6 +297,7 @@ class _Running:
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
             jobs=Jobs(self._clock, registry=self._metrics),
+            seal_keys=seal_keys_of(settings),
         )
 
 

@@ -130,6 +130,18 @@ class ReviewResolvedV1(Struct, frozen=True, kw_only=True):
     outcome: Literal["municipality", "te_office", "review", "superseded"]
 
 
+class AuditSealedV1(Struct, frozen=True, kw_only=True):
+    """The audit's blocks of a legal day are complete; its last hash, to be kept outside."""
+
+    type_name: ClassVar[str] = "audit.sealed"
+    sealed_on: date
+    block_number: int
+    block_hash: str
+    block_count: int
+    line_count: int
+    key_id: str
+
+
 EVENT_TYPES = (
     ClientTransferredV1,
     ClientNotifiedV1,
@@ -139,6 +151,7 @@ EVENT_TYPES = (
     TransferAcknowledgedV1,
     TransferOverdueV1,
     ReviewResolvedV1,
+    AuditSealedV1,
 )
 INTERNAL = "internal"
 """The recipient of events for our own services."""

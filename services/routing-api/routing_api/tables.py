@@ -301,10 +301,18 @@ class ReconciliationRow(Row, table=True):
 
 
 outbox.add_tables(Row.metadata)
-audit.add_table(Row.metadata)
+audit.add_tables(Row.metadata)
 idempotency.add_table(Row.metadata)
 
-APPEND_ONLY = ("audit", "outbox", "outbox_epochs", "decisions", "register_changes")
+APPEND_ONLY = (
+    "audit",
+    "audit_blocks",
+    "audit_days",
+    "outbox",
+    "outbox_epochs",
+    "decisions",
+    "register_changes",
+)
 MUTABLE = (
     "clients",
     "registrations",

@@ -1,15 +1,17 @@
 """What routing-api does by itself from time to time.
 
-The register is kept fresh, figures are measured, overdue transfers are told of.
+The register is kept fresh, figures are measured, overdue transfers told of, the audit sealed.
 """
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from kuntavayla.audit import SealKey, keep_sealing
+from kuntavayla.audit.electing import SealReport
 from kuntavayla.database import Pool, transaction
 from kuntavayla.telemetry import new_traceparent
-from routing_api.operations import operating
+from routing_api.operations import operating, seals
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.overdue import OVERDUE_BATCH, tell_overdue
@@ -37,6 +39,14 @@ class FigureGauges:
             "Newest epoch, which a restore needs to be told.",
             registry=registry,
         )
+        self._newest_block = Gauge(
+            "kuntavayla_audit_newest_block", "Number of the newest block.", registry=registry
+        )
+        self._oldest_unsealed = Gauge(
+            "kuntavayla_audit_oldest_unsealed_seconds",
+            "Age of the oldest line of the audit that no block has.",
+            registry=registry,
+        )
         self._read_at = Gauge(
             "kuntavayla_routing_figures_read_timestamp_seconds",
             "When the figures were last read.",
@@ -48,6 +58,8 @@ class FigureGauges:
         self._read_at.set_to_current_time()
         self._position.set(figures.head_position)
         self._epoch.set(figures.epoch)
+        self._newest_block.set(figures.seal.newest_block or 0)
+        self._oldest_unsealed.set(figures.oldest_unsealed_s)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
 
@@ -72,3 +84,24 @@ async def tell_all_overdue(pool: Pool, *, moment: Callable[[], Moment]) -> int:
         told += count
         if count < OVERDUE_BATCH:
             return told
+
+
+async def keep_sealed(
+    url: str,
+    key: SealKey,
+    *,
+    moment: Callable[[], Moment],
+    registry: CollectorRegistry,
+    interval_s: float,
+) -> None:
+    """Stand for election as the audit's sealer, and seal, until cancelled."""
+    is_sealer = Gauge(
+        "kuntavayla_audit_is_sealer", "1 where this process seals the audit.", registry=registry
+    )
+    sealed = Counter("kuntavayla_audit_sealed_lines", "Lines sealed.", registry=registry)
+    await keep_sealing(
+        url,
+        seals.sealer_of(key, moment=moment),
+        report=SealReport(leads=is_sealer.set, sealed=sealed.inc),
+        interval_s=interval_s,
+    )

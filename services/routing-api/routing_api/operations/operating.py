@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from kuntavayla import audit, outbox
-from kuntavayla.audit import AuditFilter, StoredLine
+from kuntavayla.audit import AuditFilter, SealState, StoredLine
 from kuntavayla.database import Connection
 from routing_api.operations.effects import line_of
 from routing_api.operations.moments import Call, Moment
@@ -20,13 +20,18 @@ class Figures(Struct, frozen=True):
     epoch: int
     head_position: int
     waiting: Waiting
+    seal: SealState
+    oldest_unsealed_s: float
 
 
 async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     """Return the figures of this moment."""
     epoch, position = await outbox.load_head(connection)
     waiting = await figures.load_waiting(connection, now=moment.now, today=moment.today)
-    return Figures(epoch, position, waiting)
+    seal = await audit.load_state(connection)
+    since = seal.oldest_unsealed_at
+    age_s = 0.0 if since is None else max(0.0, (moment.now - since).total_seconds())
+    return Figures(epoch, position, waiting, seal, age_s)
 
 
 async def witness(

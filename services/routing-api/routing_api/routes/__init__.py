@@ -5,6 +5,7 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 
 from kuntavayla.auth import ScopeTable
 from routing_api.routes.clients import router as clients
+from routing_api.routes.disclosures import router as disclosures
 from routing_api.routes.events import router as events
 from routing_api.routes.operating import router as operating
 from routing_api.routes.persons import router as persons
@@ -12,18 +13,21 @@ from routing_api.routes.reconciliations import router as reconciliations
 from routing_api.routes.register import router as register
 from routing_api.routes.registrations import router as registrations
 from routing_api.routes.reviews import router as reviews
+from routing_api.routes.seals import router as seals
 from routing_api.routes.transfers import router as transfers
 
 ROUTERS = (
     registrations,
     reviews,
     clients,
+    disclosures,
     transfers,
     persons,
     events,
     reconciliations,
     register,
     operating,
+    seals,
 )
 SCOPES: ScopeTable = {
     ("POST", "/registrations"): "registrations.write",
@@ -36,6 +40,7 @@ SCOPES: ScopeTable = {
     ("POST", "/reviews/{review_id}:resolve"): "reviews.write",
     ("POST", "/clients:lookup"): "clients.read",
     ("GET", "/clients/{client_id}"): "clients.read",
+    ("GET", "/clients/{client_id}/disclosures"): "disclosures.read",
     ("GET", "/clienthoods"): "clienthoods.read",
     ("GET", "/transfers"): "transfers.read",
     ("POST", "/transfers:acknowledge"): "transfers.write",
@@ -51,5 +56,7 @@ SCOPES: ScopeTable = {
     ("GET", "/competences"): "register.read",
     ("GET", "/rule-sets"): "rule-sets.read",
     ("GET", "/audit"): "audit.read",
+    ("GET", "/audit/keys"): "audit.read",
+    ("POST", "/audit:verify"): "audit.read",
     ("GET", "/status"): "status.read",
 }

@@ -13,6 +13,7 @@ from fastapi import Query
 from msgspec import Struct
 from starlette.requests import Request
 
+from kuntavayla.audit import SealKeys
 from kuntavayla.auth import Caller, Refusal, require_official
 from kuntavayla.database import AGAIN, Connection, Pool, transaction
 from kuntavayla.errors import DomainError
@@ -71,6 +72,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     bulk_limits: BodyLimits
     competences: Competences
     jobs: Jobs
+    seal_keys: SealKeys
 
     def moment(self) -> Moment:
         """Return the moment of a batch: now, to the millisecond, and ids of that time."""

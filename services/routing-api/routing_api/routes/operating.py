@@ -127,6 +127,8 @@ async def load_status(request: Request) -> Response:
             overdue_notices=figures.waiting.overdue_notices,
             register_version=register.version,
             unconfirmed_memberships=len(register.unconfirmed(on=moment.today)),
+            audit_newest_block=figures.seal.newest_block,
+            audit_oldest_unsealed_s=figures.oldest_unsealed_s,
             queues=desk.queues(),
             jobs=desk.jobs.states,
         )

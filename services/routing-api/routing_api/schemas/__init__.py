@@ -1,5 +1,14 @@
 """The wire types of routing-api, one file per noun; field names are binding (contracts.md)."""
 
+from routing_api.schemas.audit import (
+    AuditList,
+    DisclosureList,
+    DisclosureResponse,
+    SealKeyList,
+    SealKeyResponse,
+    VerifyRequest,
+    VerifyResponse,
+)
 from routing_api.schemas.clients import (
     ClienthoodList,
     ClienthoodResponse,
@@ -16,7 +25,7 @@ from routing_api.schemas.decisions import (
     Responsible,
     RuleSetName,
 )
-from routing_api.schemas.operating import AuditList, QueueStatus, StatusResponse
+from routing_api.schemas.operating import QueueStatus, StatusResponse
 from routing_api.schemas.persons import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
 from routing_api.schemas.reconciliations import (
     ReconciledDifference,
@@ -59,6 +68,8 @@ __all__ = [
     "ClienthoodResponse",
     "DecisionResponse",
     "DetailedBulkLine",
+    "DisclosureList",
+    "DisclosureResponse",
     "DueNotice",
     "FetchRequest",
     "FetchResponse",
@@ -85,8 +96,12 @@ __all__ = [
     "ReviewList",
     "ReviewResponse",
     "RuleSetName",
+    "SealKeyList",
+    "SealKeyResponse",
     "ShortDecision",
     "StatusResponse",
     "TransferList",
     "TransferResponse",
+    "VerifyRequest",
+    "VerifyResponse",
 ]

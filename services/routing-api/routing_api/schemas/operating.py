@@ -1,4 +1,4 @@
-"""The audit and the status."""
+"""The status."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,15 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from kuntavayla.audit import StoredLine
 from kuntavayla.telemetry import JobState
-
-
-class AuditList(Struct, frozen=True):
-    """A page of the audit."""
-
-    items: Sequence[StoredLine]
-    next_cursor: str | None
 
 
 class QueueStatus(Struct, frozen=True):
@@ -72,5 +64,7 @@ class StatusResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     overdue_notices: int
     register_version: str
     unconfirmed_memberships: int
+    audit_newest_block: int | None
+    audit_oldest_unsealed_s: float
     queues: Sequence[QueueStatus]
     jobs: Sequence[JobState]
