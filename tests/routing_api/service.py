@@ -45,6 +45,8 @@ CASE_SYSTEM_SCOPES = [
     "events.read",
     "events.restricted",
     "register.read",
+    "reconciliations.read",
+    "reconciliations.write",
 ]
 OPERATOR_SCOPES = [
     "registrations.read",
@@ -55,11 +57,13 @@ OPERATOR_SCOPES = [
     "register.read",
     "rule-sets.read",
     "audit.read",
+    "disclosures.read",
     "status.read",
     "parked-messages.read",
     "parked-messages.write",
     "consumers.write",
     "events.restricted",
+    "reconciliations.read",
 ]
 OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
 Json = Any
@@ -242,6 +246,7 @@ def settings_of(database: TestDatabase, **changes: Json) -> Settings:
             "lookup_key_a": key,
             "lookup_key_b": base64.b64encode(bytes(range(1, 33))).decode(),
             "fingerprint_key": base64.b64encode(bytes(range(2, 34))).decode(),
+            "audit_signing_key": f"s1:{key}",
             "is_test_code_allowed": True,
             **changes,
         }

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
+from typing import Any, NoReturn
 
 import asyncpg
 import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from kuntavayla.audit import SealKey, SealKeys
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.events import asyncapi_document, event_schemas
@@ -34,6 +36,7 @@ from kuntavayla.outbox import Publication, Publisher, PublisherMetrics
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.telemetry import (
     BatchMetrics,
+    Jobs,
     RequestMetrics,
     start_metrics_server,
 )
@@ -57,10 +60,14 @@ from routing_api.rules.rule_sets import load_rule_sets
 from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
 from routing_api.workers import (
+    FRESH_INTERVAL_S,
+    OVERDUE_INTERVAL_S,
     AcknowledgementDesk,
     FigureGauges,
     keep_fresh,
+    keep_sealed,
     read_acknowledgements,
+    tell_all_overdue,
 )
 
 Clock = Callable[[], datetime]
@@ -106,6 +113,20 @@ def law_of(settings: Settings) -> Law:
 def rate_limit_of(settings: Settings) -> RateLimit:
     """Return how many calls an organisation may make of one process."""
     return RateLimit(calls_per_s=settings.rate_calls_per_s, burst_calls=settings.rate_burst_calls)
+
+
+def seal_key_of(settings: Settings) -> SealKey:
+    """Return the key that signs the audit's blocks."""
+    key_id, key = settings.audit_signing_key.newest
+    return SealKey(key_id, key.secret)
+
+
+def seal_keys_of(settings: Settings) -> SealKeys:
+    """Return the public keys that may have signed blocks, the one in use first."""
+    key = seal_key_of(settings)
+    retired = {name: public.secret for name, public in settings.audit_retired_keys.keys}
+    retired.pop(key.key_id, None)
+    return SealKeys({key.key_id: key.public_bytes, **retired})
 
 
 def documents_of_release() -> ServiceDocuments:
@@ -210,8 +231,13 @@ class _Running:
             await stack.enter_async_context(waiters.listening())
             desk = self._desk(pool, waiters)
             stack.push_async_callback(desk.registrations.close)
-            for work in self._loops(pool):
-                stack.push_async_callback(_end, asyncio.create_task(work))
+            loops: list[Coroutine[Any, Any, None]] = [
+                *self._loops(desk),
+                *self._over_broker(pool),
+                self._keep_sealed(),
+            ]
+            for loop in loops:
+                stack.push_async_callback(_end, asyncio.create_task(loop))
             server = start_metrics_server(
                 settings.metrics_port, registry=self._metrics, host=settings.metrics_host
             )
@@ -230,14 +256,33 @@ class _Running:
         async with transaction(self._pool) as connection:
             await connection.execute("SELECT 1")
 
-    def _loops(self, pool: Pool) -> Iterator[Coroutine[None, None, None]]:
-        """Give what this process does by itself for as long as it runs."""
-        yield keep_fresh(
-            pool,
-            law=self._law,
+    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, NoReturn]]:
+        """Return the timed loops; each may run in every process at the same time."""
+        gauges = FigureGauges(self._metrics)
+
+        async def look() -> None:
+            await keep_fresh(desk.pool, law=desk.law, moment=desk.moment, gauges=gauges)
+
+        async def tell() -> None:
+            await tell_all_overdue(desk.pool, moment=desk.moment)
+
+        return [
+            desk.jobs.repeat("figures", look, interval_s=FRESH_INTERVAL_S),
+            desk.jobs.repeat("overdue", tell, interval_s=OVERDUE_INTERVAL_S),
+        ]
+
+    async def _keep_sealed(self) -> None:
+        settings = self._settings
+        await keep_sealed(
+            settings.database_url.get_secret_value(),
+            seal_key_of(settings),
             moment=lambda: moment_at(self._clock),
-            gauges=FigureGauges(self._metrics),
+            registry=self._metrics,
+            interval_s=settings.audit_seal_interval_ms / 1_000,
         )
+
+    def _over_broker(self, pool: Pool) -> Iterator[Coroutine[Any, Any, None]]:
+        """Give what this process does by itself where the transport is Kafka."""
         broker = self._settings.kafka_connection
         if broker is not None:
             publication = Publication(
@@ -278,6 +323,8 @@ class _Running:
             competences=load_competences(DATA / "competences.csv"),
             consumptions=self._acknowledgements.consumption,
             transport=settings.transport,
+            jobs=Jobs(self._clock, registry=self._metrics),
+            seal_keys=seal_keys_of(settings),
         )
 
 

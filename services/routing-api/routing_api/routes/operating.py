@@ -1,5 +1,6 @@
 """What operators and auditors ask: rule sets, the audit, and where things stand."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -14,6 +15,7 @@ from kuntavayla.audit import AuditFilter
 from kuntavayla.auth import require_kind
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
+from kuntavayla.inbox import ConsumerFigures
 from kuntavayla.register import OrganisationKind
 from kuntavayla.settings import Transport
 from routing_api.operations import operating as operations
@@ -30,6 +32,7 @@ from routing_api.routes.desk import (
 from routing_api.rules.definitions import RuleSetDefinition
 from routing_api.rules.intake import instant_fault
 from routing_api.schemas import AuditList, StatusResponse
+from routing_api.schemas.operating import ParkedStatus
 
 router = secured_router(PREFIX)
 
@@ -131,11 +134,27 @@ async def load_status(request: Request) -> Response:
             offered_transfers=figures.waiting.offered_transfers,
             overdue_transfers=figures.waiting.overdue_transfers,
             transfers_without_notice=figures.waiting.transfers_without_notice,
+            overdue_notices=figures.waiting.overdue_notices,
             register_version=register.version,
             unconfirmed_memberships=len(register.unconfirmed(on=moment.today)),
+            audit_newest_block=figures.seal.newest_block,
+            audit_oldest_unsealed_s=figures.oldest_unsealed_s,
             queues=desk.queues(),
-            parked_keys=sum(one.parked for one in figures.consumers),
-            queued_messages=sum(one.queued for one in figures.consumers),
-            consumers=[consumer_answer(one) for one in figures.consumers],
+            parked=_parked(figures.consumers, transport=desk.transport),
+            jobs=desk.jobs.states,
         )
+    )
+
+
+def _parked(consumers: Sequence[ConsumerFigures], *, transport: Transport) -> ParkedStatus | None:
+    """Return what is parked; None where nothing is and the deployment has no topic to read."""
+    if not consumers and transport is Transport.FEED:
+        return None
+    keys = sum(one.parked for one in consumers)
+    return ParkedStatus(
+        messages=keys,
+        keys=keys,
+        waiting=sum(one.queued for one in consumers),
+        stopped_consumers=[one.consumer for one in consumers if one.state == "stopped"],
+        consumers=[consumer_answer(one) for one in consumers],
     )

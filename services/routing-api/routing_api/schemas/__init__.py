@@ -1,5 +1,14 @@
 """The wire types of routing-api, one file per noun; field names are binding (contracts.md)."""
 
+from routing_api.schemas.audit import (
+    AuditList,
+    DisclosureList,
+    DisclosureResponse,
+    SealKeyList,
+    SealKeyResponse,
+    VerifyRequest,
+    VerifyResponse,
+)
 from routing_api.schemas.clients import (
     ClienthoodList,
     ClienthoodResponse,
@@ -16,7 +25,7 @@ from routing_api.schemas.decisions import (
     Responsible,
     RuleSetName,
 )
-from routing_api.schemas.operating import AuditList, QueueStatus, StatusResponse
+from routing_api.schemas.operating import QueueStatus, StatusResponse
 from routing_api.schemas.parked import (
     ConsumerResponse,
     EditRequest,
@@ -33,6 +42,12 @@ from routing_api.schemas.parked import (
     ShownHeader,
 )
 from routing_api.schemas.persons import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
+from routing_api.schemas.reconciliations import (
+    ReconciledDifference,
+    ReconciliationList,
+    ReconciliationRequest,
+    ReconciliationResponse,
+)
 from routing_api.schemas.registrations import (
     BulkEnd,
     BulkLine,
@@ -69,6 +84,8 @@ __all__ = [
     "ConsumerResponse",
     "DecisionResponse",
     "DetailedBulkLine",
+    "DisclosureList",
+    "DisclosureResponse",
     "DueNotice",
     "EditRequest",
     "FetchRequest",
@@ -91,6 +108,10 @@ __all__ = [
     "ParkedSelection",
     "QueueStatus",
     "Recomputed",
+    "ReconciledDifference",
+    "ReconciliationList",
+    "ReconciliationRequest",
+    "ReconciliationResponse",
     "RegistrationRequest",
     "RegistrationResponse",
     "RepairManyRequest",
@@ -101,10 +122,14 @@ __all__ = [
     "ReviewList",
     "ReviewResponse",
     "RuleSetName",
+    "SealKeyList",
+    "SealKeyResponse",
     "ShortDecision",
     "ShownBytes",
     "ShownHeader",
     "StatusResponse",
     "TransferList",
     "TransferResponse",
+    "VerifyRequest",
+    "VerifyResponse",
 ]

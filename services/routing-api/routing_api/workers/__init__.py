@@ -1,6 +1,22 @@
 """The other edge of routing-api: timed loops, and what it reads from topics; one file per noun."""
 
 from routing_api.workers.acknowledgements import AcknowledgementDesk, read_acknowledgements
-from routing_api.workers.figures import FigureGauges, keep_fresh
+from routing_api.workers.figures import (
+    FRESH_INTERVAL_S,
+    OVERDUE_INTERVAL_S,
+    FigureGauges,
+    keep_fresh,
+    keep_sealed,
+    tell_all_overdue,
+)
 
-__all__ = ["AcknowledgementDesk", "FigureGauges", "keep_fresh", "read_acknowledgements"]
+__all__ = [
+    "FRESH_INTERVAL_S",
+    "OVERDUE_INTERVAL_S",
+    "AcknowledgementDesk",
+    "FigureGauges",
+    "keep_fresh",
+    "keep_sealed",
+    "read_acknowledgements",
+    "tell_all_overdue",
+]

@@ -1,19 +1,28 @@
-"""The timed loops of routing-api: the register kept fresh, the figures measured."""
+"""What routing-api does by itself from time to time.
 
-import asyncio
+The register is kept fresh, figures are measured, overdue transfers told of, the audit sealed.
+"""
+
 from collections.abc import Callable, Sequence
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from kuntavayla.audit import SealKey, keep_sealing
+from kuntavayla.audit.electing import SealReport
 from kuntavayla.database import Pool, transaction
 from kuntavayla.inbox import ConsumerFigures
-from kuntavayla.telemetry import log
-from routing_api.operations import operating
+from kuntavayla.telemetry import new_traceparent
+from routing_api.operations import operating, seals
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Moment
+from routing_api.operations.moments import Call, Moment
+from routing_api.operations.overdue import OVERDUE_BATCH, tell_overdue
 
-INTERVAL_S = 10.0
-"""Seconds between two looks at the database."""
+FRESH_INTERVAL_S = 10.0
+"""Seconds between two looks at register and figures."""
+OVERDUE_INTERVAL_S = 30.0
+"""Seconds between two looks for transfers that became overdue."""
+OURSELVES = "routing-api"
+"""Who acts where nobody called."""
 
 
 class InboxGauges:
@@ -70,6 +79,19 @@ class FigureGauges:
             "Age of the oldest event that the broker does not have; 0 where nobody publishes.",
             registry=registry,
         )
+        self._epoch = Gauge(
+            "kuntavayla_outbox_epoch",
+            "Newest epoch, which a restore needs to be told.",
+            registry=registry,
+        )
+        self._newest_block = Gauge(
+            "kuntavayla_audit_newest_block", "Number of the newest block.", registry=registry
+        )
+        self._oldest_unsealed = Gauge(
+            "kuntavayla_audit_oldest_unsealed_seconds",
+            "Age of the oldest line of the audit that no block has.",
+            registry=registry,
+        )
         self._read_at = Gauge(
             "kuntavayla_routing_figures_read_timestamp_seconds",
             "When the figures were last read.",
@@ -84,28 +106,52 @@ class FigureGauges:
         self._position.set(figures.standing.head)
         self._published.set(figures.standing.published)
         self._unpublished.set(figures.oldest_unpublished_s or 0)
+        self._epoch.set(figures.standing.epoch)
+        self._newest_block.set(figures.seal.newest_block or 0)
+        self._oldest_unsealed.set(figures.oldest_unsealed_s)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
         self._inboxes.show(figures.consumers)
 
 
 async def keep_fresh(
-    pool: Pool,
-    *,
-    law: Law,
-    moment: Callable[[], Moment],
-    gauges: FigureGauges,
-    interval_s: float = INTERVAL_S,
+    pool: Pool, *, law: Law, moment: Callable[[], Moment], gauges: FigureGauges
 ) -> None:
-    """Look at register and figures again and again until cancelled.
+    """Look at register and figures once."""
+    async with transaction(pool) as connection:
+        await law.registers.current(connection)
+        gauges.show(await operating.load_figures(connection, moment=moment()))
 
-    A look that fails, whatever the reason, is told in the log, and the next one follows as usual.
-    """
+
+async def tell_all_overdue(pool: Pool, *, moment: Callable[[], Moment]) -> int:
+    """Tell of every transfer that is overdue by now, batch by batch; return how many there were."""
+    told = 0
     while True:
-        try:
-            async with transaction(pool) as connection:
-                await law.registers.current(connection)
-                gauges.show(await operating.load_figures(connection, moment=moment()))
-        except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
-            log.warning("figures.not_read", error_type=type(error).__name__)
-        await asyncio.sleep(interval_s)
+        at = moment()
+        call = Call(organisation=OURSELVES, request_id=at.new_id(), traceparent=new_traceparent())
+        async with transaction(pool) as connection:
+            count = await tell_overdue(connection, call=call, moment=at)
+        told += count
+        if count < OVERDUE_BATCH:
+            return told
+
+
+async def keep_sealed(
+    url: str,
+    key: SealKey,
+    *,
+    moment: Callable[[], Moment],
+    registry: CollectorRegistry,
+    interval_s: float,
+) -> None:
+    """Stand for election as the audit's sealer, and seal, until cancelled."""
+    is_sealer = Gauge(
+        "kuntavayla_audit_is_sealer", "1 where this process seals the audit.", registry=registry
+    )
+    sealed = Counter("kuntavayla_audit_sealed_lines", "Lines sealed.", registry=registry)
+    await keep_sealing(
+        url,
+        seals.sealer_of(key, moment=moment),
+        report=SealReport(leads=is_sealer.set, sealed=sealed.inc),
+        interval_s=interval_s,
+    )
