@@ -221,7 +221,7 @@ class _Running:
             await stack.enter_async_context(waiters.listening())
             desk = self._desk(pool, waiters)
             stack.push_async_callback(desk.registrations.close)
-            for loop in (*self._loops(desk), self._keep_sealed()):
+            for loop in self._loops(desk):
                 stack.push_async_callback(_end, asyncio.create_task(loop))
             server = start_metrics_server(
                 settings.metrics_port, registry=self._metrics, host=settings.metrics_host
@@ -241,7 +241,7 @@ class _Running:
         async with transaction(self._pool) as connection:
             await connection.execute("SELECT 1")
 
-    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, NoReturn]]:
+    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
         """Return the timed loops; each may run in every process at the same time."""
         gauges = FigureGauges(self._metrics)
 
@@ -254,6 +254,7 @@ class _Running:
         return [
             desk.jobs.repeat("figures", look, interval_s=FRESH_INTERVAL_S),
             desk.jobs.repeat("overdue", tell, interval_s=OVERDUE_INTERVAL_S),
+            self._keep_sealed(),
         ]
 
     async def _keep_sealed(self) -> None:
