@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any, NoReturn
+from typing import Any
 
 import asyncpg
 import httpx
@@ -332,7 +332,7 @@ def remedy_of(error: Exception) -> Remedy:
     return Remedy.NONE
 
 
-async def _end(task: asyncio.Task[NoReturn]) -> None:
+async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
