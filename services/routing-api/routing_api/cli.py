@@ -253,13 +253,13 @@ async def _verify(url: str, keys: SealKeys, *, expected: Anchor | None) -> bool:
             # The hash kept outside is compared once, with the first page.
             expected, first = None, page.next_block or 0
             is_intact &= not page.differences
-            _tell(page)
+            _tell_page(page)
     finally:
         await pool.close()
     return is_intact
 
 
-def _tell(page: Verification) -> None:
+def _tell_page(page: Verification) -> None:
     told = f"blocks {page.first_block}-{page.last_block}, {page.line_count} lines"
     typer.echo(f"{told}: {'differs' if page.differences else 'intact'}")
     for difference in page.differences:
