@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.events import asyncapi_document, event_schemas
-from kuntavayla.feed import StreamWaiters
+from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
     BatchLimits,
     BodyLimits,
@@ -173,6 +173,7 @@ class _Running:
         self._metrics = metrics
         self._client = client
         self._pool: Pool | None = None
+        self._readings = Readings()
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -216,6 +217,7 @@ class _Running:
             law=self._law,
             moment=lambda: moment_at(self._clock),
             gauges=FigureGauges(self._metrics),
+            readings=self._readings,
         )
         broker = self._settings.kafka_connection
         if broker is not None:
@@ -254,6 +256,7 @@ class _Running:
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
             transport=settings.transport,
+            readings=self._readings,
         )
 
 

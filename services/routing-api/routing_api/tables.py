@@ -270,4 +270,5 @@ MUTABLE = (
     "outbox_head",
     "outbox_publisher",
     "outbox_holds",
+    "outbox_readings",
 )

@@ -1,4 +1,4 @@
-"""The timed loops of routing-api: the register kept fresh, the figures measured."""
+"""The timed loops of routing-api: register kept fresh, figures measured, readings saved."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Gauge
 
 from kuntavayla.database import Pool, transaction
+from kuntavayla.feed import Readings
 from kuntavayla.telemetry import log
 from routing_api.operations import operating
 from routing_api.operations.law import Law
@@ -57,6 +58,7 @@ async def keep_fresh(
     law: Law,
     moment: Callable[[], Moment],
     gauges: FigureGauges,
+    readings: Readings,
     interval_s: float = INTERVAL_S,
 ) -> None:
     """Look at register and figures again and again until cancelled.
@@ -68,6 +70,7 @@ async def keep_fresh(
             async with transaction(pool) as connection:
                 await law.registers.current(connection)
                 gauges.show(await operating.load_figures(connection, moment=moment()))
+                await readings.save(connection)
         except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
             log.warning("figures.not_read", error_type=type(error).__name__)
         await asyncio.sleep(interval_s)

@@ -86,10 +86,14 @@ class Inbox:
 
 
 def fresh_of(events: Sequence[IncomingEvent], *, seen: str) -> list[IncomingEvent]:
-    """Return the events that are newer than `seen` and than those before them in the batch."""
+    """Return the events that are newer than `seen` and than those before them in the batch.
+
+    One that was redelivered on request says nothing about the stream: where its sequence is newer,
+    the stream itself has yet to bring it; where not, it was handled.
+    """
     fresh: list[IncomingEvent] = []
     for event in events:
-        if event.sequence > seen:
+        if event.sequence > seen and not event.redeliveryid:
             fresh.append(event)
             seen = event.sequence
     return fresh

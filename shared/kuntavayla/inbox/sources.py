@@ -8,7 +8,11 @@ from msgspec import Struct
 
 
 class IncomingEvent(Struct, frozen=True):
-    """An event as a consumer reads it; unknown attributes are accepted and ignored."""
+    """An event as a consumer reads it; unknown attributes are accepted and ignored.
+
+    `redeliveryid` marks one that somebody asked to have sent again: it has the id and the sequence
+    of its first time, and comes later in the stream than they say.
+    """
 
     id: str
     type: str
@@ -18,6 +22,7 @@ class IncomingEvent(Struct, frozen=True):
     data: msgspec.Raw
     traceparent: str = ""
     causationid: str = ""
+    redeliveryid: str = ""
 
 
 class SourceBatch(Struct, frozen=True):

@@ -17,6 +17,7 @@ from kuntavayla.outbox.broker import PARTITIONS, topic_of
 from kuntavayla.outbox.holding import Hold, Pause, find_hold, list_holds, pause, resume
 from kuntavayla.outbox.measuring import PublisherMetrics
 from kuntavayla.outbox.publishing import Publication, Publisher
+from kuntavayla.outbox.recipients import StreamStanding, list_streams
 from kuntavayla.outbox.redelivering import (
     EVENTS_MAX,
     Choice,
@@ -43,11 +44,13 @@ __all__ = [
     "Redelivery",
     "Request",
     "Standing",
+    "StreamStanding",
     "add_tables",
     "append",
     "count_chosen",
     "find_hold",
     "list_holds",
+    "list_streams",
     "load_bounds",
     "load_head",
     "load_redelivery",

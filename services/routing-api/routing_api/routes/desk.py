@@ -17,7 +17,7 @@ from kuntavayla.auth import Caller, Refusal, require_official
 from kuntavayla.database import AGAIN, Connection, Pool, transaction
 from kuntavayla.errors import DomainError
 from kuntavayla.events import new_ids_at
-from kuntavayla.feed import StreamWaiters
+from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import CURSOR_MALFORMED, BodyLimits, MicroBatcher, caller_of, exchange_of
 from kuntavayla.register import OrganisationKind
 from kuntavayla.settings import Transport
@@ -62,6 +62,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     bulk_limits: BodyLimits
     competences: Competences
     transport: Transport
+    readings: Readings
 
     def moment(self) -> Moment:
         """Return the moment of a batch: now, to the millisecond, and ids of that time."""

@@ -18,6 +18,19 @@ from routing_api.schemas.decisions import (
 )
 from routing_api.schemas.operating import AuditList, QueueStatus, StatusResponse
 from routing_api.schemas.persons import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
+from routing_api.schemas.recipients import (
+    PausedResponse,
+    PauseRequest,
+    PauseResponse,
+    PreviewRedeliveryRequest,
+    RecipientList,
+    RecipientResponse,
+    RedeliveryPreview,
+    RedeliveryRequest,
+    RedeliveryResponse,
+    ResumeRequest,
+    StreamResponse,
+)
 from routing_api.schemas.registrations import (
     BulkEnd,
     BulkLine,
@@ -66,17 +79,28 @@ __all__ = [
     "NoticeRequest",
     "OfferedTransfer",
     "OpenedReview",
+    "PauseRequest",
+    "PauseResponse",
+    "PausedResponse",
+    "PreviewRedeliveryRequest",
     "QueueStatus",
+    "RecipientList",
+    "RecipientResponse",
     "Recomputed",
+    "RedeliveryPreview",
+    "RedeliveryRequest",
+    "RedeliveryResponse",
     "RegistrationRequest",
     "RegistrationResponse",
     "ResolveRequest",
     "Responsible",
+    "ResumeRequest",
     "ReviewList",
     "ReviewResponse",
     "RuleSetName",
     "ShortDecision",
     "StatusResponse",
+    "StreamResponse",
     "TransferList",
     "TransferResponse",
 ]
