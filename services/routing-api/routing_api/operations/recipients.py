@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
+from math import ceil
 from operator import attrgetter
 
 from msgspec import Struct
@@ -85,5 +86,5 @@ async def refuse_paused(connection: Connection, recipient: str, *, now: datetime
     """Raise RecipientPaused where the recipient's events are held back now."""
     hold = await outbox.find_hold(connection, recipient)
     if hold is not None and hold.is_paused(now=now):
-        left_s = RETRY_S if hold.until is None else int((hold.until - now).total_seconds()) + 1
+        left_s = RETRY_S if hold.until is None else ceil((hold.until - now).total_seconds())
         raise RecipientPaused(retry_after_s=min(left_s, RETRY_S_MAX))
