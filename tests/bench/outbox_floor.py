@@ -13,6 +13,7 @@ import aiokafka
 import asyncpg
 from msgspec import Struct
 
+from kuntavayla.http.serving import settle_memory
 from kuntavayla.outbox import topic_of
 from kuntavayla.outbox.binary import BinaryEvent, binary_of
 from kuntavayla.outbox.broker import BATCH_BYTES_MAX, partition_of
@@ -20,7 +21,7 @@ from kuntavayla_sandbox.serving import loop_factory
 from tests.bench.children import read_job, report
 
 EVENTS = "SELECT recipient, body FROM outbox ORDER BY position"
-AT_ONCE = 2_000
+AT_ONCE = 5_000
 """Records that are sent before the producer is waited for, as many as the publisher's batch."""
 Place = tuple[str, int]
 
@@ -53,7 +54,7 @@ async def load(job: OutboxFloorJob) -> Records:
     await connection.close()
     records: Records = []
     for row in rows:
-        event = binary_of(row["body"], is_redelivery=False)
+        event = binary_of(row["body"])
         records.append((row["recipient"], partition_of(event.key), event))
     return records
 
@@ -117,5 +118,6 @@ async def measure(job: OutboxFloorJob) -> OutboxFloorReport:
 
 
 if __name__ == "__main__":
+    settle_memory()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         report(runner.run(measure(read_job(OutboxFloorJob))))

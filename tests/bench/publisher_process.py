@@ -10,13 +10,14 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
 from kuntavayla.database import open_pool
+from kuntavayla.http.serving import settle_memory
 from kuntavayla.outbox import Publication, Publisher, PublisherMetrics, load_standing
 from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox.serving import loop_factory
 from tests.bench.children import read_job, report
 from tests.bench.results import spent_here
 
-LOOK_EVERY_S = 0.01
+LOOK_EVERY_S = 0.05
 
 
 class PublishJob(Struct, frozen=True):
@@ -61,6 +62,7 @@ async def measure(job: PublishJob) -> PublishReport:
 
 
 if __name__ == "__main__":
+    settle_memory()
     with redirect_stdout(sys.stderr), asyncio.Runner(loop_factory=loop_factory()) as runner:
         done = runner.run(measure(read_job(PublishJob)))
     report(done)
