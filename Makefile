@@ -4,7 +4,7 @@ BIN := .venv/bin
 OWN := kuntavayla kuntavayla-routing-api kuntavayla-sandbox
 LOCK := $(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --quiet $(OWN:%=--no-emit-package %)
 
-.PHONY: setup demo day-one test check bench faults lock format snapshots kafka
+.PHONY: setup demo day-one test check bench faults lock format snapshots kafka demo-kafka
 
 setup: .venv/ready  ## install the locked dependencies and our own packages into .venv
 
@@ -47,6 +47,9 @@ kafka: setup  ## a local broker in the foreground until Ctrl-C; needs Java 17 an
 
 demo: setup  ## day one at a tenth of its size, and what came of it
 	$(BIN)/kuntavayla demo
+
+demo-kafka: setup  ## the same day over a real broker; needs Java 17 and Maven
+	$(BIN)/kuntavayla demo --transport kafka --state .kuntavayla-demo-kafka
 
 day-one: setup  ## day one at its real size
 	$(BIN)/kuntavayla demo --full-size

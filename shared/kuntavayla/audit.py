@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from kuntavayla.database import Connection
+from kuntavayla.database.constraints import one_of
 from kuntavayla.database.statements import Columns
+from kuntavayla.values.officials import Purpose, Role
 
 _COLUMNS = Columns(
     {
@@ -95,6 +97,8 @@ def add_table(metadata: sa.MetaData) -> None:
         sa.Column("resource_id", sa.Uuid),
         sa.Column("rule_version", sa.Text),
         sa.Column("request_id", sa.Text, nullable=False),
+        one_of("official_role", Role),
+        one_of("purpose", Purpose),
         sa.Index("ix_audit_client_id", "client_id", "audit_id"),
         sa.Index("ix_audit_recorded_at", "recorded_at", postgresql_using="brin"),
     )

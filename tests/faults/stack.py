@@ -55,6 +55,8 @@ class Stack:
         self.case_systems = case_systems
         self.routing_url = routing_url
         self.authorizations: dict[str, str] = {}
+        self.token_url = ""
+        self.identities: tuple[Identity, ...] = ()
 
     @asynccontextmanager
     async def client(self, organisation: str = "te-national") -> AsyncIterator[httpx.AsyncClient]:
@@ -150,6 +152,7 @@ async def running_stack(postgres: Postgres, logs: Path) -> AsyncIterator[Stack]:
         issuer = _issuer(identities, url=address_of(at_issuer))
         await opened.enter_async_context(served_here(create_issuer(issuer), listening=at_issuer))
         routing_url = f"{address_of(at_routing)}/routing/v1"
+        token_url = f"{address_of(at_issuer)}/token"
         settings = _settings(
             postgres, issuer_url=address_of(at_issuer), port=at_routing.getsockname()[1]
         )
@@ -162,10 +165,7 @@ async def running_stack(postgres: Postgres, logs: Path) -> AsyncIterator[Stack]:
         case_systems = Program(
             module="kuntavayla_sandbox.case_systems",
             configuration=_configuration(
-                postgres,
-                identities,
-                routing_url=routing_url,
-                token_url=f"{address_of(at_issuer)}/token",
+                postgres, identities, routing_url=routing_url, token_url=token_url
             ),
             ready_url=f"{address_of(at_systems)}/livez",
             log_file=logs / "case-systems.log",
@@ -173,6 +173,8 @@ async def running_stack(postgres: Postgres, logs: Path) -> AsyncIterator[Stack]:
         )
         stack = Stack(postgres, Managed(routing), Managed(case_systems), routing_url=routing_url)
         stack.authorizations = _authorizations(identities, issuer)
+        stack.token_url = token_url
+        stack.identities = tuple(identities.values())
         for managed in (stack.routing, stack.case_systems):
             opened.push_async_callback(managed.stop)
             await managed.start()

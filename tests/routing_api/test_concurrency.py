@@ -213,7 +213,7 @@ async def test_acknowledging_while_the_same_clients_are_updated_fails_nobody(
         ]
 
         acknowledgements = [
-            {"transfer_id": transfer_id, "taken_over_at": "2021-03-02T09:10:00+02:00"}
+            {"transfer_id": transfer_id, "taken_over_at": "2021-03-01T08:01:00+02:00"}
             for transfer_id in ids
         ]
         updated, *answers = await asyncio.gather(

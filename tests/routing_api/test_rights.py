@@ -123,7 +123,7 @@ async def test_another_s_transfer_and_an_unknown_one_are_answered_alike(routing:
     fetched = await other.fetched(*ids, municipality="205")
     acknowledged = await other.post(
         "/transfers:acknowledge",
-        {"items": [{"transfer_id": i, "taken_over_at": "2021-03-02T09:10:00Z"} for i in ids]},
+        {"items": [{"transfer_id": i, "taken_over_at": "2021-03-01T06:01:00Z"} for i in ids]},
     )
     noticed = await routing.office("te-uusimaa").post(
         "/transfers:notice",
@@ -134,7 +134,7 @@ async def test_another_s_transfer_and_an_unknown_one_are_answered_alike(routing:
                     "transfer_id": i,
                     "channel": "letter",
                     "language_code": "fi",
-                    "notified_at": "2021-03-01T08:05:00Z",
+                    "notified_at": "2021-03-01T06:01:00Z",
                 }
                 for i in ids
             ],
@@ -220,7 +220,7 @@ async def test_an_office_too_names_its_official(refusing: Routing) -> None:
                     "transfer_id": UNKNOWN,
                     "channel": "letter",
                     "language_code": "fi",
-                    "notified_at": "2021-03-01T08:05:00Z",
+                    "notified_at": "2021-03-01T06:01:00Z",
                 }
             ]
         },

@@ -3,7 +3,7 @@ from datetime import date
 import msgspec
 
 from kuntavayla.register import load_register
-from routing_api.rules.explaining import Ground, client_text, explain
+from routing_api.rules.explaining import Ground, client_text, explain, names_of
 from routing_api.rules.facts import EarlierClienthood, Facts
 from routing_api.rules.gathering import gather, with_home
 from routing_api.rules.judging import judge
@@ -87,7 +87,10 @@ def test_the_published_example_tells_the_client_to_the_letter() -> None:
     judgement = judge(example_facts(FIRST_DAY), rule_set=rule_set)
 
     text = client_text(
-        judgement, rule_set=rule_set, register=load_register(), effective_on=FIRST_DAY
+        judgement,
+        rule_set=rule_set,
+        names=names_of("765", register=load_register(), on=FIRST_DAY),
+        effective_on=FIRST_DAY,
     )
 
     assert text.fi == (
@@ -140,7 +143,8 @@ def test_from_2025_the_client_is_told_the_employment_area() -> None:
     rule_set = load_rule_sets(RULE_SETS).applicable(effective_on=on, known_on=on)
     judgement = judge(example_facts(on), rule_set=rule_set)
 
-    text = client_text(judgement, rule_set=rule_set, register=load_register(), effective_on=on)
+    names = names_of("765", register=load_register(), on=on)
+    text = client_text(judgement, rule_set=rule_set, names=names, effective_on=on)
 
     assert text.fi == (
         "Työllisyysalueesi Kainuu-Koillismaa vastaa sinulle tarjottavista työvoimapalveluista "

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from kuntavayla.register import Register, load_register
-from routing_api.rules.explaining import client_text, explain
+from routing_api.rules.explaining import client_text, explain, names_of
 from routing_api.rules.facts import EarlierClienthood, Facts
 from routing_api.rules.gathering import gather
 from routing_api.rules.judging import Judgement, judge, verdict_of
@@ -350,7 +350,7 @@ def test_the_client_is_told_no_ground_and_no_code(case: Differing, on: date) -> 
     text = client_text(
         result.judgement,
         rule_set=result.rule_set,
-        register=the_register(),
+        names=names_of(result.judgement.municipality_code, register=the_register(), on=on),
         effective_on=on,
     )
 

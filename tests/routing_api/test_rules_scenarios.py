@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from kuntavayla.register import Register, load_register
-from routing_api.rules.explaining import client_text, explain
+from routing_api.rules.explaining import client_text, explain, names_of
 from routing_api.rules.gathering import gather
 from routing_api.rules.intake import Accepted, Refused, examine
 from routing_api.rules.judging import Judgement, judge
@@ -99,7 +99,7 @@ def test_each_case_has_its_sentence_for_the_client_in_both_languages(case: Case)
     text = client_text(
         decided.judgement,
         rule_set=decided.rule_set,
-        register=decided.register,
+        names=names_of(decided.judgement.municipality_code, register=decided.register, on=case.on),
         effective_on=case.on,
     )
 

@@ -107,7 +107,7 @@ async def test_what_happens_to_a_transfer_under_a_ban_stays_in_the_restricted_fe
 
     await routing.case_system().post(
         "/transfers:acknowledge",
-        {"items": [{"transfer_id": transfer_id, "taken_over_at": "2021-03-02T09:10:00+02:00"}]},
+        {"items": [{"transfer_id": transfer_id, "taken_over_at": "2021-03-01T08:01:00+02:00"}]},
     )
     await routing.national.registered(again(3, **BANNED, person__home_municipality_code="091"))
 
@@ -156,3 +156,21 @@ async def test_a_client_under_a_ban_is_read_only_by_those_who_may_see_it(routing
     hidden = [(await without_scope.get(path, headers=official)).status_code for path in paths]
     assert seen == [200, 200, 200]
     assert hidden == [404, 404, 404]
+
+
+async def test_another_office_that_comes_too_early_is_told_the_day_and_nothing_else(
+    routing: Routing,
+) -> None:
+    await routing.office().registered(a_registration(effective_on="2021-03-10", **BANNED))
+    early = again(te_office_code="te-uusimaa", person__home_municipality_code="091")
+    elsewhere = routing.office("te-uusimaa")
+
+    answers = [
+        await elsewhere.register(early),
+        await elsewhere.post("/registrations:preview", early),
+    ]
+
+    frame = {"type", "title", "status", "instance", "code", "request_id", "is_retryable", "facts"}
+    for answer in answers:
+        assert answer.json().keys() == frame
+        assert answer.json()["facts"] == {"newest_effective_on": "2021-03-10"}

@@ -8,7 +8,7 @@ CASEWORKER = {"official_id": "sotkamo:u-1042", "contact_point": "sotkamo-tyollis
 
 
 async def acknowledge(caller: Caller, *items: dict[str, Any]) -> list[Json]:
-    filled = [{"taken_over_at": "2021-03-02T09:10:00+02:00", **item} for item in items]
+    filled = [{"taken_over_at": "2021-03-01T08:01:00+02:00", **item} for item in items]
     answer = await caller.post("/transfers:acknowledge", {"items": filled})
     assert answer.status_code == 200, answer.text
     items_: list[Json] = answer.json()["items"]
@@ -110,7 +110,7 @@ async def test_an_acknowledgement_is_told_to_the_office_once_and_repeats_answer_
         "client_id": event["subject"],
         "clienthood_version": 1,
         "municipality_code": "765",
-        "taken_over_at": "2021-03-02T07:10:00Z",
+        "taken_over_at": "2021-03-01T06:01:00Z",
         "contact_point": "sotkamo-tyollisyyspalvelut",
     }
     [listed] = (await routing.case_system().get("/transfers")).json()["items"]
@@ -219,12 +219,12 @@ async def test_an_acknowledgement_repeated_with_a_later_time_answers_as_before(
     registered = await routing.office().register(another_person())
     transfer_id = registered.json()["transfer"]["transfer_id"]
     items = [
-        {"items": [{"transfer_id": transfer_id, "taken_over_at": f"2021-03-01T{hour}:00:00Z"}]}
-        for hour in ("07", "08")
+        {"items": [{"transfer_id": transfer_id, "taken_over_at": f"2021-03-01T06:{minute}:00Z"}]}
+        for minute in ("01", "02")
     ]
 
     answers = [await routing.case_system().post("/transfers:acknowledge", item) for item in items]
 
     assert [answer.json()["items"][0]["result"] for answer in answers] == ["done", "done"]
     told = await routing.office().events()
-    assert [event["data"]["taken_over_at"] for event in told] == ["2021-03-01T07:00:00Z"]
+    assert [event["data"]["taken_over_at"] for event in told] == ["2021-03-01T06:01:00Z"]

@@ -39,7 +39,7 @@ async def test_an_acknowledgement_with_a_fault_is_refused_and_not_echoed(
 ) -> None:
     item: dict[str, Any] = {
         "transfer_id": await a_transfer(routing),
-        "taken_over_at": "2021-03-01T09:10:00+02:00",
+        "taken_over_at": "2021-03-01T08:01:00+02:00",
         "caseworker": {},
     }
     place, _, name = member.rpartition("/")
@@ -67,7 +67,7 @@ async def test_a_notice_with_a_fault_is_refused_and_not_echoed(
         "transfer_id": await a_transfer(routing),
         "channel": "letter",
         "language_code": "fi",
-        "notified_at": "2021-03-01T09:10:00+02:00",
+        "notified_at": "2021-03-01T08:01:00+02:00",
         member: value,
     }
 
@@ -83,7 +83,7 @@ async def test_a_notice_with_a_fault_is_refused_and_not_echoed(
 
 async def test_instants_given_with_an_offset_travel_on_in_utc(routing: Routing) -> None:
     transfer_id = await a_transfer(routing)
-    taken = {"transfer_id": transfer_id, "taken_over_at": "2021-03-01T09:10:00+02:00"}
+    taken = {"transfer_id": transfer_id, "taken_over_at": "2021-03-01T08:01:00+02:00"}
     told = {
         "transfer_id": transfer_id,
         "channel": "letter",
@@ -96,5 +96,5 @@ async def test_instants_given_with_an_offset_travel_on_in_utc(routing: Routing) 
 
     [acknowledged] = await routing.office().events()
     notified = (await routing.case_system().events())[-1]
-    assert acknowledged["data"]["taken_over_at"] == "2021-03-01T07:10:00Z"
+    assert acknowledged["data"]["taken_over_at"] == "2021-03-01T06:01:00Z"
     assert notified["data"]["notified_at"] == "2021-03-01T06:05:00Z"

@@ -126,7 +126,7 @@ async def rights_of(routing: Routing, transfer_id: str, *, path: str) -> list[ob
     old, office = routing.case_system(), routing.office()
     acknowledged = await old.post(
         "/transfers:acknowledge",
-        {"items": [{"transfer_id": transfer_id, "taken_over_at": "2021-03-01T09:00:00Z"}]},
+        {"items": [{"transfer_id": transfer_id, "taken_over_at": "2021-03-01T06:01:00Z"}]},
     )
     noticed = await office.post(
         "/transfers:notice",
@@ -137,7 +137,7 @@ async def rights_of(routing: Routing, transfer_id: str, *, path: str) -> list[ob
                     "transfer_id": transfer_id,
                     "channel": "letter",
                     "language_code": "fi",
-                    "notified_at": "2021-03-01T09:00:00Z",
+                    "notified_at": "2021-03-01T06:01:00Z",
                 }
             ],
         },

@@ -71,6 +71,9 @@ class Routing:
         self.acknowledged: list[str] = []
         self.refused: set[str] = set()
         self.away_times = 0
+        self.kept_from = 0
+        self.snapshot: list[dict[str, object]] = []
+        self.snapshots = 0
 
     def add(self, *events: dict[str, object], path: str = "/events") -> None:
         self.feeds[path].extend(events)
@@ -86,16 +89,32 @@ class Routing:
             return httpx.Response(503, headers={"Retry-After": "0"})
         if path == "/persons:fetch":
             return self.fetch(json.loads(request.content)["transfer_ids"])
+        if path == "/clienthoods":
+            return self.page(request.url.params.get("after"))
         assert path == "/transfers:acknowledge"
         return self.acknowledge(json.loads(request.content)["items"])
 
     async def feed(self, path: str, after: str) -> httpx.Response:
-        start = 0 if after == "earliest" else int(after)
+        start = self.kept_from if after == "earliest" else int(after)
+        if start < self.kept_from:
+            return httpx.Response(410, json={"code": "cursor_expired"})
         events = self.feeds[path][start : start + 1000]
         if not events:
             await asyncio.sleep(0.02)
         headers = {"Next-Cursor": str(start + len(events))}
         return httpx.Response(200, json=events, headers=headers)
+
+    def page(self, after: str | None) -> httpx.Response:
+        """Return the snapshot in pages of one client each."""
+        at = 0 if after is None else int(after)
+        self.snapshots += at == 0
+        rest = len(self.snapshot) - at - 1
+        page = {
+            "items": self.snapshot[at : at + 1],
+            "next_cursor": str(at + 1) if rest > 0 else None,
+            "feed_cursor": str(self.kept_from + (at > 0)),
+        }
+        return httpx.Response(200, json=page)
 
     def fetch(self, wanted: list[str]) -> httpx.Response:
         self.fetched += wanted
@@ -159,6 +178,20 @@ class Bench:
                 while not is_reached(held := await self.held()):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         return held
+
+
+def listed(number: int, *, state: str, notice: str = "due") -> dict[str, object]:
+    """Return a client as the snapshot lists it."""
+    return {
+        "transfer_id": transfer_id(number),
+        "client_id": str(UUID(int=1_000_000 + number)),
+        "clienthood_version": 1,
+        "municipality_code": "765",
+        "valid_from": "2021-03-01",
+        "transfer_state": state,
+        "notice_state": notice,
+        "a_later_field": None,
+    }
 
 
 def states(held: list[HeldClient]) -> list[str]:
@@ -287,6 +320,32 @@ async def test_clients_of_the_restricted_feed_are_known_as_such(pool: Pool) -> N
     [client] = await bench.work_until(all_are("received", count=1))
 
     assert client.channel == "restricted"
+
+
+async def test_a_refused_cursor_is_answered_by_the_snapshot_and_the_feeds_go_on_from_there(
+    pool: Pool,
+) -> None:
+    bench = Bench(pool, "cs-resync")
+    bench.routing.add(*[event("transferred", n, position=n) for n in (1, 2, 3)])
+    await bench.work_until(all_are("acknowledged", count=3))
+    # Of what happened meanwhile no event is kept: 1 went, 2 is offered again, 4 and 5 came.
+    bench.routing.snapshot = [
+        listed(2, state="offered"),
+        listed(3, state="acknowledged", notice="given"),
+        listed(4, state="offered"),
+        listed(5, state="withdrawn"),
+    ]
+    bench.routing.kept_from = 9
+    bench.routing.feeds = {path: [{}] * 9 for path in bench.routing.feeds}
+    bench.routing.add(event("transferred", 6, position=10))
+
+    held = await bench.work_until(lambda held: states(held) == ["ended", *["acknowledged"] * 4])
+
+    assert [client.transfer_id for client in held] == [transfer_id(n) for n in (1, 2, 3, 4, 6)]
+    assert [client.is_notified for client in held] == [False, False, True, False, False]
+    assert sorted(bench.routing.acknowledged[3:]) == [transfer_id(n) for n in (2, 4, 6)]
+    assert {transfer_id(n) for n in (2, 3, 4)} <= set(bench.routing.fetched[3:])
+    assert bench.routing.snapshots == 1
 
 
 def test_a_held_client_shows_no_name() -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.database.preparing import migrate, prepare_database
+from kuntavayla.settings import KafkaConnection, Transport
 from kuntavayla_sandbox.issuer import AUDIENCE
 from kuntavayla_sandbox.state import SecretFile, StateFault
 
@@ -22,6 +23,8 @@ PATH = "/routing/v1"
 DATABASE = "routing_api"
 ROLE = "routing_api"
 KEY_BYTES = 32
+REPORT_AHEAD_S_MAX = 10 * 366 * 86_400
+"""Callers tell the machine's time or an example's; the stack's legal clock is neither."""
 CONFIRMED_FOR_THE_SANDBOX = "confirmed for the sandbox"
 
 
@@ -43,7 +46,13 @@ def make_key() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
-def environment(server: EmbeddedServer, *, kept: SecretFile, issuer_url: str) -> dict[str, str]:
+def environment(
+    server: EmbeddedServer,
+    *,
+    kept: SecretFile,
+    issuer_url: str,
+    kafka: KafkaConnection | None = None,
+) -> dict[str, str]:
     """Return the service's settings.
 
     Its keys are made at the first start and kept with the state.
@@ -60,6 +69,18 @@ def environment(server: EmbeddedServer, *, kept: SecretFile, issuer_url: str) ->
         "ROUTING_LOOKUP_KEY_B": kept.keep("routing/lookup_key_b", make=make_key),
         "ROUTING_FINGERPRINT_KEY": kept.keep("routing/fingerprint_key", make=make_key),
         "ROUTING_IS_TEST_CODE_ALLOWED": "true",
+        "ROUTING_REPORT_AHEAD_S_MAX": str(REPORT_AHEAD_S_MAX),
+        **_backbone_settings(kafka),
+    }
+
+
+def _backbone_settings(kafka: KafkaConnection | None) -> dict[str, str]:
+    if kafka is None:
+        return {}
+    return {
+        "ROUTING_TRANSPORT": Transport.KAFKA,
+        "ROUTING_KAFKA_BOOTSTRAP": kafka.bootstrap,
+        "ROUTING_KAFKA_SECURITY": kafka.security,
     }
 
 

@@ -52,8 +52,9 @@ from routing_api.rules.competences import load_competences
 from routing_api.rules.due_times import Deadlines
 from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.rule_sets import load_rule_sets
+from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
-from routing_api.workers import FigureGauges, keep_fresh
+from routing_api.workers import AcknowledgementDesk, FigureGauges, keep_fresh
 
 Clock = Callable[[], datetime]
 UNAVAILABLE: tuple[type[BaseException], ...] = (*AWAY, *AGAIN, *BUSY)
@@ -174,6 +175,13 @@ class _Running:
         self._client = client
         self._pool: Pool | None = None
         self._readings = Readings()
+        self._bounds = ReportBounds(
+            ahead_s_max=settings.report_ahead_s_max,
+            notice_days_before_max=settings.effective_days_ahead_max,
+        )
+        self._acknowledgements = AcknowledgementDesk(
+            law, moment=lambda: moment_at(clock), clock=clock, bounds=self._bounds
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -252,9 +260,11 @@ class _Running:
                 age_years_max=settings.age_years_max,
                 is_test_code_allowed=settings.is_test_code_allowed,
             ),
+            report_bounds=self._bounds,
             body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
+            consumptions=self._acknowledgements.consumption,
             transport=settings.transport,
             readings=self._readings,
         )

@@ -96,6 +96,20 @@ class NoticeAlreadyGiven(DomainError):
     code: ClassVar[str] = "notice_already_given"
 
 
+class ReportedInFuture(DomainError):
+    """What is reported lies in the future."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "reported_in_future"
+
+
+class ReportedTooEarly(DomainError):
+    """What is reported lies before the transfer that it is about."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "reported_too_early"
+
+
 class ReviewClosed(DomainError):
     """The review is no longer open."""
 

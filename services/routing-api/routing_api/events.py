@@ -116,6 +116,23 @@ class ReviewResolvedV1(Struct, frozen=True, kw_only=True):
     outcome: Literal["municipality", "te_office", "review", "superseded"]
 
 
+class AcknowledgementRefusedV1(Struct, frozen=True, kw_only=True):
+    """An acknowledgement that came by a topic was not taken; says which record, and why.
+
+    `codes` are those of the problems that the same acknowledgement over HTTP would be answered
+    with, or of the record's own faults. A parked record waits for an operator, with all that came
+    behind it under its key.
+    """
+
+    type_name: ClassVar[str] = "acknowledgement.refused"
+    transfer_id: str | None
+    codes: tuple[str, ...]
+    topic: str
+    partition: int
+    offset: int
+    is_parked: bool
+
+
 EVENT_TYPES = (
     ClientTransferredV1,
     ClientNotifiedV1,
@@ -124,6 +141,7 @@ EVENT_TYPES = (
     ResponsibilityChangedV1,
     TransferAcknowledgedV1,
     ReviewResolvedV1,
+    AcknowledgementRefusedV1,
 )
 INTERNAL = "internal"
 """The recipient of events for our own services."""

@@ -34,6 +34,13 @@ class Settings(KafkaSettings, ServiceSettings):
     effective_days_back_max: int = Field(
         default=31, ge=0, le=366, description="Furthest effective_on back from today, in days."
     )
+    report_ahead_s_max: int = Field(
+        default=300,
+        ge=0,
+        le=10 * 366 * 86_400,
+        description="How far the time of an acknowledgement or a notice may lie ahead of our clock,"
+        " in seconds.",
+    )
     age_years_max: int = Field(
         default=120, ge=1, le=150, description="Oldest person that is taken, in years."
     )

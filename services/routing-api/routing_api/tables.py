@@ -11,7 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field, SQLModel
 
-from kuntavayla import audit, idempotency, outbox
+from kuntavayla import audit, idempotency, inbox, outbox
+from kuntavayla.database.constraints import one_of
+from kuntavayla.register import ChangeKind
+from routing_api.rules.clienthoods import Authority, DecisionCause
+from routing_api.rules.judging import Outcome, ReviewReason
+from routing_api.rules.reviews import ReviewState
+from routing_api.rules.transfers import NoticeChannel, TransferCause, TransferState
 
 NAMES = {
     "pk": "pk_%(table_name)s",
@@ -66,7 +72,7 @@ class ClientRow(Row, table=True):
     client_since_on: date | None
     created_at: datetime = _instant()  # type: ignore[assignment]
     __table_args__ = (
-        sa.CheckConstraint("authority IN ('municipality', 'te_office')", name="known_authority"),
+        one_of("authority", Authority),
         sa.CheckConstraint(
             "(authority = 'municipality') = (municipality_code IS NOT NULL"
             " AND case_system_id IS NOT NULL AND transfer_id IS NOT NULL)",
@@ -76,7 +82,11 @@ class ClientRow(Row, table=True):
 
 
 class RegistrationRow(Row, table=True):
-    """A registration as received; what a case system may fetch stands in `profile_ciphertext`."""
+    """A registration as received; what a case system may fetch stands in `profile_ciphertext`.
+
+    `decision_id` is the decision that answered it and answers every repeat; the release before this
+    column left it empty.
+    """
 
     __tablename__ = "registrations"
     registration_id: UUID = Field(primary_key=True)
@@ -86,6 +96,7 @@ class RegistrationRow(Row, table=True):
     client_number: str | None
     fingerprint: bytes
     client_id: UUID = Field(foreign_key="clients.client_id")
+    decision_id: UUID | None
     te_office_code: str
     registered_at: datetime = _instant()  # type: ignore[assignment]
     received_at: datetime = _instant()  # type: ignore[assignment]
@@ -129,11 +140,13 @@ class DecisionRow(Row, table=True):
     review_reason: str | None
     missing_facts: str
     review_due_on: date | None
+    names: str | None = Field(sa_type=JSON, nullable=True)
     __table_args__ = (
         sa.Index("ix_decisions_registration_id", "registration_id"),
-        sa.CheckConstraint(
-            "outcome IN ('municipality', 'te_office', 'review')", name="known_outcome"
-        ),
+        one_of("outcome", Outcome),
+        one_of("cause", DecisionCause),
+        one_of("authority", Authority),
+        one_of("review_reason", ReviewReason),
         sa.CheckConstraint(
             "(outcome = 'review') = (review_reason IS NOT NULL)", name="review_has_reason"
         ),
@@ -159,7 +172,7 @@ class ClienthoodRow(Row, table=True):
     valid_from: date
     valid_to: date | None
     __table_args__ = (
-        sa.CheckConstraint("authority IN ('municipality', 'te_office')", name="known_authority"),
+        one_of("authority", Authority),
         sa.CheckConstraint("valid_to >= valid_from - 1", name="period_in_order"),
         sa.CheckConstraint("version >= 1", name="version_from_one"),
         sa.Index("ix_clienthoods_case_system_id_client_id", "case_system_id", "client_id"),
@@ -198,15 +211,26 @@ class TransferRow(Row, table=True):
     ends_on: date | None
     __table_args__ = (
         sa.UniqueConstraint("client_id", "clienthood_version"),
-        sa.CheckConstraint(
-            "state IN ('offered', 'acknowledged', 'disputed', 'withdrawn')", name="known_state"
-        ),
+        one_of("state", TransferState),
+        one_of("cause", TransferCause),
+        one_of("notice_channel", NoticeChannel),
         sa.CheckConstraint("(notice_id IS NULL) = (notified_at IS NULL)", name="notice_has_time"),
         sa.Index("ix_transfers_case_system_id_transfer_id", "case_system_id", "transfer_id"),
         sa.CheckConstraint(
             "(state = 'withdrawn') = (ends_on IS NOT NULL)", name="withdrawn_has_last_day"
         ),
         sa.Index("ix_transfers_te_office_code_transfer_id", "te_office_code", "transfer_id"),
+        sa.Index(
+            "ix_transfers_offered_due",
+            "acknowledge_due_at",
+            postgresql_where=sa.text("state = 'offered'"),
+        ),
+        sa.Index(
+            "ix_transfers_without_notice",
+            "te_office_code",
+            "transfer_id",
+            postgresql_where=sa.text("notice_id IS NULL AND state <> 'withdrawn'"),
+        ),
         _only_one("ix_transfers_one_standing", where="state IN ('offered', 'acknowledged')"),
     )
 
@@ -232,7 +256,9 @@ class ReviewRow(Row, table=True):
     resolution_reason: str | None
     resolving_decision_id: UUID | None
     __table_args__ = (
-        sa.CheckConstraint("state IN ('open', 'resolved', 'superseded')", name="known_state"),
+        one_of("state", ReviewState),
+        one_of("reason", ReviewReason),
+        one_of("outcome", Outcome),
         sa.CheckConstraint("(state = 'open') = (resolved_at IS NULL)", name="resolved_has_time"),
         sa.Index("ix_reviews_te_office_code_review_id", "te_office_code", "review_id"),
         sa.Index("ix_reviews_client_id", "client_id"),
@@ -253,13 +279,23 @@ class RegisterChangeRow(Row, table=True):
     official_id: str
     recorded_at: datetime = _instant()  # type: ignore[assignment]
     recorded_on: date
+    __table_args__ = (one_of("kind", ChangeKind),)
 
 
 outbox.add_tables(Row.metadata)
 audit.add_table(Row.metadata)
 idempotency.add_table(Row.metadata)
+inbox.add_table(Row.metadata)
+inbox.add_parking_tables(Row.metadata)
 
-APPEND_ONLY = ("audit", "outbox", "outbox_redeliveries", "decisions", "register_changes")
+APPEND_ONLY = (
+    "audit",
+    "outbox",
+    "outbox_redeliveries",
+    "decisions",
+    "register_changes",
+    "inbox_repairs",
+)
 MUTABLE = (
     "clients",
     "registrations",
@@ -271,4 +307,5 @@ MUTABLE = (
     "outbox_publisher",
     "outbox_holds",
     "outbox_readings",
+    *inbox.MUTABLE,
 )

@@ -9,14 +9,17 @@ from kuntavayla.http.exchanges import exchange_of
 from kuntavayla.http.problems import KEY_MALFORMED, KEY_MISSING
 from kuntavayla.values.identity_codes import holds_identity_code
 
+_HEADER = b"idempotency-key"
 _KEY = re.compile(rb"[\x21-\x7E]{1,255}")
 
 
 def idempotency_key(request: Request) -> str:
     """Return the key without surrounding quotes; 400 where it is missing or malformed."""
-    given = exchange_of(request).headers.get(b"idempotency-key")
+    given = exchange_of(request).headers.get(_HEADER)
     if given is None:
         raise Refusal(KEY_MISSING, detail="Send a key of your choice, the same on every repeat.")
+    if sum(name == _HEADER for name, _ in request.scope["headers"]) > 1:
+        raise Refusal(KEY_MALFORMED, detail="Send one key.")
     key = given.strip()
     if len(key) > 1 and key[:1] == key[-1:] == b'"':
         key = key[1:-1]

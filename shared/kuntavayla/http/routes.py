@@ -19,8 +19,14 @@ from kuntavayla.errors import Fault
 from kuntavayla.http.exchanges import exchange_in
 from kuntavayla.http.faults import pointer_of
 from kuntavayla.http.problems import PARAMETERS_INVALID
+from kuntavayla.values.identity_codes import holds_identity_code
 
 _PARAMETERS_MAX = 50
+_QUERY_ADVICE = {
+    "unknown_parameter": "Leave out what openapi.json does not list.",
+    "parameter_repeated": "Give each parameter once.",
+    "parameter_holds_identity_code": "Give no personal identity code in an address.",
+}
 
 
 class SecuredRoute(APIRoute):
@@ -57,7 +63,11 @@ class SecuredRoute(APIRoute):
         return frozenset(named | {field.alias for field in self.dependant.query_params})
 
     def _check_query(self, query: bytes) -> None:
-        """Refuse names that the call does not know: a mistyped filter would answer too much."""
+        """Refuse a query that the call does not know to the last name.
+
+        A mistyped filter would answer too much, one given twice leaves open which of them counts,
+        and an identity code in an address stands in the logs of everybody on the way.
+        """
         try:
             pairs = parse_qsl(
                 query.decode("ascii"), keep_blank_values=True, max_num_fields=_PARAMETERS_MAX
@@ -65,14 +75,22 @@ class SecuredRoute(APIRoute):
         except ValueError:
             fault = Fault("/query", "parameter_malformed", "Give the query as name=value pairs.")
             raise Refusal(PARAMETERS_INVALID, faults=(fault,)) from None
-        advice = "Leave out what openapi.json does not list."
-        unknown = tuple(
-            Fault(pointer_of(("query", name)), "unknown_parameter", advice)
-            for name, _ in pairs
-            if name not in self._query_names
-        )
-        if unknown:
-            raise Refusal(PARAMETERS_INVALID, faults=unknown)
+        seen: set[str] = set()
+        faults: list[Fault] = []
+        for name, value in pairs:
+            code = self._query_fault(name, value, seen=seen)
+            if code is not None:
+                faults.append(Fault(pointer_of(("query", name)), code, _QUERY_ADVICE[code]))
+            seen.add(name)
+        if faults:
+            raise Refusal(PARAMETERS_INVALID, faults=tuple(faults))
+
+    def _query_fault(self, name: str, value: str, *, seen: set[str]) -> str | None:
+        if name not in self._query_names:
+            return "unknown_parameter"
+        if name in seen:
+            return "parameter_repeated"
+        return "parameter_holds_identity_code" if holds_identity_code(value) else None
 
 
 class _Direct:

@@ -29,6 +29,7 @@ from kuntavayla.outbox.redelivering import (
 )
 from kuntavayla.outbox.standing import Standing, load_standing
 from kuntavayla.outbox.tables import add_tables
+from kuntavayla.outbox.topics import TopicsNotMade, inbound_topic_of, list_topics, make_topics
 
 __all__ = [
     "EVENTS_MAX",
@@ -45,16 +46,20 @@ __all__ = [
     "Request",
     "Standing",
     "StreamStanding",
+    "TopicsNotMade",
     "add_tables",
     "append",
     "count_chosen",
     "find_hold",
+    "inbound_topic_of",
     "list_holds",
     "list_streams",
+    "list_topics",
     "load_bounds",
     "load_head",
     "load_redelivery",
     "load_standing",
+    "make_topics",
     "pause",
     "redeliver",
     "resume",

@@ -5,7 +5,7 @@ and unknown codes. A register never changes: an operator's recorded changes make
 here reads a clock or a database.
 """
 
-from kuntavayla.register.changes import RegisterChange
+from kuntavayla.register.changes import ChangeKind, RegisterChange
 from kuntavayla.register.entries import (
     Area,
     CaseSystem,
@@ -25,6 +25,7 @@ from kuntavayla.register.lookups import Register
 __all__ = [
     "Area",
     "CaseSystem",
+    "ChangeKind",
     "Membership",
     "MembershipKind",
     "MembershipStatus",

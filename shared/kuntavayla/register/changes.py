@@ -7,12 +7,14 @@ from msgspec import Struct
 
 from kuntavayla.values.codes import MunicipalityCode
 
+ChangeKind = Literal["confirm_memberships"]
+
 
 class RegisterChange(Struct, frozen=True):
     """A recorded change: unconfirmed memberships of these municipalities count as confirmed."""
 
     change_id: str
-    kind: Literal["confirm_memberships"]
+    kind: ChangeKind
     municipality_codes: tuple[MunicipalityCode, ...]
     reason: str
     recorded_on: date

@@ -1,6 +1,12 @@
 """Settings of a service: one frozen value per process, from the environment; no default secret."""
 
-from kuntavayla.settings.kafka import KafkaConnection, KafkaSecurity, KafkaSettings, Transport
+from kuntavayla.settings.kafka import (
+    KafkaConnection,
+    KafkaSecurity,
+    KafkaSettings,
+    Transport,
+    is_loopback,
+)
 from kuntavayla.settings.secrets import Key, KeyRing, KeyRingText, KeyText
 from kuntavayla.settings.service import ServiceSettings
 
@@ -14,4 +20,5 @@ __all__ = [
     "KeyText",
     "ServiceSettings",
     "Transport",
+    "is_loopback",
 ]

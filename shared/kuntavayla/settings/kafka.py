@@ -162,7 +162,7 @@ def _faults_of(settings: KafkaSettings) -> list[str]:
     checks = {
         "transport kafka needs kafka_bootstrap as host:port,…": not hosts,
         "without TLS only brokers on loopback addresses are spoken to": not security.has_tls
-        and not all(map(_is_loopback, hosts)),
+        and not all(map(_is_own, hosts)),
         "SASL needs kafka_username and kafka_password": security.has_user and None in user,
         "without SASL there is no kafka_username and no kafka_password": not security.has_user
         and user != (None, None),
@@ -185,7 +185,13 @@ def _hosts_of(bootstrap: str) -> list[str]:
     return hosts if len(hosts) == len(places) else []
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(bootstrap: str) -> bool:
+    """Say whether this is a list of `host:port` that are all this machine's own."""
+    hosts = _hosts_of(bootstrap)
+    return bool(hosts) and all(map(_is_own, hosts))
+
+
+def _is_own(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -139,8 +139,10 @@ class Broker:
         with suppress(psutil.Error, ValueError):
             process = psutil.Process(int(file.read_text()))
             if {MAIN_CLASS, properties} <= set(process.cmdline()):
-                process.send_signal(signal.SIGKILL)
-                process.wait(STOP_S_MAX)
+                process.terminate()
+                with suppress(psutil.TimeoutExpired):
+                    process.wait(STOP_S_MAX)
+                process.kill()
         file.unlink()
 
     def _end(self, number: signal.Signals) -> None:

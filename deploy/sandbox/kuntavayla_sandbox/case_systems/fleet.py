@@ -23,14 +23,6 @@ from kuntavayla_sandbox.case_systems.worker import (
 )
 
 CONNECTIONS_MAX = 8
-PASSED = {
-    "transferred": ("received", "fetched", "acknowledged", "refused", "ended"),
-    "fetched": ("fetched", "acknowledged"),
-    "acknowledged": ("acknowledged",),
-    "withdrawn": ("ended",),
-    "refused": ("refused",),
-}
-"""Which stored states have passed a stage, for the counts that a started process begins with."""
 
 
 class Fleet:
@@ -44,9 +36,7 @@ class Fleet:
         """Begin the counts with what is stored; waits for a database that is away."""
         counts = await self._count_states()
         for system in self.case_systems:
-            states = counts.get(system.case_system_id, {})
-            for stage, passed in PASSED.items():
-                system.progress.start_from(stage, sum(states.get(state, 0) for state in passed))
+            system.progress.start_from(counts.get(system.case_system_id, {}))
 
     async def _count_states(self) -> dict[str, dict[str, int]]:
         while True:
@@ -75,6 +65,7 @@ async def open_fleet(configuration: Configuration) -> AsyncIterator[Fleet]:
             routing_url=configuration.routing_url,
             clock=configuration.clock,
             work=configuration.work,
+            kafka=configuration.kafka,
             calls_in_flight=asyncio.Semaphore(CALLS_IN_FLIGHT_MAX),
         )
         certificates = httpx.create_ssl_context()

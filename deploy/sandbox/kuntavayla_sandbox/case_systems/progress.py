@@ -4,10 +4,20 @@ Counted in memory as work commits, started from what is stored.
 """
 
 import time
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 STAGES = ("transferred", "fetched", "acknowledged", "withdrawn", "refused")
+
+PASSED = {
+    "transferred": ("received", "fetched", "acknowledged", "refused", "ended"),
+    "fetched": ("fetched", "acknowledged"),
+    "acknowledged": ("acknowledged",),
+    "withdrawn": ("ended",),
+    "refused": ("refused",),
+}
+"""Which stored states have passed a stage, for the counts that begin with what is stored."""
 
 
 class StageCount(Struct):
@@ -27,9 +37,10 @@ class Progress:
     def __init__(self) -> None:
         self.stages = {stage: StageCount() for stage in STAGES}
 
-    def start_from(self, stage: str, count: int) -> None:
-        """Begin with what was stored before this process started."""
-        self.stages[stage].count = count
+    def start_from(self, states: Mapping[str, int]) -> None:
+        """Begin with what is stored: so many clients in each state."""
+        for stage, passed in PASSED.items():
+            self.stages[stage].count = sum(states.get(state, 0) for state in passed)
 
     def add(self, stage: str, count: int) -> None:
         """Count clients that passed a stage, after their commit."""

@@ -3,7 +3,7 @@
 The persons of its clients, and to take them over; one function per question.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import httpx
@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from kuntavayla_sandbox.calls import Problem, Tokens, problem_of, wait_s_of
 from kuntavayla_sandbox.case_systems.configuration import Endpoint
-from kuntavayla_sandbox.case_systems.store import StoredPerson, ToFetch
+from kuntavayla_sandbox.case_systems.store import SnapshotClient, StoredPerson, ToFetch
 
 ANSWER_S_MAX = 60
+PAGE_MAX = 1_000
 IMPORTER = "system"
 """Who acts when no caseworker does: docs/consumers.md."""
 
@@ -47,6 +48,7 @@ class DisclosedPerson(Struct, frozen=True):
     """The part of a disclosed item by which persons are compared; the whole item is stored."""
 
     identity_code: str
+    has_security_ban: bool = False
 
 
 class Disclosure(Struct, frozen=True):
@@ -71,6 +73,21 @@ class Outcomes(Struct, frozen=True):
     items: list[ItemOutcome]
 
 
+class SnapshotPage(Struct, frozen=True):
+    """A page of `GET /clienthoods`."""
+
+    items: list[SnapshotClient]
+    feed_cursor: str
+    next_cursor: str | None = None
+
+
+class Snapshot(Struct, frozen=True):
+    """All clients of a case system, and the cursor from which both of its feeds go on."""
+
+    clients: list[SnapshotClient]
+    feed_cursor: str
+
+
 class Fetched(Struct, frozen=True):
     """What a fetch brought: persons, and refusals as code by transfer id."""
 
@@ -80,6 +97,7 @@ class Fetched(Struct, frozen=True):
 
 _decode_items = msgspec.json.Decoder(Items).decode
 _decode_outcomes = msgspec.json.Decoder(Outcomes).decode
+_decode_page = msgspec.json.Decoder(SnapshotPage).decode
 _decode_disclosure = msgspec.json.Decoder(Disclosure).decode
 
 
@@ -93,6 +111,25 @@ class RoutingCalls:
         self._url = url
         self._tokens = tokens
         self._endpoint = endpoint
+
+    async def load_snapshot(self) -> Snapshot:
+        """Read the snapshot, page by page; raises RoutingAway or CallRefused.
+
+        The cursor is that of the first page, so that the feeds repeat rather than skip.
+        """
+        page = await self._page({})
+        cursor, clients = page.feed_cursor, page.items
+        while page.next_cursor is not None:
+            page = await self._page({"after": page.next_cursor})
+            clients += page.items
+        # What is withdrawn already and ends on a later day is no longer taken over.
+        held = [client for client in clients if client.transfer_state != "withdrawn"]
+        return Snapshot(held, cursor)
+
+    async def _page(self, more: Mapping[str, str]) -> SnapshotPage:
+        parameters = {"limit": str(PAGE_MAX), **more}
+        answer = await self._call("GET", "/clienthoods", params=parameters)
+        return _decode_page(answer.content)
 
     async def fetch_persons(self, wanted: Sequence[ToFetch]) -> Fetched:
         """Fetch the persons of these clients in one call; raises RoutingAway or CallRefused."""
@@ -120,6 +157,7 @@ class RoutingCalls:
                     item.person.identity_code,
                     item.source_client_number,
                     bytes(raw).decode(),
+                    item.person.has_security_ban,
                 )
             )
         return Fetched(persons, refusals)
@@ -140,10 +178,22 @@ class RoutingCalls:
         return _decode_outcomes(answer.content).items
 
     async def _post(self, path: str, body: object) -> httpx.Response:
+        return await self._call("POST", path, content=msgspec.json.encode(body))
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         try:
-            answer = await self._client.post(
+            answer = await self._client.request(
+                method,
                 self._url + path,
-                content=msgspec.json.encode(body),
+                content=content,
+                params=params,
                 headers={
                     "Authorization": f"Bearer {await self._tokens()}",
                     "Content-Type": "application/json",

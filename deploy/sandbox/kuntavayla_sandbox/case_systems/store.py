@@ -4,6 +4,7 @@ Each takes a connection and works on a whole batch.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 
 from msgspec import Struct
 
@@ -56,8 +57,9 @@ SET identity_code = excluded.identity_code, source_client_number = excluded.sour
 MARK_FETCHED = """
 UPDATE clients
 SET fetched_revision = got.revision,
-    state = CASE WHEN state IN ('received', 'refused') THEN 'fetched' ELSE state END
-FROM unnest($2::uuid[], $3::int[]) AS got (transfer_id, revision)
+    state = CASE WHEN state IN ('received', 'refused') THEN 'fetched' ELSE state END,
+    channel = CASE WHEN got.is_restricted THEN 'restricted' ELSE channel END
+FROM unnest($2::uuid[], $3::int[], $4::bool[]) AS got (transfer_id, revision, is_restricted)
 WHERE clients.case_system_id = $1 AND clients.transfer_id = got.transfer_id AND state <> 'ended'
 """
 MARK_REFUSED = """
@@ -74,6 +76,19 @@ ORDER BY transfer_id LIMIT $2
 MARK_ACKNOWLEDGED = """
 UPDATE clients SET state = 'acknowledged'
 WHERE case_system_id = $1 AND transfer_id = ANY($2::uuid[]) AND state = 'fetched'
+"""
+# Between the last event read and the snapshot anything may have changed, the person too.
+TAKE_HELD = """
+UPDATE clients
+SET state = CASE WHEN state = 'acknowledged' AND NOT held.is_offered THEN state ELSE 'received' END,
+    revision = revision + 1, refusal_code = NULL,
+    notified_at = CASE WHEN held.is_notified THEN coalesce(notified_at, $2) END
+FROM unnest($3::uuid[], $4::bool[], $5::bool[]) AS held (transfer_id, is_offered, is_notified)
+WHERE clients.case_system_id = $1 AND clients.transfer_id = held.transfer_id
+"""
+END_NOT_HELD = """
+UPDATE clients SET state = 'ended', fetched_revision = revision
+WHERE case_system_id = $1 AND state <> 'ended' AND transfer_id <> ALL($2::uuid[])
 """
 COUNT_STATES = "SELECT case_system_id, state, count(*) FROM clients GROUP BY case_system_id, state"
 LIST_POSITIONS = (
@@ -95,6 +110,18 @@ class ToFetch(Struct, frozen=True):
     revision: int
 
 
+class SnapshotClient(Struct, frozen=True, kw_only=True):
+    """A client as the snapshot lists it, as far as it is read."""
+
+    transfer_id: str
+    client_id: str
+    clienthood_version: int
+    municipality_code: str
+    valid_from: date
+    transfer_state: str
+    notice_state: str
+
+
 class StoredPerson(Struct, frozen=True):
     """A disclosed person, to be stored for a revision of its client."""
 
@@ -103,6 +130,7 @@ class StoredPerson(Struct, frozen=True):
     identity_code: str
     source_client_number: str | None
     document: str
+    is_restricted: bool
 
 
 class HeldClient(Struct, frozen=True, kw_only=True):
@@ -199,6 +227,44 @@ async def end_withdrawn(
     return _rows_of(status)
 
 
+async def take_snapshot(
+    connection: Connection,
+    case_system_id: str,
+    held: Sequence[SnapshotClient],
+    *,
+    at: datetime,
+) -> None:
+    """Hold what the snapshot lists, and nothing else; every person is to be fetched anew.
+
+    A client that was taken over stays so unless it is offered again. A notice that is listed was
+    learned of now: the snapshot tells no time.
+    """
+    await connection.execute(
+        TAKE_HELD,
+        case_system_id,
+        at,
+        [client.transfer_id for client in held],
+        [client.transfer_state == "offered" for client in held],
+        [client.notice_state == "given" for client in held],
+    )
+    await append_transferred(
+        connection,
+        case_system_id,
+        [
+            Transferred(
+                client.transfer_id,
+                client.client_id,
+                client.clienthood_version,
+                client.municipality_code,
+                client.valid_from,
+            )
+            for client in held
+        ],
+        channel=Channel.COMMON,
+    )
+    await connection.execute(END_NOT_HELD, case_system_id, [client.transfer_id for client in held])
+
+
 async def list_to_fetch(
     connection: Connection, case_system_id: str, *, limit: int
 ) -> list[ToFetch]:
@@ -210,7 +276,10 @@ async def list_to_fetch(
 async def store_persons(
     connection: Connection, case_system_id: str, persons: Sequence[StoredPerson]
 ) -> int:
-    """Store disclosed persons and move their clients on."""
+    """Store disclosed persons and move their clients on.
+
+    A snapshot does not tell over which feed a client's events come; the person does.
+    """
     transfer_ids = [person.transfer_id for person in persons]
     await connection.execute(
         STORE_PERSONS,
@@ -221,7 +290,11 @@ async def store_persons(
         [person.document for person in persons],
     )
     status = await connection.execute(
-        MARK_FETCHED, case_system_id, transfer_ids, [person.revision for person in persons]
+        MARK_FETCHED,
+        case_system_id,
+        transfer_ids,
+        [person.revision for person in persons],
+        [person.is_restricted for person in persons],
     )
     return _rows_of(status)
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from kuntavayla.events import Channel
+from kuntavayla.register import Register
 from routing_api.events import INTERNAL, ChangedGroup, EventData
 from routing_api.operations import announcing
 from routing_api.operations.effects import Effects
@@ -17,6 +18,7 @@ from routing_api.operations.moments import Call, Moment
 from routing_api.rules.clienthoods import ClientState, Transition, client_since, transition
 from routing_api.rules.decisions import Decision
 from routing_api.rules.due_times import acknowledge_due_at, notice_due_on, review_due_on
+from routing_api.rules.explaining import names_of
 from routing_api.rules.facts import Facts
 from routing_api.rules.judging import Judgement
 from routing_api.rules.reviews import Review
@@ -43,7 +45,7 @@ class Case(Struct, frozen=True, kw_only=True):
     facts: Facts
     judgement: Judgement
     rule_set: RuleSet
-    register_version: str
+    register: Register
     is_restricted: bool
     call: Call
     changed_groups: tuple[ChangedGroup, ...] = ()
@@ -100,7 +102,7 @@ class Decider(Struct, frozen=True):
             te_office_code=judgement.te_office_code,
             rule_set_id=case.rule_set.id,
             rule_set_version=case.rule_set.version,
-            register_version=case.register_version,
+            register_version=case.register.version,
             facts=case.facts,
             grounds=judgement.grounds,
             transfer_id=self.moment.new_id() if offers else None,
@@ -110,6 +112,9 @@ class Decider(Struct, frozen=True):
             review_reason=judgement.review_reason,
             missing_facts=judgement.missing_facts,
             review_due_on=review_due_on(self.moment.today, deadlines=days) if reviews else None,
+            names=names_of(
+                responsible.municipality_code, register=case.register, on=case.effective_on
+            ),
         )
 
     def _state(

@@ -34,38 +34,39 @@ class Disclosure(Struct, frozen=True):
     profile: Profile
 
 
+Permitted = Disclosable | DomainError
+"""What may be told by one transfer, still sealed, or why not."""
 Outcome = Disclosure | DomainError
 
 
-async def fetch_persons(
+async def permit(
     connection: Connection,
     transfer_ids: Sequence[str],
     *,
     party: Party,
     call: Call,
-    law: Law,
     moment: Moment,
-) -> list[Outcome]:
-    """Return one disclosure or refusal per transfer, in order.
+) -> list[Permitted]:
+    """Return per transfer, in order, what the party may be told, or a refusal.
 
-    A transfer of another case system is like an unknown one. Takes no locks; each line of the
-    audit, disclosed or refused, commits before the answer leaves.
+    A transfer of another case system is like an unknown one. Takes no locks; writes a line of the
+    audit for each, disclosed or refused. What is returned may be opened once they have committed.
     """
     known = await _load_known(connection, transfer_ids, party=party, today=moment.today)
-    disclosed = {
-        transfer_id: _disclose(found, law=law, moment=moment)
+    permitted = {
+        transfer_id: found
         for transfer_id, found in known.items()
         if found.profile_ciphertext is not None
     }
-    refused = [transfer_id for transfer_id in transfer_ids if transfer_id not in disclosed]
+    refused = [transfer_id for transfer_id in transfer_ids if transfer_id not in permitted]
     # Whose data a refused caller asked for stands in the audit, though not in the answer.
     asked = await transfers.find_clients(connection, refused)
-    clients = {**asked, **{place: one.client_id for place, one in disclosed.items()}}
+    clients = {**asked, **{place: one.client_id for place, one in permitted.items()}}
     lines = [
         line_of(
             call,
             action=ACTION,
-            outcome="disclosed" if transfer_id in disclosed else "refused",
+            outcome="disclosed" if transfer_id in permitted else "refused",
             moment=moment,
             client_id=clients.get(transfer_id),
             resource_id=transfer_id,
@@ -73,7 +74,18 @@ async def fetch_persons(
         for transfer_id in transfer_ids
     ]
     await audit.append(connection, lines)
-    return [disclosed.get(transfer_id) or TransferNotFound() for transfer_id in transfer_ids]
+    return [permitted.get(transfer_id) or TransferNotFound() for transfer_id in transfer_ids]
+
+
+def disclose(permitted: Sequence[Permitted], *, law: Law, moment: Moment) -> list[Outcome]:
+    """Open what was permitted, in order; needs no connection, so none waits for it.
+
+    Call it after the transaction of `permit`: nothing is told before its line stands.
+    """
+    return [
+        item if isinstance(item, DomainError) else _opened(item, law=law, moment=moment)
+        for item in permitted
+    ]
 
 
 async def _load_known(
@@ -89,7 +101,7 @@ async def _load_known(
     )
 
 
-def _disclose(found: Disclosable, *, law: Law, moment: Moment) -> Disclosure:
+def _opened(found: Disclosable, *, law: Law, moment: Moment) -> Disclosure:
     assert found.profile_ciphertext is not None
     assert found.profile_key_id is not None
     identity_code = law.vault.open(

@@ -7,6 +7,7 @@ from msgspec import Struct
 from kuntavayla import audit, outbox
 from kuntavayla.audit import AuditFilter, StoredLine
 from kuntavayla.database import Connection
+from kuntavayla.inbox import ConsumerFigures, parked
 from kuntavayla.outbox import Hold, Standing
 from routing_api.operations.effects import line_of
 from routing_api.operations.moments import Call, Moment
@@ -27,6 +28,7 @@ class Figures(Struct, frozen=True):
     oldest_unpublished_s: int | None
     holds: Sequence[Hold]
     waiting: Waiting
+    consumers: Sequence[ConsumerFigures]
 
 
 async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
@@ -36,7 +38,8 @@ async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     waiting = await figures.load_waiting(connection, now=moment.now, today=moment.today)
     oldest_at = standing.oldest_unpublished_at if standing.fence else None
     age_s = None if oldest_at is None else max(0, int((moment.now - oldest_at).total_seconds()))
-    return Figures(standing, age_s, holds, waiting)
+    consumers = await parked.load_figures(connection)
+    return Figures(standing, age_s, holds, waiting, consumers)
 
 
 async def witness(

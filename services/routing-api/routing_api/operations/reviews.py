@@ -177,7 +177,7 @@ async def _case(
         facts=facts,
         judgement=judgement,
         rule_set=rule_set,
-        register_version=register.version,
+        register=register,
         is_restricted=state.is_restricted,
         call=desk.call,
         resolution_reason=resolution.reason,

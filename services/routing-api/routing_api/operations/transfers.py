@@ -19,7 +19,13 @@ from routing_api.events import ClientNotifiedV1, EventData, TransferAcknowledged
 from routing_api.operations.effects import Effects
 from routing_api.operations.moments import Call, Moment
 from routing_api.rules.clienthoods import Responsible
-from routing_api.rules.transfers import Acknowledgement, Notice, Transfer, TransferFilter
+from routing_api.rules.transfers import (
+    Acknowledgement,
+    Notice,
+    ReportBounds,
+    Transfer,
+    TransferFilter,
+)
 from routing_api.store import transfers
 
 
@@ -70,10 +76,12 @@ async def acknowledge(
     party: Party,
     call: Call,
     moment: Moment,
+    bounds: ReportBounds,
 ) -> list[Outcome]:
     """Record that clients were taken over.
 
-    The same acknowledgement again answers as before, another one is refused. Locks the transfers in
+    The same acknowledgement again answers as before, another one is refused, and so is a new one
+    whose time is out of bounds. Locks the transfers in
     order of their ids. Commits together: states, audit lines, events to the TE offices.
     """
     known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
@@ -83,7 +91,9 @@ async def acknowledge(
     for item in items:
         outcome = _held_transfer(known.get(item.transfer_id), party=party, on=moment.today)
         if isinstance(outcome, Transfer):
-            outcome = _with_acknowledgement(outcome, item, fresh.get(item.transfer_id))
+            outcome = _with_acknowledgement(outcome, item, fresh.get(item.transfer_id)) or (
+                bounds.refusal_of_take_over(outcome, item.taken_over_at, now=moment.now) or outcome
+            )
         outcomes.append(outcome)
         named = replace(call, official_id=call.official_id or item.caseworker_id)
         act = Act("transfer.acknowledged", named, moment)
@@ -105,10 +115,12 @@ async def give_notice(
     party: Party,
     call: Call,
     moment: Moment,
+    bounds: ReportBounds,
 ) -> list[Outcome]:
     """Record that persons were told.
 
-    The same notice again answers as before, another one is refused. Locks the transfers in order of
+    The same notice again answers as before, another one is refused, and so is a new one whose time
+    is out of bounds. Locks the transfers in order of
     their ids. Commits together: notices, audit lines, events to the case systems.
     """
     known = await transfers.lock_transfers(connection, sorted({i.transfer_id for i in items}))
@@ -119,7 +131,9 @@ async def give_notice(
     for item in items:
         outcome = _held_transfer(known.get(item.transfer_id), party=party, on=moment.today)
         if isinstance(outcome, Transfer):
-            outcome = _with_notice(outcome, item, fresh.get(item.transfer_id))
+            outcome = _with_notice(outcome, item, fresh.get(item.transfer_id)) or (
+                bounds.refusal_of_notice(outcome, item.notified_at, now=moment.now) or outcome
+            )
         outcomes.append(outcome)
         if isinstance(outcome, DomainError):
             _refuse(effects, item.transfer_id, known, act=act, refusal=outcome)
@@ -140,22 +154,28 @@ def _held_transfer(transfer: Transfer | None, *, party: Party, on: date) -> Outc
 
 def _with_acknowledgement(
     transfer: Transfer, item: Acknowledgement, earlier: Acknowledgement | None
-) -> Outcome:
-    """Return the transfer, or a refusal where another acknowledgement stands."""
+) -> Outcome | None:
+    """Return what an acknowledgement that stands makes of another; None where none stands.
+
+    The same again is the transfer, another one a refusal.
+    """
     if transfer.acknowledged_at is not None:
         return transfer if item.says_the_same_as(transfer) else AlreadyAcknowledged()
-    if earlier is not None and not item.repeats(earlier):
-        return AlreadyAcknowledged()
-    return transfer
+    if earlier is not None:
+        return transfer if item.repeats(earlier) else AlreadyAcknowledged()
+    return None
 
 
-def _with_notice(transfer: Transfer, item: Notice, earlier: Notice | None) -> Outcome:
-    """Return the transfer, or a refusal where another notice stands, stored or of this batch."""
+def _with_notice(transfer: Transfer, item: Notice, earlier: Notice | None) -> Outcome | None:
+    """Return what a notice that stands, stored or of this batch, makes of another one.
+
+    None where none stands; the same again is the transfer, another one a refusal.
+    """
     if transfer.notice_id is not None:
         return transfer if item.says_the_same_as(transfer) else NoticeAlreadyGiven()
-    if earlier is not None and not item.repeats(earlier):
-        return NoticeAlreadyGiven()
-    return transfer
+    if earlier is not None:
+        return transfer if item.repeats(earlier) else NoticeAlreadyGiven()
+    return None
 
 
 def _refuse(

@@ -5,8 +5,10 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 
 from kuntavayla.auth import ScopeTable
 from routing_api.routes.clients import router as clients
+from routing_api.routes.consumers import router as consumers
 from routing_api.routes.events import router as events
 from routing_api.routes.operating import router as operating
+from routing_api.routes.parked import router as parked
 from routing_api.routes.persons import router as persons
 from routing_api.routes.recipients import router as recipients
 from routing_api.routes.redeliveries import router as redeliveries
@@ -26,6 +28,8 @@ ROUTERS = (
     redeliveries,
     register,
     operating,
+    parked,
+    consumers,
 )
 SCOPES: ScopeTable = {
     ("POST", "/registrations"): "registrations.write",
@@ -55,6 +59,15 @@ SCOPES: ScopeTable = {
     ("GET", "/case-systems"): "register.read",
     ("GET", "/competences"): "register.read",
     ("GET", "/rule-sets"): "rule-sets.read",
+    ("GET", "/parked-messages"): "parked-messages.read",
+    ("GET", "/parked-messages/{parked_message_id}"): "parked-messages.read",
+    ("POST", "/parked-messages:preview"): "parked-messages.read",
+    ("POST", "/parked-messages:retry"): "parked-messages.write",
+    ("POST", "/parked-messages:skip"): "parked-messages.write",
+    ("POST", "/parked-messages/{parked_message_id}:retry"): "parked-messages.write",
+    ("POST", "/parked-messages/{parked_message_id}:skip"): "parked-messages.write",
+    ("POST", "/parked-messages/{parked_message_id}:edit"): "parked-messages.write",
+    ("POST", "/consumers/{consumer_id}:start"): "consumers.write",
     ("GET", "/audit"): "audit.read",
     ("GET", "/status"): "status.read",
 }

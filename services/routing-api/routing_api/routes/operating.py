@@ -17,7 +17,7 @@ from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer,
 from kuntavayla.register import OrganisationKind
 from kuntavayla.settings import Transport
 from routing_api.operations import operating as operations
-from routing_api.routes.answers import PREFIX
+from routing_api.routes.answers import PREFIX, consumer_answer
 from routing_api.routes.desk import (
     LIMIT_DEFAULT,
     After,
@@ -134,5 +134,8 @@ async def load_status(request: Request) -> Response:
             register_version=register.version,
             unconfirmed_memberships=len(register.unconfirmed(on=moment.today)),
             queues=desk.queues(),
+            parked_keys=sum(one.parked for one in figures.consumers),
+            queued_messages=sum(one.queued for one in figures.consumers),
+            consumers=[consumer_answer(one) for one in figures.consumers],
         )
     )

@@ -45,15 +45,16 @@ async def fetch_persons(request: Request) -> Response:
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
     body = await _decoder.read(request, limits=desk.body_limits)
     official = official_of_call(request, body.acting_official)
+    moment = desk.moment()
     async with desk.transaction() as connection:
-        outcomes = await operations.fetch_persons(
+        permitted = await operations.permit(
             connection,
             body.transfer_ids,
             party=party_of(caller),
             call=call_of(request, official, purpose=body.purpose),
-            law=desk.law,
-            moment=desk.moment(),
+            moment=moment,
         )
+    outcomes = operations.disclose(permitted, law=desk.law, moment=moment)
     items = [
         _item(transfer_id, outcome)
         for transfer_id, outcome in zip(body.transfer_ids, outcomes, strict=True)

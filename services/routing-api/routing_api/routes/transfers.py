@@ -25,6 +25,8 @@ from routing_api.errors import (
     MunicipalityNotServed,
     NoticeAlreadyGiven,
     OfficeNotYours,
+    ReportedInFuture,
+    ReportedTooEarly,
     TransferNotFound,
     TransferWithdrawn,
 )
@@ -46,7 +48,7 @@ from routing_api.routes.desk import (
 )
 from routing_api.routes.intake import READERS, SENDERS
 from routing_api.rules.intake import instant_fault, reference_faults
-from routing_api.rules.transfers import Acknowledgement, Notice, TransferFilter
+from routing_api.rules.transfers import Notice, TransferFilter
 from routing_api.schemas import (
     AcknowledgeRequest,
     ItemResult,
@@ -58,6 +60,7 @@ from routing_api.schemas import (
 router = secured_router(PREFIX)
 _acknowledgements = JsonDecoder(AcknowledgeRequest)
 _notices = JsonDecoder(NoticeRequest)
+_ITEM_PROBLEMS = (TransferNotFound, TransferWithdrawn, ReportedInFuture, ReportedTooEarly)
 
 
 @router.get(
@@ -103,35 +106,37 @@ async def list_transfers(
         body=AcknowledgeRequest,
         answers={200: ItemsResponse},
         problems=(MunicipalityNotServed, OfficeNotYours),
-        item_problems=(TransferNotFound, TransferWithdrawn, AlreadyAcknowledged),
+        item_problems=(*_ITEM_PROBLEMS, AlreadyAcknowledged),
     ),
 )
 async def acknowledge(request: Request) -> Response:
     """Say that clients were taken over, up to 1,000 at once; one outcome per item, in order.
 
     A repeated item answers as before; another acknowledgement of the same transfer is refused. A
-    transfer that is not the caller's is answered like one that does not exist.
+    transfer that is not the caller's is answered like one that does not exist. `taken_over_at` lies
+    between the offer, or the first day of responsibility where that was earlier, and now.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
     body = await _acknowledgements.read(request, limits=desk.body_limits)
-    _check_acknowledgements(body)
+    faults = [
+        fault for at, item in enumerate(body.items) for fault in item.faults(at=f"/items/{at}")
+    ]
+    if faults:
+        raise InvalidContent(tuple(faults))
     official = official_of(request.headers)
     call = call_of(request, official and official_of_call(request, official))
-    items = [
-        Acknowledgement(
-            transfer_id=item.transfer_id,
-            taken_over_at=item.taken_over_at.astimezone(UTC),
-            caseworker_id=item.caseworker.official_id,
-            contact_point=item.caseworker.contact_point,
-        )
-        for item in body.items
-    ]
+    items = [item.value() for item in body.items]
 
     async def act() -> list[Outcome]:
         async with desk.transaction() as connection:
             return await operations.acknowledge(
-                connection, items, party=party_of(caller), call=call, moment=desk.moment()
+                connection,
+                items,
+                party=party_of(caller),
+                call=call,
+                moment=desk.moment(),
+                bounds=desk.report_bounds,
             )
 
     outcomes = await repeating(act)
@@ -144,14 +149,15 @@ async def acknowledge(request: Request) -> Response:
         body=NoticeRequest,
         answers={200: ItemsResponse},
         problems=(MunicipalityNotServed, OfficeNotYours),
-        item_problems=(TransferNotFound, TransferWithdrawn, NoticeAlreadyGiven),
+        item_problems=(*_ITEM_PROBLEMS, NoticeAlreadyGiven),
     ),
 )
 async def give_notice(request: Request) -> Response:
     """Say that persons were told about their transfers, up to 1,000 at once.
 
     Needs an acting official. A repeated item answers as before; another notice for the same
-    transfer is refused.
+    transfer is refused. `notified_at` lies between the day from which the transfer could be decided
+    and now.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *SENDERS)
@@ -174,25 +180,16 @@ async def give_notice(request: Request) -> Response:
     async def act() -> list[Outcome]:
         async with desk.transaction() as connection:
             return await operations.give_notice(
-                connection, items, party=party_of(caller), call=call, moment=moment
+                connection,
+                items,
+                party=party_of(caller),
+                call=call,
+                moment=moment,
+                bounds=desk.report_bounds,
             )
 
     outcomes = await repeating(act)
     return _answer([item.transfer_id for item in items], outcomes, done="given")
-
-
-def _check_acknowledgements(body: AcknowledgeRequest) -> None:
-    _refuse_faults(
-        [(f"/items/{at}/taken_over_at", item.taken_over_at) for at, item in enumerate(body.items)],
-        references=[
-            (f"/items/{at}/caseworker/{name}", reference)
-            for at, item in enumerate(body.items)
-            for name, reference in (
-                ("official_id", item.caseworker.official_id),
-                ("contact_point", item.caseworker.contact_point),
-            )
-        ],
-    )
 
 
 def _check_notices(body: NoticeRequest) -> None:

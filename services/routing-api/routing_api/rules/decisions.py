@@ -7,15 +7,25 @@ from msgspec import Struct
 
 from routing_api.rules.clienthoods import Authority, DecisionCause
 from routing_api.rules.facts import Facts
-from routing_api.rules.judging import Outcome
+from routing_api.rules.judging import Outcome, ReviewReason
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Names(Struct, frozen=True, kw_only=True):
+    """The names of a municipality and its area, as the register knew them when it was decided."""
+
+    municipality_fi: str
+    municipality_sv: str
+    area_fi: str
+    area_sv: str
 
 
 class Decision(Struct, frozen=True, kw_only=True):
     """What was decided for one registration; never changed, and enough to build its answer again.
 
-    `facts` is None after their retention period. `grounds` is the compact form of
+    `facts` is None after their retention period, `names` where no municipality is responsible.
+    `grounds` is the compact form of
     `routing_api.rules.judging`.
     """
 
@@ -41,9 +51,10 @@ class Decision(Struct, frozen=True, kw_only=True):
     acknowledge_due_at: datetime | None = None
     notice_due_on: date | None = None
     review_id: str | None = None
-    review_reason: str | None = None
+    review_reason: ReviewReason | None = None
     missing_facts: tuple[str, ...] = ()
     review_due_on: date | None = None
+    names: Names | None = None
 
     @property
     def facts_text(self) -> str:
@@ -55,3 +66,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     def missing_facts_text(self) -> str:
         """Return the names of the missing facts, joined by commas."""
         return ",".join(self.missing_facts)
+
+    @property
+    def names_text(self) -> str | None:
+        """Return the names as JSON text, as they are stored with a new decision."""
+        return None if self.names is None else _encode(self.names).decode()

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from kuntavayla.register import Register
 from kuntavayla.values.codes import TriState
+from routing_api.rules.decisions import Names
 from routing_api.rules.definitions import Text
 from routing_api.rules.facts import Facts
 from routing_api.rules.judging import Judgement, findings_of
@@ -54,9 +56,12 @@ def explain(grounds: str, *, facts: Facts | None, rule_set: RuleSet) -> list[Gro
 
 
 def client_text(
-    judgement: Judgement, *, rule_set: RuleSet, register: Register, effective_on: date
+    judgement: Judgement, *, rule_set: RuleSet, names: Names | None, effective_on: date
 ) -> ClientText:
-    """Return the sentence for the client, in both languages of the state."""
+    """Return the sentence for the client, in both languages of the state.
+
+    `names` are those of the day of the decision; only a municipality has some.
+    """
     texts = rule_set.definition.client_texts
     day = f"{effective_on.day}.{effective_on.month}.{effective_on.year}"
     if judgement.outcome == "te_office":
@@ -64,29 +69,31 @@ def client_text(
     if judgement.outcome == "review":
         return _filled(texts.review, {"day": day})
     text = texts.transfer if judgement.decided_by == "R4" else texts.municipality
-    return _filled(text, {"day": day, **_names(judgement, register=register, on=effective_on)})
+    assert names is not None, "a decision for a municipality has its names"
+    return _filled(text, {"day": day, **asdict(names)})
 
 
 def _filled(text: Text, places: dict[str, str]) -> ClientText:
     return ClientText(text.fi.format_map(places), text.sv.format_map(places))
 
 
-def _names(judgement: Judgement, *, register: Register, on: date) -> dict[str, str]:
-    """Return the names of municipality and area; the municipality's, where no area is known now.
+def names_of(code: str | None, *, register: Register, on: date) -> Names | None:
+    """Return the names of a municipality and its area; its own twice, where no area is known.
 
-    A decision and its answer stand, even where a change of the register has ended a membership.
+    The code itself stands for a municipality that the register does not know.
     """
-    code = judgement.municipality_code or ""
+    if code is None:
+        return None
     municipality = register.municipality(code)
     membership = register.membership(code, on=on)
     name_fi = municipality.name_fi if municipality else code
     name_sv = municipality.name_sv if municipality else code
-    return {
-        "municipality_fi": name_fi,
-        "municipality_sv": name_sv,
-        "area_fi": membership.area_name_fi if membership else name_fi,
-        "area_sv": membership.area_name_sv if membership else name_sv,
-    }
+    return Names(
+        municipality_fi=name_fi,
+        municipality_sv=name_sv,
+        area_fi=membership.area_name_fi if membership else name_fi,
+        area_sv=membership.area_name_sv if membership else name_sv,
+    )
 
 
 def _home_facts(facts: Facts) -> dict[str, Fact]:

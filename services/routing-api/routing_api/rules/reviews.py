@@ -5,6 +5,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from routing_api.rules.judging import Outcome, ReviewReason
+
 ReviewState = Literal["open", "resolved", "superseded"]
 
 
@@ -16,7 +18,7 @@ class Review(Struct, frozen=True, kw_only=True):
     registration_id: str
     decision_id: str
     te_office_code: str
-    reason: str
+    reason: ReviewReason
     missing_facts: tuple[str, ...]
     is_restricted: bool
     state: ReviewState
@@ -24,7 +26,7 @@ class Review(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     due_on: date
     resolved_at: datetime | None = None
-    outcome: str | None = None
+    outcome: Outcome | None = None
     resolution_reason: str | None = None
     resolving_decision_id: str | None = None
 

@@ -1,15 +1,20 @@
 """Transfers as values: the offer, its acknowledgement, and the notice to the person."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kuntavayla.errors import DomainError
+from kuntavayla.values.calendar import legal_day
+from routing_api.errors import ReportedInFuture, ReportedTooEarly
+
 TransferCause = Literal[
     "first_entry", "return", "move", "transfer_request", "register_change", "correction"
 ]
 TransferState = Literal["offered", "acknowledged", "disputed", "withdrawn"]
+NoticeChannel = Literal["letter", "e_service", "in_person", "phone"]
 
 
 class Transfer(Struct, frozen=True, kw_only=True):
@@ -90,7 +95,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     transfer_id: str
     notice_id: str
     notified_at: datetime
-    channel: str
+    channel: NoticeChannel
     language_code: str
     template: str | None
 
@@ -106,6 +111,45 @@ class Notice(Struct, frozen=True, kw_only=True):
     def repeats(self, other: "Notice") -> bool:
         """Say whether two notices tell the same of the same transfer."""
         return replace(self, notice_id=other.notice_id) == other
+
+
+class ReportBounds(Struct, frozen=True, kw_only=True):
+    """How far what is reported of a transfer may lie from it and from now; settings, not law.
+
+    `ahead_s_max` allows for clocks that differ, `notice_days_before_max` for persons who are told
+    before their registration is sent.
+    """
+
+    ahead_s_max: int
+    notice_days_before_max: int
+
+    def refusal_of_take_over(
+        self, transfer: Transfer, at: datetime, *, now: datetime
+    ) -> DomainError | None:
+        """Return why a client was not taken over at an instant, or None.
+
+        It is possible from the day of the offer on and, where the responsibility began before
+        that day, from its first day on.
+        """
+        earliest_on = min(legal_day(transfer.offered_at), transfer.effective_on)
+        return self._refusal(at, earliest_on=earliest_on, now=now)
+
+    def refusal_of_notice(
+        self, transfer: Transfer, at: datetime, *, now: datetime
+    ) -> DomainError | None:
+        """Return why a person was not told of a transfer at an instant, or None.
+
+        Nobody can know of a transfer earlier than it could be decided ahead of its day.
+        """
+        earliest_on = transfer.effective_on - timedelta(days=self.notice_days_before_max)
+        return self._refusal(at, earliest_on=earliest_on, now=now)
+
+    def _refusal(self, at: datetime, *, earliest_on: date, now: datetime) -> DomainError | None:
+        if at > now + timedelta(seconds=self.ahead_s_max):
+            return ReportedInFuture(ahead_s_max=self.ahead_s_max)
+        if legal_day(at) < earliest_on:
+            return ReportedTooEarly(earliest_on=earliest_on.isoformat())
+        return None
 
 
 class TransferFilter(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuntavayla.audit import StoredLine
+from routing_api.schemas.parked import ConsumerResponse
 
 
 class AuditList(Struct, frozen=True):
@@ -46,3 +47,6 @@ class StatusResponse(Struct, frozen=True, kw_only=True):
     register_version: str
     unconfirmed_memberships: int
     queues: Sequence[QueueStatus]
+    parked_keys: int
+    queued_messages: int
+    consumers: Sequence[ConsumerResponse]

@@ -6,7 +6,7 @@ import msgspec
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
-from routing_api.rules.decisions import Decision
+from routing_api.rules.decisions import Decision, Names
 from routing_api.rules.facts import Facts
 
 _SPECS = {
@@ -35,22 +35,33 @@ _SPECS = {
     "review_due_on": "date",
 }
 _COLUMNS = Columns(
-    {**_SPECS, "facts": "json:facts_text", "missing_facts": "text:missing_facts_text"}
+    {
+        **_SPECS,
+        "facts": "json:facts_text",
+        "missing_facts": "text:missing_facts_text",
+        "names": "json:names_text",
+    }
 )
 _TEXTS = ("uuid",)
 _SELECTED = ", ".join(
     f"d.{name}::text" if spec in _TEXTS else f"d.{name}" for name, spec in _SPECS.items()
 )
+_READ = f"{_SELECTED}, d.facts, d.missing_facts, d.names"
+# A registration of the release before names no decision; it has one, or a review's second one.
 FIND_FIRST = f"""
-SELECT DISTINCT ON (d.registration_id) {_SELECTED}, d.facts, d.missing_facts
-FROM decisions d WHERE d.registration_id = ANY($1::uuid[])
-ORDER BY d.registration_id, d.decided_at, d.decision_id
+SELECT {_READ} FROM registrations r
+JOIN decisions d ON d.decision_id = coalesce(r.decision_id, (
+  SELECT o.decision_id FROM decisions o WHERE o.registration_id = r.registration_id
+  ORDER BY o.decided_at, o.decision_id LIMIT 1
+))
+WHERE r.registration_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of ours
 FIND = f"""
-SELECT {_SELECTED}, d.facts, d.missing_facts FROM decisions d WHERE d.decision_id = ANY($1::uuid[])
+SELECT {_READ} FROM decisions d WHERE d.decision_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of ours
 
 _decode_facts = msgspec.json.Decoder(Facts).decode
+_decode_names = msgspec.json.Decoder(Names).decode
 
 
 async def append_decisions(connection: Connection, decisions: Sequence[Decision]) -> None:
@@ -61,6 +72,7 @@ async def append_decisions(connection: Connection, decisions: Sequence[Decision]
 def _decision(row: object) -> Decision:
     values = dict(row)  # type: ignore[call-overload]
     values["facts"] = _decode_facts(values["facts"]) if values["facts"] else None
+    values["names"] = _decode_names(values["names"]) if values["names"] else None
     missing = values["missing_facts"]
     values["missing_facts"] = tuple(missing.split(",")) if missing else ()
     return Decision(**values)
@@ -69,7 +81,7 @@ def _decision(row: object) -> Decision:
 async def load_first_decisions(
     connection: Connection, registration_ids: Sequence[str]
 ) -> dict[str, Decision]:
-    """Return, by registration, the decision that answered it first."""
+    """Return, by registration, the decision that answered it, whatever was decided later."""
     if not registration_ids:
         return {}
     rows = await connection.fetch(FIND_FIRST, registration_ids)

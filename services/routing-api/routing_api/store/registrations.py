@@ -26,6 +26,7 @@ _COLUMNS = Columns(
         "client_number": "text",
         "fingerprint": "bytea",
         "client_id": "uuid",
+        "decision_id": "uuid",
         "te_office_code": "text",
         "registered_at": "timestamptz",
         "received_at": "timestamptz",
@@ -43,8 +44,8 @@ WHERE registration_id = ANY($1::uuid[]) AND profile_ciphertext IS NOT NULL
 """
 FIND = """
 SELECT registration_id::text, organisation, source_system, source_registration_id, client_number,
-       fingerprint, client_id::text, te_office_code, registered_at, received_at, profile_ciphertext,
-       profile_key_id
+       fingerprint, client_id::text, decision_id::text, te_office_code, registered_at, received_at,
+       profile_ciphertext, profile_key_id
 FROM registrations WHERE registration_id = $1
 """
 
@@ -53,7 +54,10 @@ SourceKey = tuple[str, str, str]
 
 
 class StoredRegistration(Struct, frozen=True, kw_only=True):
-    """A registration as stored; the profile is None where the TE office alone is responsible."""
+    """A registration as stored; the profile is None where the TE office alone is responsible.
+
+    `decision_id` is the decision that answered it and every repeat.
+    """
 
     registration_id: str
     organisation: str
@@ -62,6 +66,7 @@ class StoredRegistration(Struct, frozen=True, kw_only=True):
     client_number: str | None
     fingerprint: bytes
     client_id: str
+    decision_id: str | None
     te_office_code: str
     registered_at: datetime
     received_at: datetime

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
+from routing_api.rules.judging import Outcome
 from routing_api.rules.reviews import Review, ReviewFilter, ReviewState
 
 _OPEN = Columns(
@@ -65,7 +66,7 @@ class Closing(Struct, frozen=True, kw_only=True):
 
     review_id: str
     state: ReviewState
-    outcome: str | None
+    outcome: Outcome | None
     resolution_reason: str | None
     decision_id: str
 

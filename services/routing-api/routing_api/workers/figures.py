@@ -42,6 +42,26 @@ class FigureGauges:
             registry=registry,
         )
 
+        names = ("consumer",)
+        self._parked = Gauge(
+            "kuntavayla_inbox_parked_keys",
+            "Keys of which a message is parked.",
+            names,
+            registry=registry,
+        )
+        self._queued = Gauge(
+            "kuntavayla_inbox_queued_messages",
+            "Messages that wait behind parked ones.",
+            names,
+            registry=registry,
+        )
+        self._stopped = Gauge(
+            "kuntavayla_inbox_consumer_stopped",
+            "1 where a consumer has stopped because so much parked.",
+            names,
+            registry=registry,
+        )
+
     def show(self, figures: operating.Figures) -> None:
         """Show figures as they stand, and that they were read now."""
         self._read_at.set_to_current_time()
@@ -50,6 +70,12 @@ class FigureGauges:
         self._unpublished.set(figures.oldest_unpublished_s or 0)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
+        for gauge in (self._parked, self._queued, self._stopped):
+            gauge.clear()
+        for one in figures.consumers:
+            self._parked.labels(one.consumer).set(one.parked)
+            self._queued.labels(one.consumer).set(one.queued)
+            self._stopped.labels(one.consumer).set(one.state == "stopped")
 
 
 async def keep_fresh(
