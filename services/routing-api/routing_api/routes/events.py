@@ -20,7 +20,15 @@ from kuntavayla.feed import (
     load_cursor,
     load_page,
 )
-from kuntavayla.http import CURSOR_EXPIRED, CURSOR_MALFORMED, caller_of, described, secured_router
+from kuntavayla.http import (
+    CURSOR_EXPIRED,
+    CURSOR_MALFORMED,
+    NEXT_CURSOR,
+    Headed,
+    caller_of,
+    described,
+    secured_router,
+)
 from routing_api.errors import RecipientPaused
 from routing_api.operations.recipients import refuse_paused
 from routing_api.routes.answers import PREFIX
@@ -38,7 +46,7 @@ FeedWait = Annotated[
     int, Query(ge=0, le=WAIT_S_MAX, description="Seconds to wait for the first event.")
 ]
 _DESCRIBED = described(
-    answers={200: list[dict[str, Any]]},
+    answers={200: Headed(list[dict[str, Any]], (NEXT_CURSOR,))},
     problems=(CURSOR_MALFORMED, CURSOR_EXPIRED, RecipientPaused),
     media_type=MEDIA_TYPE,
 )
