@@ -17,7 +17,7 @@ from kuntavayla.http import (
     json_answer,
     secured_router,
 )
-from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprint_of
+from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprints_of
 from kuntavayla.outbox import EVENTS_MAX
 from kuntavayla.register import OrganisationKind
 from routing_api.errors import (
@@ -120,11 +120,13 @@ async def redeliver(request: Request) -> Response:
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
     wanted, moment = _wanted(request, body), desk.moment()
+    fingerprint, *older = fingerprints_of(body, secrets=desk.law.vault.fingerprint_secrets)
     use = KeyUse(
         organisation=caller.organisation,
         route="redeliveries",
         key=key,
-        fingerprint=fingerprint_of(body, secret=desk.law.vault.fingerprint_secret),
+        fingerprint=fingerprint,
+        older_fingerprints=tuple(older),
         status=201,
         result_id=moment.new_id(),
     )
