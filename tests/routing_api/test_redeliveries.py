@@ -47,7 +47,7 @@ async def register(routing: Routing, count: int = 3) -> None:
         ({"recipient": "Cs Sotkamo"}, 422, "recipient_malformed"),
         ({"reason": "of 240587-921N"}, 422, "reference_holds_identity_code"),
         ({"expected_count": -1}, 422, "too_small"),
-        ({"expected_count": 1}, 409, "count_differs"),
+        ({"expected_count": 1}, 409, "event_count_differs"),
         ({"acting_official": None}, 400, "acting_official_missing"),
         (
             {"acting_official": {"official_id": "a:u-1", "role": "auditor"}},

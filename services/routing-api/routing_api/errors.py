@@ -152,15 +152,15 @@ class RecipientPaused(DomainError):
     code: ClassVar[str] = "recipient_paused"
 
 
-class CountDiffers(DomainError):
-    """Another number of events would be sent than the call expects."""
-
-    kind: ClassVar[Kind] = Kind.CONFLICT
-    code: ClassVar[str] = "count_differs"
-
-
 class RedeliveryTooLarge(DomainError):
     """More events are chosen than one redelivery sends."""
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "redelivery_too_large"
+
+
+class EventCountDiffers(DomainError):
+    """Another number of events would be sent than was expected; nothing was sent."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "event_count_differs"

@@ -10,7 +10,7 @@ from kuntavayla.events import Channel
 from kuntavayla.feed import load_cursor
 from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
 from kuntavayla.outbox import Choice, Redelivery, Request
-from routing_api.errors import CountDiffers, RedeliveryTooLarge
+from routing_api.errors import EventCountDiffers, RedeliveryTooLarge
 from routing_api.operations.effects import line_of
 from routing_api.operations.moments import Call, Moment
 
@@ -58,7 +58,7 @@ async def redeliver(connection: Connection, wanted: Wanted, *, desk: RedeliveryD
     """Append the chosen events once more; a repeat of the call answers as the first one did.
 
     Locks the key, and the outbox last. Raises CursorMalformed, CursorExpired, IdempotencyKeyReused,
-    RedeliveryTooLarge, and CountDiffers where the call expects another number.
+    RedeliveryTooLarge, and EventCountDiffers where the call expects another number.
     """
     [known] = await idempotency.claim(connection, [desk.use])
     if isinstance(known, IdempotencyKeyReused):
@@ -72,7 +72,7 @@ async def redeliver(connection: Connection, wanted: Wanted, *, desk: RedeliveryD
     if number > outbox.EVENTS_MAX:
         raise RedeliveryTooLarge(events_max=outbox.EVENTS_MAX)
     if desk.expected_count not in (None, number):
-        raise CountDiffers(event_count=number)
+        raise EventCountDiffers(event_count=number)
     await _witness(connection, wanted.recipient, desk=desk)
     request = Request(
         redelivery_id=desk.use.result_id,

@@ -21,7 +21,7 @@ from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fin
 from kuntavayla.outbox import EVENTS_MAX
 from kuntavayla.register import OrganisationKind
 from routing_api.errors import (
-    CountDiffers,
+    EventCountDiffers,
     MunicipalityNotServed,
     OfficeNotYours,
     OfficialRoleRefused,
@@ -95,7 +95,7 @@ async def preview_redelivery(request: Request) -> Response:
             RecipientNotFound,
             CURSOR_MALFORMED,
             CURSOR_EXPIRED,
-            CountDiffers,
+            EventCountDiffers,
             RedeliveryTooLarge,
             IdempotencyKeyReused,
             InProgress,
