@@ -16,13 +16,10 @@ INTERVAL_S = 10.0
 """Seconds between two looks at the database."""
 
 
-class FigureGauges:
-    """What waits and what is late, as gauges."""
+class OutboxGauges:
+    """How far the events have come, and how far the broker has them."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._waiting = Gauge(
-            "kuntavayla_routing_waiting", "Cases that wait.", ("figure",), registry=registry
-        )
         self._position = Gauge(
             "kuntavayla_outbox_head_position", "Newest position.", registry=registry
         )
@@ -36,12 +33,27 @@ class FigureGauges:
             "Age of the oldest event that the broker does not have; 0 where nobody publishes.",
             registry=registry,
         )
+
+    def show(self, figures: operating.Figures) -> None:
+        """Show where head and publisher stand."""
+        self._position.set(figures.standing.head)
+        self._published.set(figures.standing.published)
+        self._unpublished.set(figures.oldest_unpublished_s or 0)
+
+
+class FigureGauges:
+    """What waits and what is late, as gauges."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._waiting = Gauge(
+            "kuntavayla_routing_waiting", "Cases that wait.", ("figure",), registry=registry
+        )
+        self._outbox = OutboxGauges(registry)
         self._read_at = Gauge(
             "kuntavayla_routing_figures_read_timestamp_seconds",
             "When the figures were last read.",
             registry=registry,
         )
-
         names = ("consumer",)
         self._parked = Gauge(
             "kuntavayla_inbox_parked_keys",
@@ -65,9 +77,7 @@ class FigureGauges:
     def show(self, figures: operating.Figures) -> None:
         """Show figures as they stand, and that they were read now."""
         self._read_at.set_to_current_time()
-        self._position.set(figures.standing.head)
-        self._published.set(figures.standing.published)
-        self._unpublished.set(figures.oldest_unpublished_s or 0)
+        self._outbox.show(figures)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
         for gauge in (self._parked, self._queued, self._stopped):
