@@ -32,7 +32,8 @@ from tests.bench.results import Result, result_of, rounds_wanted
 from tests.bench.stand import Stand, standing
 
 EVENTS_DEFAULT = 200_000
-ROUNDS_DEFAULT = 5
+ROUNDS_DEFAULT = 4
+"""An even number, because bench and floor take turns in who comes first."""
 EVENTS_OF_A_TRANSACTION = 1_000
 OPENING_HOUR = 8
 WAYS = ("published", "raw", "filled")
@@ -94,6 +95,8 @@ async def run() -> list[Result]:
         recipients = await fill(database, count)
         with ExitStack() as opened:
             broker = await asyncio.to_thread(opened.enter_context, Broker(stand.folder / "broker"))
+            # The broker's first round is slower, whoever it is for; it counts for nobody.
+            await _round(stand, database, Target(broker, recipients, 0))
             for number in range(1, rounds + 1):
                 one = await _round(stand, database, Target(broker, recipients, number))
                 done.append(one)
