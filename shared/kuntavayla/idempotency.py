@@ -74,7 +74,10 @@ Scope = tuple[str, str, str]
 
 
 class KeyUse(Struct, frozen=True, kw_only=True):
-    """One use of a key: its scope, the body's fingerprint, status and id of the result."""
+    """One use of a key: its scope, the body's fingerprint, status and id of the result.
+
+    `older_fingerprints` are those that older secrets make of the same body.
+    """
 
     organisation: str
     route: str
@@ -82,6 +85,7 @@ class KeyUse(Struct, frozen=True, kw_only=True):
     fingerprint: bytes
     status: int
     result_id: str
+    older_fingerprints: tuple[bytes, ...] = ()
 
     @property
     def scope(self) -> Scope:
@@ -110,9 +114,13 @@ def add_table(metadata: sa.MetaData) -> None:
     )
 
 
-def fingerprint_of(content: object, *, secret: bytes) -> bytes:
-    """Return the HMAC of a validated body in canonical form."""
-    return hmac.digest(secret, _encode(content), "sha256")
+def fingerprints_of(content: object, *, secrets: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Return the HMACs of a validated body in canonical form, one by each secret.
+
+    The first secret is in use; what was stored under an older one stays comparable.
+    """
+    encoded = _encode(content)
+    return tuple(hmac.digest(secret, encoded, "sha256") for secret in secrets)
 
 
 async def claim(
@@ -202,7 +210,8 @@ class _Known(NamedTuple):
 def _repeat_of(use: KeyUse, known: _Known | None) -> Replay | IdempotencyKeyReused | InProgress:
     if known is None:
         return InProgress(retry_after_s=IN_PROGRESS_RETRY_AFTER_S)
-    if hmac.compare_digest(known.fingerprint, use.fingerprint):
+    prints = (use.fingerprint, *use.older_fingerprints)
+    if any(hmac.compare_digest(known.fingerprint, one) for one in prints):
         return known.replay
     return IdempotencyKeyReused()
 

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.bench import day_one, day_one_kafka, intake, latency, persons_fetch
+from tests.bench import day_one, day_one_kafka, intake, latency, outbox, persons_fetch
 from tests.bench.results import Result, table_of, write_results
 
 ROWS: Mapping[str, Callable[[], Awaitable[list[Result]]]] = {
@@ -14,6 +14,7 @@ ROWS: Mapping[str, Callable[[], Awaitable[list[Result]]]] = {
     "event-latency": latency.run,
     "persons-fetch": persons_fetch.run,
     "intake": intake.run,
+    "outbox": outbox.run,
 }
 
 

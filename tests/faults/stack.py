@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from msgspec import structs
 
 from kuntavayla.events import sequence_text
 from kuntavayla.register import load_register
@@ -57,6 +58,7 @@ class Stack:
         self.authorizations: dict[str, str] = {}
         self.token_url = ""
         self.identities: tuple[Identity, ...] = ()
+        self.settings: dict[str, str | int | bool] = {}
 
     @asynccontextmanager
     async def client(self, organisation: str = "te-national") -> AsyncIterator[httpx.AsyncClient]:
@@ -66,6 +68,15 @@ class Stack:
             base_url=self.routing_url, headers=headers, timeout=ANSWER_S_MAX
         ) as client:
             yield client
+
+    async def reconfigure(self, **changes: str) -> None:
+        """Let routing-api begin anew with other settings."""
+        start = msgspec.json.decode(self.routing.program.configuration, type=Start)
+        self.settings = start.settings | changes
+        configuration = msgspec.json.encode(structs.replace(start, settings=self.settings))
+        self.routing.program = structs.replace(self.routing.program, configuration=configuration)
+        self.routing.kill()
+        await self.routing.ready()
 
     async def drained(self, *, within_s: float) -> None:
         """Return when the case systems have read every event and done all that follows from it."""
@@ -173,7 +184,7 @@ async def running_stack(postgres: Postgres, logs: Path) -> AsyncIterator[Stack]:
         )
         stack = Stack(postgres, Managed(routing), Managed(case_systems), routing_url=routing_url)
         stack.authorizations = _authorizations(identities, issuer)
-        stack.token_url = token_url
+        stack.token_url, stack.settings = token_url, settings
         stack.identities = tuple(identities.values())
         for managed in (stack.routing, stack.case_systems):
             opened.push_async_callback(managed.stop)

@@ -35,6 +35,8 @@ TE_SCOPES = [
     "events.read",
     "events.restricted",
     "register.read",
+    "redeliveries.read",
+    "redeliveries.write",
 ]
 CASE_SYSTEM_SCOPES = [
     "clients.read",
@@ -45,6 +47,8 @@ CASE_SYSTEM_SCOPES = [
     "events.read",
     "events.restricted",
     "register.read",
+    "redeliveries.read",
+    "redeliveries.write",
 ]
 OPERATOR_SCOPES = [
     "registrations.read",
@@ -60,6 +64,10 @@ OPERATOR_SCOPES = [
     "parked-messages.write",
     "consumers.write",
     "events.restricted",
+    "recipients.read",
+    "recipients.write",
+    "redeliveries.read",
+    "redeliveries.write",
 ]
 OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
 Json = Any

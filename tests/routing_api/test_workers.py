@@ -34,7 +34,12 @@ async def test_figures_are_read_again_after_any_failure_of_one_look(routing: Rou
     async def loop() -> None:
         gauges = FigureGauges(registry)
         await keep_fresh(
-            desk.pool, law=desk.law, moment=looks.moment, gauges=gauges, interval_s=0.001
+            desk.pool,
+            law=desk.law,
+            moment=looks.moment,
+            gauges=gauges,
+            readings=desk.readings,
+            interval_s=0.001,
         )
 
     task = asyncio.create_task(loop())

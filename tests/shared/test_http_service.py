@@ -111,7 +111,7 @@ async def test_the_document_holds_bodies_answers_problems_and_scopes(
     body = call["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/ItemRequest"}
     assert document["components"]["schemas"]["ItemRequest"]["additionalProperties"] is False
-    assert set(call["responses"]) == {"201", "400", "401", "403", "413", "415", "422", "503"}
+    assert set(call["responses"]) == {"201", "400", "401", "403", "413", "415", "422", "429", "503"}
     assert call["security"] == [{"token": ["items.write"]}]
     assert "security" not in document["paths"][f"{PREFIX}/codes"]["get"]
     assert "HTTPValidationError" not in json.dumps(document)

@@ -12,7 +12,7 @@ from kuntavayla.idempotency import (
     Replay,
     claim,
     claim_free,
-    fingerprint_of,
+    fingerprints_of,
     release,
 )
 from kuntavayla.testing import TestDatabase
@@ -36,7 +36,7 @@ def a_use(
         organisation=organisation,
         route=route,
         key=key,
-        fingerprint=fingerprint_of(body, secret=SECRET),
+        fingerprint=fingerprints_of(body, secrets=[SECRET])[0],
         status=201,
         result_id=new_id(),
     )
@@ -190,7 +190,7 @@ async def test_batches_with_the_same_keys_in_any_order_do_not_deadlock(pool: Poo
 def test_a_fingerprint_depends_on_the_secret_and_tells_nothing_without_it() -> None:
     body = {"identity_code": "240587-921N"}
 
-    prints = {fingerprint_of(body, secret=secret) for secret in (bytes(32), bytes(31) + b"1")}
+    prints = set(fingerprints_of(body, secrets=[bytes(32), bytes(31) + b"1"]))
 
     assert len(prints) == 2
     assert all(len(fingerprint) == 32 for fingerprint in prints)

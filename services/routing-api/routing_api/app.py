@@ -17,11 +17,13 @@ from prometheus_client import CollectorRegistry
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.events import asyncapi_document, event_schemas
-from kuntavayla.feed import StreamWaiters
+from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
     BatchLimits,
     BodyLimits,
     MicroBatcher,
+    RateLimit,
+    RateLimiter,
     Remedy,
     ServiceDocuments,
     ServiceSpec,
@@ -78,9 +80,9 @@ def law_of(settings: Settings) -> Law:
     keys = VaultKeys(
         encryption={name: key.secret for name, key in settings.identity_keys.keys},
         current_id=key_id,
-        lookup_a=settings.lookup_key_a.secret,
-        lookup_b=settings.lookup_key_b.secret,
-        fingerprint=settings.fingerprint_key.secret,
+        lookup_a=settings.lookup_key_a.secrets,
+        lookup_b=settings.lookup_key_b.secrets,
+        fingerprint=settings.fingerprint_key.secrets,
     )
     return Law(
         rule_sets=load_rule_sets(DATA / "rule_sets"),
@@ -94,6 +96,11 @@ def law_of(settings: Settings) -> Law:
         ),
         vault=IdentityVault(keys, random_bytes=os.urandom),
     )
+
+
+def rate_limit_of(settings: Settings) -> RateLimit:
+    """Return how many calls an organisation may make of one process."""
+    return RateLimit(calls_per_s=settings.rate_calls_per_s, burst_calls=settings.rate_burst_calls)
 
 
 def documents_of_release() -> ServiceDocuments:
@@ -143,6 +150,7 @@ def create_app(
             unavailable=UNAVAILABLE,
             lifespan=running.lifespan,
             on_refused=record_refusal,
+            rates=RateLimiter(rate_limit_of(settings), clock=time.monotonic),
         )
     )
 
@@ -174,6 +182,7 @@ class _Running:
         self._metrics = metrics
         self._client = client
         self._pool: Pool | None = None
+        self._readings = Readings()
         self._bounds = ReportBounds(
             ahead_s_max=settings.report_ahead_s_max,
             notice_days_before_max=settings.effective_days_ahead_max,
@@ -224,6 +233,7 @@ class _Running:
             law=self._law,
             moment=lambda: moment_at(self._clock),
             gauges=FigureGauges(self._metrics),
+            readings=self._readings,
         )
         broker = self._settings.kafka_connection
         if broker is not None:
@@ -264,6 +274,7 @@ class _Running:
             competences=load_competences(DATA / "competences.csv"),
             consumptions=self._acknowledgements.consumption,
             transport=settings.transport,
+            readings=self._readings,
         )
 
 

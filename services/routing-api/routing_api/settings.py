@@ -1,9 +1,11 @@
 """Settings of routing-api: one frozen value, read once at composition from `ROUTING_…`."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from kuntavayla.settings import KafkaSettings, KeyRingText, KeyText, ServiceSettings
+from kuntavayla.settings import KafkaSettings, KeyRingText, KeysText, ServiceSettings
 
 
 class Settings(KafkaSettings, ServiceSettings):
@@ -17,12 +19,17 @@ class Settings(KafkaSettings, ServiceSettings):
     identity_keys: KeyRingText = Field(
         description="Keys that seal identity codes and profiles, the one in use first: id:base64,…"
     )
-    lookup_key_a: KeyText = Field(description="Key of the first look-up of identity codes, base64.")
-    lookup_key_b: KeyText = Field(
-        description="Key of the second look-up of identity codes, base64."
+    lookup_key_a: KeysText = Field(
+        description="Key of the first look-up of identity codes, base64; while it is replaced the"
+        " one in use first: id:base64,…"
     )
-    fingerprint_key: KeyText = Field(
-        description="Key of the fingerprints of request bodies, base64."
+    lookup_key_b: KeysText = Field(
+        description="Key of the second look-up of identity codes, base64; while it is replaced the"
+        " one in use first: id:base64,…"
+    )
+    fingerprint_key: KeysText = Field(
+        description="Key of the fingerprints of request bodies, base64; once it was replaced the"
+        " one in use first and every older one behind it: id:base64,…"
     )
     is_test_code_allowed: bool = Field(
         default=False,
@@ -62,3 +69,10 @@ class Settings(KafkaSettings, ServiceSettings):
     review_working_days: int = Field(
         default=3, ge=1, le=60, description="Time to resolve a review, in working days."
     )
+
+    @model_validator(mode="after")
+    def _replace_one_lookup_key_at_a_time(self) -> Self:
+        """Keep one look-up complete under one key, by which the database tells persons apart."""
+        if len(self.lookup_key_a.keys) > 1 and len(self.lookup_key_b.keys) > 1:
+            raise ValueError("replace one look-up key after the other")
+        return self

@@ -13,6 +13,18 @@ from kuntavayla.http.decoding import InvalidBody, JsonDecoder
 from kuntavayla.http.exchanges import caller_of, exchange_of
 from kuntavayla.http.failures import problem_answer
 from kuntavayla.http.halving import Remedy, run_halving
+from kuntavayla.http.headers import (
+    ACTING_OFFICIAL,
+    ACTING_OFFICIAL_IF_ANY,
+    ACTING_OFFICIAL_UNLESS_IN_BODY,
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    LOCATION,
+    NEXT_CURSOR,
+    REPLAYED,
+    Headed,
+)
 from kuntavayla.http.idempotency_keys import idempotency_key
 from kuntavayla.http.lines import read_lines, split_lines
 from kuntavayla.http.openapi import described
@@ -27,21 +39,34 @@ from kuntavayla.http.problems import (
     problem_codes,
     problem_of,
 )
+from kuntavayla.http.rates import RateLimit, RateLimiter
 from kuntavayla.http.routes import SecuredRoute, secured_router
 from kuntavayla.http.service import ServiceDocuments, ServiceSpec, create_service
 
 __all__ = [
+    "ACTING_OFFICIAL",
+    "ACTING_OFFICIAL_IF_ANY",
+    "ACTING_OFFICIAL_UNLESS_IN_BODY",
     "CURSOR_EXPIRED",
     "CURSOR_MALFORMED",
     "EDGE_PROBLEMS",
+    "ETAG",
+    "IDEMPOTENCY_KEY",
+    "IF_MATCH",
     "IF_MATCH_MISSING",
+    "LOCATION",
+    "NEXT_CURSOR",
+    "REPLAYED",
     "VERSION_DIFFERS",
     "BatchLimits",
     "BodyLimits",
+    "Headed",
     "InvalidBody",
     "JsonDecoder",
     "MicroBatcher",
     "Problem",
+    "RateLimit",
+    "RateLimiter",
     "Remedy",
     "SecuredRoute",
     "ServiceDocuments",

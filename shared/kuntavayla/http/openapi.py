@@ -14,13 +14,15 @@ from fastapi.routing import APIRoute
 
 from kuntavayla.auth import OPEN, ProblemCode
 from kuntavayla.errors import DomainError
+from kuntavayla.http.headers import RETRY_AFTER, AnswerHeader, Headed
 from kuntavayla.http.problems import Problem, status_of
 from kuntavayla.http.routes import SecuredRoute
 
 _REF_TEMPLATE = "#/components/schemas/{name}"
 _SECURITY = "token"
-_EVERY_CALL = (401, 403, 422, 503)
+_EVERY_CALL = (401, 403, 422, 429, 503)
 _WITH_BODY = (400, 413, 415)
+_WAITING = (429, 503)
 
 
 class Described(dict[str, Any]):
@@ -43,7 +45,7 @@ def described(
     """Describe a route for `openapi_extra`: body, answers, and the problems that only it has.
 
     `media_type` is that of body and answer both. `item_problems` are those of single items or
-    lines, in the answer of a call on many.
+    lines, in the answer of a call on many. An answer with headers of its own is `Headed`.
     """
     content: dict[str, Any] = {
         "responses": {
@@ -59,7 +61,8 @@ def described(
         content["parameters"] = [dict(parameter) for parameter in parameters]
     if body is not None:
         content["requestBody"] = _request_body(body, media_type)
-    types = [type_ for type_ in (body, *answers.values()) if type_ is not None]
+    told = [type_.type_ if isinstance(type_, Headed) else type_ for type_ in answers.values()]
+    types = [type_ for type_ in (body, *told) if type_ is not None]
     return Described(content, types=types)
 
 
@@ -115,6 +118,9 @@ def _answer(
     *,
     item_problems: Sequence[type[DomainError]],
 ) -> dict[str, Any]:
+    if isinstance(type_, Headed):
+        plain = _answer(type_.type_, media_type, item_problems=item_problems)
+        return {**plain, "headers": _headers(type_.headers)}
     if type_ is None:
         return {"description": "Done."}
     is_ours = isinstance(type_, type) and issubclass(type_, msgspec.Struct)
@@ -127,9 +133,18 @@ def _answer(
 def _problem(status: int, codes: Sequence[str]) -> dict[str, Any]:
     listed = f" Codes of this call: {', '.join(sorted(codes))}." if codes else ""
     schema = {"$ref": _REF_TEMPLATE.format(name=Problem.__name__)}
+    headers = {"headers": _headers((RETRY_AFTER,))} if status in _WAITING else {}
     return {
         "description": f"{HTTPStatus(status).phrase}.{listed}",
         "content": {"application/problem+json": {"schema": schema}},
+        **headers,
+    }
+
+
+def _headers(headers: Sequence[AnswerHeader]) -> dict[str, Any]:
+    return {
+        header.name: {"description": header.description, "schema": {"type": header.type_name}}
+        for header in headers
     }
 
 

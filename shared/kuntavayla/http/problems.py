@@ -39,6 +39,9 @@ PARAMETERS_INVALID = ProblemCode("invalid_content", 422, "The parameters have fa
 CURSOR_MALFORMED = ProblemCode("cursor_malformed", 400, "The cursor is none of ours")
 CURSOR_EXPIRED = ProblemCode("cursor_expired", 410, "What the cursor points at is kept no longer")
 IF_MATCH_MISSING = ProblemCode("if_match_missing", 428, "The call needs If-Match")
+TOO_MANY_CALLS = ProblemCode(
+    "too_many_calls", 429, "The organisation makes more calls than it may", is_retryable=True
+)
 INTERNAL_FAULT = ProblemCode("internal_fault", 500, "The service met a fault of its own")
 NOT_READY = ProblemCode("not_ready", 503, "The service is not ready", is_retryable=True)
 REQUEST_REFUSED = ProblemCode("request_refused", 400, "The request cannot be answered")
@@ -61,6 +64,7 @@ EDGE_PROBLEMS: tuple[ProblemCode, ...] = (
     CURSOR_MALFORMED,
     CURSOR_EXPIRED,
     IF_MATCH_MISSING,
+    TOO_MANY_CALLS,
     INTERNAL_FAULT,
     NOT_READY,
     REQUEST_REFUSED,

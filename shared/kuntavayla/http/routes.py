@@ -1,4 +1,4 @@
-"""Routes that admit a caller first: token, scope and query names come before the body.
+"""Routes that admit a caller first: token, rate, scope and query come before the body.
 
 A route whose only argument is the request runs without FastAPI's dependencies, which cost more than
 all the rest of a small call. Routes with typed path and query parameters run through FastAPI.
@@ -19,6 +19,7 @@ from kuntavayla.errors import Fault
 from kuntavayla.http.exchanges import exchange_in
 from kuntavayla.http.faults import pointer_of
 from kuntavayla.http.problems import PARAMETERS_INVALID
+from kuntavayla.http.rates import RateLimiter
 from kuntavayla.values.identity_codes import holds_identity_code
 
 _PARAMETERS_MAX = 50
@@ -51,6 +52,9 @@ class SecuredRoute(APIRoute):
             exchange = exchange_in(scope)
             caller = await verifier.verify(exchange.header(b"authorization"))
             exchange.caller = caller
+            rates: RateLimiter | None = scope["app"].state.rates
+            if rates is not None:
+                rates.take(caller.organisation)
             if needed not in caller.scopes:
                 require_scope(caller, str(needed))
         if scope["query_string"]:

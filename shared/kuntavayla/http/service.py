@@ -25,6 +25,7 @@ from kuntavayla.http.edge import Edge
 from kuntavayla.http.failures import OnRefused, add_handlers
 from kuntavayla.http.openapi import build_openapi
 from kuntavayla.http.problems import NOT_READY, PATH_NOT_FOUND
+from kuntavayla.http.rates import RateLimiter
 from kuntavayla.http.routes import SecuredRoute
 from kuntavayla.telemetry import RequestMetrics
 
@@ -51,7 +52,8 @@ class ServiceSpec:
     """All that makes one service's app different from another's.
 
     `prefix` is that of every path ("/routing/v1"); `unavailable` are the exceptions that mean
-    "away, or the outcome of a commit unknown"; `on_refused` records refusals by right.
+    "away, or the outcome of a commit unknown"; `on_refused` records refusals by right; without
+    `rates` an organisation may call as often as it likes.
     """
 
     name: str
@@ -68,6 +70,7 @@ class ServiceSpec:
     unavailable: tuple[type[BaseException], ...] = (OSError, TimeoutError)
     lifespan: Lifespan | None = None
     on_refused: OnRefused | None = None
+    rates: RateLimiter | None = None
 
 
 def create_service(spec: ServiceSpec) -> FastAPI:
@@ -86,6 +89,7 @@ def create_service(spec: ServiceSpec) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.verifier = spec.verifier
+    app.state.rates = spec.rates
     routes = _secured_routes(spec)
     # Ahead of the documents, whole paths ahead of templates: the router takes the first that fits.
     ordered = sorted(routes, key=_has_template)

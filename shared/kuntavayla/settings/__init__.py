@@ -7,7 +7,7 @@ from kuntavayla.settings.kafka import (
     Transport,
     is_loopback,
 )
-from kuntavayla.settings.secrets import Key, KeyRing, KeyRingText, KeyText
+from kuntavayla.settings.secrets import Key, KeyRing, KeyRingText, KeysText, KeyText
 from kuntavayla.settings.service import ServiceSettings
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "KeyRing",
     "KeyRingText",
     "KeyText",
+    "KeysText",
     "ServiceSettings",
     "Transport",
     "is_loopback",

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
 
 _KEY_BYTES = 32
+LONE_KEY_ID = "0"
 _KEY_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -30,6 +31,11 @@ class KeyRing:
     def newest(self) -> tuple[str, Key]:
         """Return id and key that new work uses."""
         return self.keys[0]
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """Return all keys, the one in use first."""
+        return tuple(key.secret for _, key in self.keys)
 
     def find(self, key_id: str) -> Key | None:
         """Return the key of this id, or None."""
@@ -59,6 +65,16 @@ def parse_key_ring(value: object) -> KeyRing:
     return KeyRing(keys)
 
 
+def parse_keys(value: object) -> KeyRing:
+    """Return the ring of one key's base64 text, or of a ring's text.
+
+    A lone key is called by `LONE_KEY_ID`: by that name it stays in a ring when another one comes.
+    """
+    if isinstance(value, KeyRing) or ":" in str(value):
+        return parse_key_ring(value)
+    return KeyRing(((LONE_KEY_ID, parse_key(value)),))
+
+
 def _parse_named(part: str) -> tuple[str, Key]:
     key_id, _, text = part.partition(":")
     if _KEY_ID.fullmatch(key_id) is None:
@@ -70,3 +86,5 @@ KeyText = Annotated[Key, NoDecode, BeforeValidator(parse_key)]
 """A settings field that holds one key."""
 KeyRingText = Annotated[KeyRing, NoDecode, BeforeValidator(parse_key_ring)]
 """A settings field that holds a key ring."""
+KeysText = Annotated[KeyRing, NoDecode, BeforeValidator(parse_keys)]
+"""A settings field that holds one key, or a ring while and after it is replaced by another."""

@@ -85,6 +85,18 @@ class ServiceSettings(BaseSettings):
         le=67_108_864,
         description="Largest body of a bulk call, as sent and inflated, in bytes.",
     )
+    rate_calls_per_s: float = Field(
+        default=5_000,
+        ge=0.01,
+        le=1_000_000,
+        description="Calls a second that one organisation may make of one process, lastingly.",
+    )
+    rate_burst_calls: int = Field(
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        description="Calls at once that one organisation may make of one process.",
+    )
     shutdown_grace_s: int = Field(
         default=20, ge=1, le=300, description="Seconds that requests in flight may take at the end."
     )

@@ -67,8 +67,8 @@ async def look_up(
     moment: Moment,
 ) -> ClientHistory | ClientNotFound:
     """Return the history of the client with an identity code, or the refusal; either is audited."""
-    lookup, _ = law.vault.lookups(identity_code)
-    client_id = await clients.find_by_lookup(connection, lookup)
+    found = await clients.find_by_lookups(connection, law.vault.lookups(identity_code).a)
+    client_id = next(iter(found.values()), None)
     return await load_history(connection, client_id, party=party, call=call, moment=moment)
 
 

@@ -22,6 +22,7 @@ from routing_api.operations.moments import Call, Moment
 from routing_api.operations.profiles import Profile, changed_groups, decode
 from routing_api.operations.repeats import Outcome, Registered, Repeats
 from routing_api.operations.submissions import Submission
+from routing_api.operations.vault import Lookups
 from routing_api.rules.clienthoods import ClientState
 from routing_api.rules.decisions import Decision
 from routing_api.rules.facts import EarlierClienthood
@@ -49,7 +50,7 @@ async def register(
     earlier = await decisions.load_first_decisions(connection, repeats.replayed_ids())
     outcomes = repeats.outcomes(decided.outcomes, earlier)
     refused = [
-        Refused(item.call, item.lookup_a, outcome.code)
+        Refused(item.call, item.lookups, outcome.code)
         for item, outcome in zip(submissions, outcomes, strict=True)
         if isinstance(outcome, DomainError) and not isinstance(outcome, InProgress)
     ]
@@ -59,10 +60,10 @@ async def register(
 
 
 class Refused(Struct, frozen=True):
-    """A registration that was refused: whose call, the look-up of the person, the refusal."""
+    """A registration that was refused: whose call, the look-ups of the person, the refusal."""
 
     call: Call
-    lookup_a: bytes
+    lookups: Lookups
     code: str
 
 
@@ -79,17 +80,24 @@ async def _lines_of(
     """Return the audit lines of refusals; they name the clients that are known already."""
     if not refused:
         return []
-    known = await clients.find_by_lookups(connection, [item.lookup_a for item in refused])
+    known = await _known_clients(connection, [item.lookups for item in refused])
     return [
         line_of(
             item.call,
             action="registration.decided",
             outcome=item.code,
             moment=moment,
-            client_id=known.get(item.lookup_a),
+            client_id=client_id,
         )
-        for item in refused
+        for item, client_id in zip(refused, known, strict=True)
     ]
+
+
+async def _known_clients(connection: Connection, lookups: Sequence[Lookups]) -> list[str | None]:
+    """Return the client of each person, None where nobody has registered the person yet."""
+    asked = [one for item in lookups for one in item.a]
+    known = await clients.find_by_lookups(connection, asked)
+    return [next((known[one] for one in item.a if one in known), None) for item in lookups]
 
 
 async def preview(
@@ -100,8 +108,7 @@ async def preview(
     The line names the client where the person is one already.
     """
     pending = dict(enumerate(submissions))
-    lookups = [submission.lookup_a for submission in submissions]
-    known = await clients.find_by_lookups(connection, lookups)
+    known = await _known_clients(connection, [item.lookups for item in submissions])
     decided = await _decide(connection, pending, law=law, moment=moment)
     lines = [
         line_of(
@@ -109,7 +116,7 @@ async def preview(
             action="registration.previewed",
             outcome=_outcome_name(decided.outcomes[place]),
             moment=moment,
-            client_id=known.get(submission.lookup_a),
+            client_id=known[place],
         )
         for place, submission in pending.items()
     ]
@@ -134,8 +141,15 @@ async def _decide(
     connection: Connection, pending: dict[int, Submission], *, law: Law, moment: Moment
 ) -> _Decided:
     register = await law.registers.current(connection)
-    lookups = [item.lookup_a for item in pending.values()]
-    states = await clients.lock_by_lookup(connection, lookups)
+    stored = await clients.lock_by_lookup(
+        connection, [one for item in pending.values() for one in item.lookups.a]
+    )
+    states = {
+        item.lookup: stored[one]
+        for item in pending.values()
+        for one in item.lookups.a
+        if one in stored
+    }
     profiles = await _load_profiles(connection, states.values(), law=law)
     desk = _Desk(law, moment, register=register, states=states, profiles=profiles)
     outcomes = {place: desk.take(item) for place, item in pending.items()}
@@ -184,7 +198,7 @@ class _Desk:
 
     def take(self, item: Submission) -> Outcome:
         """Decide one submission into the effects, or refuse it without any."""
-        state = self._states.get(item.lookup_a)
+        state = self._states.get(item.lookup)
         if state is not None and item.effective_on < state.newest_effective_on:
             return EffectiveOnBeforeNewestDecision(
                 newest_effective_on=state.newest_effective_on.isoformat()
@@ -193,7 +207,7 @@ class _Desk:
         decision, new_state = self._decider.decide(case, state=state)
         if state is None:
             self.effects.keep_new_client(_new_client(item, new_state))
-        self._states[item.lookup_a] = new_state
+        self._states[item.lookup] = new_state
         self._profiles[new_state.client_id] = item.profile
         self.effects.registrations.append(_stored(item, decision))
         self.effects.witness(
@@ -254,8 +268,8 @@ class _Desk:
 def _new_client(item: Submission, state: ClientState) -> NewClient:
     return NewClient(
         state,
-        item.lookup_a,
-        item.lookup_b,
+        item.lookups.a[0],
+        item.lookups.b[0],
         item.identity.ciphertext,
         item.identity.key_id,
         item.received_at,

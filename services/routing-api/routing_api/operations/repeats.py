@@ -49,7 +49,7 @@ class Repeats:
         if taken is None:
             self._taken[item.source] = (item.registration_id, item.fingerprint)
             self._new[place] = item
-        elif taken[1] == item.fingerprint:
+        elif item.has_content_of(taken[1]):
             self._replays[place] = taken[0]
         else:
             self._refusals[place] = RegistrationIdReused()

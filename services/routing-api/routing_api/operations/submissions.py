@@ -3,18 +3,19 @@
 So the database waits for nothing.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kuntavayla.idempotency import KeyUse, fingerprint_of
+from kuntavayla.idempotency import KeyUse, fingerprints_of
 from kuntavayla.values.identity_codes import IdentityCode
 from routing_api.operations.judged import Judged, judge_registration
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.profiles import Profile, encode, is_restricted, profile_of
-from routing_api.operations.vault import Sealed
+from routing_api.operations.vault import Lookups, Sealed
 from routing_api.rules.registrations import Registration
 from routing_api.store.registrations import SourceKey
 
@@ -35,8 +36,8 @@ class Submission(Struct, frozen=True, kw_only=True):
     registration_id: str
     new_client_id: str
     fingerprint: bytes
-    lookup_a: bytes
-    lookup_b: bytes
+    older_fingerprints: tuple[bytes, ...]
+    lookups: Lookups
     identity: Sealed
     profile: Profile
     sealed_profile: Sealed
@@ -51,6 +52,15 @@ class Submission(Struct, frozen=True, kw_only=True):
         source = self.registration.source
         return self.call.organisation, source.system, source.registration_id
 
+    @property
+    def lookup(self) -> bytes:
+        """Return the look-up under which the person is kept in mind within a batch."""
+        return self.lookups.a[0]
+
+    def has_content_of(self, fingerprint: bytes) -> bool:
+        """Say whether a stored fingerprint, made by any of our keys, is that of this content."""
+        return fingerprint in (self.fingerprint, *self.older_fingerprints)
+
     def use_of_key(self, result_id: str) -> KeyUse:
         """Return how the submission uses its idempotency key."""
         assert self.key is not None, "only asked of submissions with a key"
@@ -59,6 +69,7 @@ class Submission(Struct, frozen=True, kw_only=True):
             route="registrations",
             key=self.key,
             fingerprint=self.fingerprint,
+            older_fingerprints=self.older_fingerprints,
             status=CREATED,
             result_id=result_id,
         )
@@ -77,7 +88,7 @@ def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
     """Return the submission of a registration that `rules.intake` has accepted."""
     registration_id, client_id = moment.new_id(), moment.new_id()
     vault, register = law.vault, law.registers.newest
-    lookup_a, lookup_b = vault.lookups(identity_code.text)
+    fingerprint, *older = _fingerprints_of(registration, secrets=vault.fingerprint_secrets)
     profile = profile_of(registration)
     return Submission(
         registration=registration,
@@ -86,9 +97,9 @@ def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
         call=call,
         registration_id=registration_id,
         new_client_id=client_id,
-        fingerprint=_fingerprint_of(registration, secret=vault.fingerprint_secret),
-        lookup_a=lookup_a,
-        lookup_b=lookup_b,
+        fingerprint=fingerprint,
+        older_fingerprints=tuple(older),
+        lookups=vault.lookups(identity_code.text),
         identity=vault.seal(identity_code.text.encode(), belongs_to=client_id),
         profile=profile,
         sealed_profile=vault.seal(encode(profile), belongs_to=registration_id),
@@ -105,7 +116,7 @@ def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
     )
 
 
-def _fingerprint_of(registration: Registration, *, secret: bytes) -> bytes:
-    """Return the fingerprint of the content; an instant is the same in every zone."""
+def _fingerprints_of(registration: Registration, *, secrets: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Return the fingerprints of the content; an instant is the same in every zone."""
     registered_at = registration.registered_at.astimezone(UTC)
-    return fingerprint_of(replace(registration, registered_at=registered_at), secret=secret)
+    return fingerprints_of(replace(registration, registered_at=registered_at), secrets=secrets)

@@ -23,13 +23,26 @@ class Sealed(Struct, frozen=True):
 
 
 class VaultKeys(Struct, frozen=True):
-    """Encryption keys by id, the one in use, and the keys of look-ups and fingerprints."""
+    """Encryption keys by id, the one in use, and the keys of look-ups and fingerprints.
+
+    Of the latter the first is in use; those behind it made what is stored from before.
+    """
 
     encryption: Mapping[str, bytes]
     current_id: str
-    lookup_a: bytes
-    lookup_b: bytes
-    fingerprint: bytes
+    lookup_a: tuple[bytes, ...]
+    lookup_b: tuple[bytes, ...]
+    fingerprint: tuple[bytes, ...]
+
+
+class Lookups(Struct, frozen=True):
+    """The keyed look-ups of one identity code, in each column by every key, the one in use first.
+
+    A person is asked for by all of `a`, and stored by the first of each.
+    """
+
+    a: tuple[bytes, ...]
+    b: tuple[bytes, ...]
 
 
 class IdentityVault:
@@ -42,14 +55,14 @@ class IdentityVault:
         self._lookup_a = keys.lookup_a
         self._lookup_b = keys.lookup_b
         self._random_bytes = random_bytes
-        self.fingerprint_secret = keys.fingerprint
+        self.fingerprint_secrets = keys.fingerprint
 
-    def lookups(self, identity_code: str) -> tuple[bytes, bytes]:
-        """Return both keyed look-ups of an identity code."""
+    def lookups(self, identity_code: str) -> Lookups:
+        """Return the keyed look-ups of an identity code."""
         text = identity_code.encode()
-        return (
-            hmac.digest(self._lookup_a, text, "sha256"),
-            hmac.digest(self._lookup_b, text, "sha256"),
+        return Lookups(
+            tuple(hmac.digest(key, text, "sha256") for key in self._lookup_a),
+            tuple(hmac.digest(key, text, "sha256") for key in self._lookup_b),
         )
 
     def seal(self, plain: bytes, *, belongs_to: str) -> Sealed:

@@ -97,9 +97,9 @@ class Bulk:
             return accept(registration, desk=self._desk, call=self._call, moment=moment)
         except OfficeNotYours as failure:
             assert registration is not None, "only a decoded line has an office"
-            lookup_a, _ = self._desk.law.vault.lookups(registration.person.identity_code)
+            lookups = self._desk.law.vault.lookups(registration.person.identity_code)
             answer = _refused(number, _key_of(registration), failure)
-            return NotYours(answer, Refused(self._call, lookup_a, failure.code))
+            return NotYours(answer, Refused(self._call, lookups, failure.code))
         except (DomainError, Refusal) as failure:
             return _refused(number, _key_of(registration), failure)
 

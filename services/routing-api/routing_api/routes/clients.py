@@ -11,6 +11,8 @@ from starlette.responses import Response
 from kuntavayla.auth import OFFICIAL_MALFORMED, OFFICIAL_MISSING, require_kind
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import (
+    ACTING_OFFICIAL,
+    ACTING_OFFICIAL_UNLESS_IN_BODY,
     CURSOR_MALFORMED,
     JsonDecoder,
     caller_of,
@@ -56,6 +58,7 @@ _decoder = JsonDecoder(LookupRequest)
         body=LookupRequest,
         answers={200: ClientResponse},
         problems=(ClientNotFound, MunicipalityNotServed, OfficeNotYours),
+        parameters=(ACTING_OFFICIAL_UNLESS_IN_BODY,),
     ),
 )
 async def look_up(request: Request) -> Response:
@@ -95,6 +98,7 @@ async def look_up(request: Request) -> Response:
             MunicipalityNotServed,
             OfficeNotYours,
         ),
+        parameters=(ACTING_OFFICIAL,),
     ),
 )
 async def load_client(request: Request, client_id: UUID) -> Response:

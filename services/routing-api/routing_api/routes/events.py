@@ -20,7 +20,17 @@ from kuntavayla.feed import (
     load_cursor,
     load_page,
 )
-from kuntavayla.http import CURSOR_EXPIRED, CURSOR_MALFORMED, caller_of, described, secured_router
+from kuntavayla.http import (
+    CURSOR_EXPIRED,
+    CURSOR_MALFORMED,
+    NEXT_CURSOR,
+    Headed,
+    caller_of,
+    described,
+    secured_router,
+)
+from routing_api.errors import RecipientPaused
+from routing_api.operations.recipients import refuse_paused
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.desk import Desk, desk_of
 
@@ -36,8 +46,8 @@ FeedWait = Annotated[
     int, Query(ge=0, le=WAIT_S_MAX, description="Seconds to wait for the first event.")
 ]
 _DESCRIBED = described(
-    answers={200: list[dict[str, Any]]},
-    problems=(CURSOR_MALFORMED, CURSOR_EXPIRED),
+    answers={200: Headed(list[dict[str, Any]], (NEXT_CURSOR,))},
+    problems=(CURSOR_MALFORMED, CURSOR_EXPIRED, RecipientPaused),
     media_type=MEDIA_TYPE,
 )
 
@@ -105,7 +115,10 @@ async def _page(
 ) -> FeedPage:
     try:
         async with desk.transaction() as connection:
+            now = desk.moment().now
+            await refuse_paused(connection, recipient, now=now)
             cursor: Cursor = await load_cursor(connection, after)
+            desk.readings.note(cursor, recipient=recipient, channel=channel, now=now)
             return await load_page(
                 connection, cursor, recipient=recipient, channel=channel, limit=limit
             )

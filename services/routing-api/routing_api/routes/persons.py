@@ -6,6 +6,7 @@ from starlette.responses import Response
 from kuntavayla.auth import require_kind
 from kuntavayla.errors import DomainError
 from kuntavayla.http import (
+    ACTING_OFFICIAL_UNLESS_IN_BODY,
     JsonDecoder,
     caller_of,
     described,
@@ -32,6 +33,7 @@ _decoder = JsonDecoder(FetchRequest)
         answers={200: FetchResponse},
         problems=(MunicipalityNotServed, OfficeNotYours),
         item_problems=(TransferNotFound,),
+        parameters=(ACTING_OFFICIAL_UNLESS_IN_BODY,),
     ),
 )
 async def fetch_persons(request: Request) -> Response:

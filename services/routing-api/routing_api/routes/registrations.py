@@ -13,6 +13,10 @@ from starlette.responses import Response
 from kuntavayla.auth import require_kind
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import (
+    IDEMPOTENCY_KEY,
+    LOCATION,
+    REPLAYED,
+    Headed,
     JsonDecoder,
     caller_of,
     described,
@@ -67,8 +71,9 @@ def _import_call(request: Request) -> Call:
     "/registrations",
     openapi_extra=described(
         body=RegistrationRequest,
-        answers={201: DecisionResponse},
+        answers={201: Headed(DecisionResponse, (LOCATION, REPLAYED))},
         problems=(*_PROBLEMS, IdempotencyKeyReused, InProgress),
+        parameters=(IDEMPOTENCY_KEY,),
     ),
 )
 async def register(request: Request) -> Response:

@@ -10,7 +10,7 @@ from kuntavayla.auth import require_kind
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import JsonDecoder, caller_of, idempotency_key
-from kuntavayla.idempotency import KeyUse, fingerprint_of
+from kuntavayla.idempotency import KeyUse, fingerprints_of
 from kuntavayla.register import OrganisationKind
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.operations import operating
@@ -59,11 +59,15 @@ def repair_call(
         raise InvalidContent(tuple(faults))
     desk = desk_of(request)
     moment, call = desk.moment(), call_of(request, official)
+    fingerprint, *older = fingerprints_of(
+        (resource_id, body), secrets=desk.law.vault.fingerprint_secrets
+    )
     use = KeyUse(
         organisation=call.organisation,
         route=route,
         key=idempotency_key(request),
-        fingerprint=fingerprint_of((resource_id, body), secret=desk.law.vault.fingerprint_secret),
+        fingerprint=fingerprint,
+        older_fingerprints=tuple(older),
         status=200,
         result_id=moment.new_id(),
     )

@@ -12,9 +12,15 @@ from kuntavayla.auth import Refusal, require_kind
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import (
+    ACTING_OFFICIAL_UNLESS_IN_BODY,
     CURSOR_MALFORMED,
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
     IF_MATCH_MISSING,
+    REPLAYED,
     VERSION_DIFFERS,
+    Headed,
     JsonDecoder,
     caller_of,
     described,
@@ -24,7 +30,7 @@ from kuntavayla.http import (
     require_match,
     secured_router,
 )
-from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprint_of
+from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprints_of
 from routing_api.errors import (
     FactsErased,
     MunicipalityNotInAnArea,
@@ -97,7 +103,9 @@ async def list_reviews(
 
 @router.get(
     "/reviews/{review_id}",
-    openapi_extra=described(answers={200: ReviewResponse}, problems=(ReviewNotFound,)),
+    openapi_extra=described(
+        answers={200: Headed(ReviewResponse, (ETAG,))}, problems=(ReviewNotFound,)
+    ),
 )
 async def load_review(request: Request, review_id: UUID) -> Response:
     """Return a review with its ETag, which `:resolve` asks for."""
@@ -141,7 +149,7 @@ async def _read(
     "/reviews/{review_id}:resolve",
     openapi_extra=described(
         body=ResolveRequest,
-        answers={200: DecisionResponse},
+        answers={200: Headed(DecisionResponse, (REPLAYED,))},
         problems=(
             ReviewNotFound,
             ReviewClosed,
@@ -156,6 +164,7 @@ async def _read(
             VERSION_DIFFERS,
             IF_MATCH_MISSING,
         ),
+        parameters=(IDEMPOTENCY_KEY, IF_MATCH, ACTING_OFFICIAL_UNLESS_IN_BODY),
     ),
 )
 async def resolve(request: Request, review_id: UUID) -> Response:
@@ -174,11 +183,14 @@ async def resolve(request: Request, review_id: UUID) -> Response:
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
     moment = desk.moment()
+    secrets = desk.law.vault.fingerprint_secrets
+    fingerprint, *older = fingerprints_of((review_id, body), secrets=secrets)
     use = KeyUse(
         organisation=caller.organisation,
         route="reviews/{review_id}:resolve",
         key=key,
-        fingerprint=fingerprint_of((review_id, body), secret=desk.law.vault.fingerprint_secret),
+        fingerprint=fingerprint,
+        older_fingerprints=tuple(older),
         status=200,
         result_id=moment.new_id(),
     )

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from kuntavayla.auth import official_of, require_kind
 from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import (
+    ACTING_OFFICIAL_IF_ANY,
+    ACTING_OFFICIAL_UNLESS_IN_BODY,
     CURSOR_MALFORMED,
     JsonDecoder,
     caller_of,
@@ -107,6 +109,7 @@ async def list_transfers(
         answers={200: ItemsResponse},
         problems=(MunicipalityNotServed, OfficeNotYours),
         item_problems=(*_ITEM_PROBLEMS, AlreadyAcknowledged),
+        parameters=(ACTING_OFFICIAL_IF_ANY,),
     ),
 )
 async def acknowledge(request: Request) -> Response:
@@ -150,6 +153,7 @@ async def acknowledge(request: Request) -> Response:
         answers={200: ItemsResponse},
         problems=(MunicipalityNotServed, OfficeNotYours),
         item_problems=(*_ITEM_PROBLEMS, NoticeAlreadyGiven),
+        parameters=(ACTING_OFFICIAL_UNLESS_IN_BODY,),
     ),
 )
 async def give_notice(request: Request) -> Response:

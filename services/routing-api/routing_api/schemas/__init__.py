@@ -33,6 +33,19 @@ from routing_api.schemas.parked import (
     ShownHeader,
 )
 from routing_api.schemas.persons import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
+from routing_api.schemas.recipients import (
+    PausedResponse,
+    PauseRequest,
+    PauseResponse,
+    PreviewRedeliveryRequest,
+    RecipientList,
+    RecipientResponse,
+    RedeliveryPreview,
+    RedeliveryRequest,
+    RedeliveryResponse,
+    ResumeRequest,
+    StreamResponse,
+)
 from routing_api.schemas.registrations import (
     BulkEnd,
     BulkLine,
@@ -89,8 +102,17 @@ __all__ = [
     "ParkedMessageList",
     "ParkedMessageResponse",
     "ParkedSelection",
+    "PauseRequest",
+    "PauseResponse",
+    "PausedResponse",
+    "PreviewRedeliveryRequest",
     "QueueStatus",
+    "RecipientList",
+    "RecipientResponse",
     "Recomputed",
+    "RedeliveryPreview",
+    "RedeliveryRequest",
+    "RedeliveryResponse",
     "RegistrationRequest",
     "RegistrationResponse",
     "RepairManyRequest",
@@ -98,6 +120,7 @@ __all__ = [
     "RepairResponse",
     "ResolveRequest",
     "Responsible",
+    "ResumeRequest",
     "ReviewList",
     "ReviewResponse",
     "RuleSetName",
@@ -105,6 +128,7 @@ __all__ = [
     "ShownBytes",
     "ShownHeader",
     "StatusResponse",
+    "StreamResponse",
     "TransferList",
     "TransferResponse",
 ]

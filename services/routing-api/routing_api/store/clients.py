@@ -26,7 +26,6 @@ LOCK_BY_ID = f"""
 SELECT {STATE_COLUMNS} FROM clients WHERE client_id = ANY($1::uuid[]) ORDER BY client_id FOR UPDATE
 """  # noqa: S608 - a constant of ours
 FIND_STATE = f"SELECT {STATE_COLUMNS} FROM clients WHERE client_id = $1"  # noqa: S608 - a constant of ours
-FIND_BY_LOOKUP = "SELECT client_id::text FROM clients WHERE lookup_a = $1"
 FIND_BY_LOOKUPS = """
 SELECT lookup_a, client_id::text FROM clients WHERE lookup_a = ANY($1::bytea[])
 """
@@ -219,12 +218,6 @@ async def find_by_lookups(connection: Connection, lookups: Sequence[bytes]) -> d
     """Return the ids of the clients that are known, by their look-ups."""
     rows = await connection.fetch(FIND_BY_LOOKUPS, lookups)
     return {row["lookup_a"]: row["client_id"] for row in rows}
-
-
-async def find_by_lookup(connection: Connection, lookup: bytes) -> str | None:
-    """Return the client_id that a look-up knows."""
-    client_id: str | None = await connection.fetchval(FIND_BY_LOOKUP, lookup)
-    return client_id
 
 
 async def append_clients(connection: Connection, clients: Sequence[NewClient]) -> None:

@@ -101,7 +101,7 @@ class AcknowledgementDesk:
             clock=self._clock,
             check=_check,
             on_parked=answer,
-            sealing=Sealing(vault, vault.fingerprint_secret),
+            sealing=Sealing(vault, vault.fingerprint_secrets[0]),
             limits=self._limits,
         )
         return Consumption(handle, parking)
