@@ -5,11 +5,13 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.bench import day_one, intake, outbox, persons_fetch
+from tests.bench import day_one, day_one_kafka, intake, latency, outbox, persons_fetch
 from tests.bench.results import Result, table_of, write_results
 
 ROWS: Mapping[str, Callable[[], Awaitable[list[Result]]]] = {
     "day-one": day_one.run,
+    "day-one-kafka": day_one_kafka.run,
+    "event-latency": latency.run,
     "persons-fetch": persons_fetch.run,
     "intake": intake.run,
     "outbox": outbox.run,
