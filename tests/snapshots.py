@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from kuntavayla.settings import KeyRing
 from kuntavayla.testing.tokens import AUDIENCE, ISSUER
 from routing_api.app import create_app, documents_of_release
 from routing_api.settings import Settings
@@ -49,6 +50,7 @@ def app_of_release() -> FastAPI:
                 "lookup_key_a": KEY,
                 "lookup_key_b": KEY,
                 "fingerprint_key": KEY,
+                "audit_signing_key": f"s1:{KEY}",
             }
         )
     )
@@ -84,7 +86,7 @@ def _settings_page() -> str:
 def _default_of(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "must be given"
-    if field.default is None:
+    if field.default in (None, KeyRing(())):
         return "none"
     is_secret = SecretStr in (field.annotation, *get_args(field.annotation))
     assert not is_secret, "a secret has no default"

@@ -5,7 +5,15 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.bench import day_one, day_one_kafka, intake, latency, outbox, persons_fetch
+from tests.bench import (
+    audit_seal,
+    day_one,
+    day_one_kafka,
+    intake,
+    latency,
+    outbox,
+    persons_fetch,
+)
 from tests.bench.results import Result, table_of, write_results
 
 ROWS: Mapping[str, Callable[[], Awaitable[list[Result]]]] = {
@@ -15,6 +23,7 @@ ROWS: Mapping[str, Callable[[], Awaitable[list[Result]]]] = {
     "persons-fetch": persons_fetch.run,
     "intake": intake.run,
     "outbox": outbox.run,
+    "audit-seal": audit_seal.run,
 }
 
 

@@ -16,7 +16,7 @@ from tests.faults.postgres import CASE_SYSTEMS, ROUTING, Postgres
 from tests.faults.sender import Ids
 
 REGISTRATIONS = """
-SELECT source_registration_id, registration_id::text, decision_id::text, r.client_id::text,
+SELECT source_registration_id, registration_id::text, d.decision_id::text, r.client_id::text,
        outcome, d.municipality_code, d.case_system_id, cause
 FROM registrations r LEFT JOIN decisions d USING (registration_id)
 """

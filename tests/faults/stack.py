@@ -23,6 +23,7 @@ from kuntavayla_sandbox.issuer import AUDIENCE, Issuer, make_signing_key
 from kuntavayla_sandbox.issuer import create_app as create_issuer
 from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
 from kuntavayla_sandbox.state import Identity
+from tests.faults import seals
 from tests.faults.postgres import CASE_SYSTEMS, ROUTING, Postgres
 from tests.faults.processes import Managed, Program
 from tests.faults.routing_process import Start
@@ -115,6 +116,7 @@ def _settings(postgres: Postgres, *, issuer_url: str, port: int) -> dict[str, st
         "lookup_key_a": _key(0),
         "lookup_key_b": _key(1),
         "fingerprint_key": _key(2),
+        "audit_signing_key": f"{seals.KEY_ID}:{base64.b64encode(seals.SECRET).decode()}",
         "is_test_code_allowed": True,
     }
 

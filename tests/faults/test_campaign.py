@@ -19,6 +19,7 @@ from tests.faults.expected import Client, clients_of
 from tests.faults.points import Point
 from tests.faults.postgres import Postgres
 from tests.faults.reader import FeedReader
+from tests.faults.seals import check_seal
 from tests.faults.sender import Sender
 from tests.faults.signals import Signals
 from tests.faults.stack import Stack, running_stack
@@ -169,7 +170,7 @@ async def finished_campaign(
 async def assert_nothing_is_missing_or_doubled(campaign: Campaign) -> None:
     stored = await checking.load_stored(campaign.stack.postgres)
 
-    found = campaign.violations(stored)
+    found = campaign.violations(stored) + await check_seal(campaign.stack.postgres)
 
     assert campaign.fallen() >= POINTS_MIN
     assert not found, f"{len(found)} violations, first: {found[:SHOWN]}"

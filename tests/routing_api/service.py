@@ -49,6 +49,8 @@ CASE_SYSTEM_SCOPES = [
     "register.read",
     "redeliveries.read",
     "redeliveries.write",
+    "reconciliations.read",
+    "reconciliations.write",
 ]
 OPERATOR_SCOPES = [
     "registrations.read",
@@ -59,6 +61,7 @@ OPERATOR_SCOPES = [
     "register.read",
     "rule-sets.read",
     "audit.read",
+    "disclosures.read",
     "status.read",
     "parked-messages.read",
     "parked-messages.write",
@@ -68,6 +71,7 @@ OPERATOR_SCOPES = [
     "recipients.write",
     "redeliveries.read",
     "redeliveries.write",
+    "reconciliations.read",
 ]
 OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
 Json = Any
@@ -250,6 +254,7 @@ def settings_of(database: TestDatabase, **changes: Json) -> Settings:
             "lookup_key_a": key,
             "lookup_key_b": base64.b64encode(bytes(range(1, 33))).decode(),
             "fingerprint_key": base64.b64encode(bytes(range(2, 34))).decode(),
+            "audit_signing_key": f"s1:{key}",
             "is_test_code_allowed": True,
             **changes,
         }

@@ -20,10 +20,17 @@ from routing_api.tables import Row
 from tests.routing_api.service import Routing
 
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
-STORE = [
-    importlib.import_module(f"{store.__name__}.{module.name}")
-    for module in pkgutil.iter_modules(store.__path__)
-]
+
+
+def modules_of(package: ModuleType) -> list[ModuleType]:
+    """Return the modules of a folder."""
+    return [
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+    ]
+
+
+STORE = modules_of(store)
 CONSTRAINTS = """
 SELECT conrelid::regclass::text AS of_table, conname, pg_get_constraintdef(oid) AS definition
 FROM pg_constraint
@@ -61,7 +68,7 @@ def statements_of(module: ModuleType) -> list[tuple[str, str]]:
 
 STATEMENTS = [
     statement
-    for module in (*STORE, audit, feed, idempotency, outbox)
+    for module in (*STORE, *modules_of(audit), *modules_of(outbox), feed, idempotency)
     for statement in statements_of(module)
 ]
 

@@ -3,10 +3,19 @@ import contextlib
 
 from prometheus_client import CollectorRegistry
 
+from kuntavayla.audit import AuditLine, SealKey, append
+from kuntavayla.database import open_pool, transaction
+from kuntavayla.telemetry import Jobs
+from kuntavayla.testing import TestDatabase
 from routing_api.operations.moments import Moment
-from routing_api.routes.desk import Desk
-from routing_api.workers import FigureGauges, keep_fresh
-from tests.routing_api.service import Routing
+from routing_api.routes.desk import Desk, moment_at
+from routing_api.workers import FigureGauges, keep_fresh, keep_sealed
+from tests.routing_api.service import DAY_ONE, Routing
+
+LIMIT_S = 30
+LINE = AuditLine(
+    recorded_at=DAY_ONE, organisation="te-kainuu", action="tested", outcome="done", request_id="r"
+)
 
 
 class Looks:
@@ -26,29 +35,71 @@ class Looks:
         return self._desk.moment()
 
 
+async def test_the_one_who_seals_says_so_and_counts_its_lines(database: TestDatabase) -> None:
+    registry, key = CollectorRegistry(), SealKey("s1", bytes(32))
+    pool = await open_pool(database.url)
+    async with transaction(pool) as connection:
+        await append(connection, [LINE] * 3)
+    sealing = asyncio.create_task(
+        keep_sealed(
+            database.url,
+            key,
+            moment=lambda: moment_at(lambda: DAY_ONE),
+            registry=registry,
+            interval_s=0.001,
+        )
+    )
+    async with asyncio.timeout(LIMIT_S):
+        while registry.get_sample_value("kuntavayla_audit_sealed_lines_total") != 3:
+            await pool.fetchval("SELECT 1")
+    is_sealer = registry.get_sample_value("kuntavayla_audit_is_sealer")
+    sealing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sealing
+    blocks = await pool.fetch("SELECT line_count, sealed_at, key_id FROM audit_blocks")
+    await pool.close()
+
+    assert is_sealer == 1
+    assert [tuple(block) for block in blocks] == [(3, DAY_ONE, "s1")]
+
+
 async def test_figures_are_read_again_after_any_failure_of_one_look(routing: Routing) -> None:
     desk: Desk = routing.app.state.desk
     registry = CollectorRegistry()
-    looks = Looks(desk)
+    looks, gauges = Looks(desk), FigureGauges(registry)
+    jobs = Jobs(routing.clock, registry=registry)
 
-    async def loop() -> None:
-        gauges = FigureGauges(registry)
+    async def look() -> None:
         await keep_fresh(
             desk.pool,
             law=desk.law,
             moment=looks.moment,
             gauges=gauges,
             readings=desk.readings,
-            interval_s=0.001,
         )
 
-    task = asyncio.create_task(loop())
-    async with asyncio.timeout(5):
+    task = asyncio.create_task(jobs.repeat("figures", look, interval_s=0.001))
+    async with asyncio.timeout(30):
         await looks.third.wait()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
+    assert registry.get_sample_value("kuntavayla_audit_newest_block") is not None
+    assert registry.get_sample_value("kuntavayla_audit_oldest_unsealed_seconds") == 0
     read_at = registry.get_sample_value("kuntavayla_routing_figures_read_timestamp_seconds")
     assert read_at is not None
     assert read_at > 0
+    [state] = jobs.states
+    assert (state.name, state.last_error_type) == ("figures", "LookupError")
+    assert state.last_success_at == routing.clock.now
+
+
+async def test_the_status_names_the_timed_loops_of_the_process_and_how_they_fare(
+    routing: Routing,
+) -> None:
+    status = (await routing.operator.get("/status")).json()
+
+    assert "figures" in [job["name"] for job in status["jobs"]]
+    assert {"published", "parked", "seal"} & set(status) == set()
+    assert status["overdue_notices"] == 0

@@ -13,6 +13,7 @@ from kuntavayla_sandbox import closing
 from kuntavayla_sandbox.case_systems.store import HeldClient
 from kuntavayla_sandbox.demo.checking import Checker, Verdict
 from kuntavayla_sandbox.demo.day_one import Answered, Day, Stage
+from kuntavayla_sandbox.demo.reconciling import Answer, Reconciled
 from kuntavayla_sandbox.expectation import Confirmation, expect, load_memberships
 from kuntavayla_sandbox.population import generate
 from kuntavayla_sandbox.population_file import marginals_table, write_population
@@ -257,3 +258,18 @@ async def test_the_closing_table_tells_the_day_and_marks_fitted_figures(
     text = screen.getvalue()
     for part in ("200", "municipality", "Kainuu", "fitted", "rescaled", "162,100", "exactly once"):
         assert part in text
+
+
+def test_lists_that_differ_are_named_in_the_closing_and_equal_ones_are_counted() -> None:
+    equal, differing = Reconciled(), Reconciled()
+    equal.add("cs-lahti", Answer(is_equal=True, your_count=1_200, our_count=1_200))
+    differing.add("cs-lahti", Answer(is_equal=True, your_count=3, our_count=3))
+    differing.add("cs-kuhmo", Answer(is_equal=False, your_count=1, our_count=2))
+
+    told = [closing.reconciled_line(each) for each in (equal, differing)]
+
+    assert (equal.is_equal, differing.is_equal) == (True, False)
+    assert "no difference" in told[0]
+    assert "1,200 clients there, 1,200 in the service" in told[0]
+    assert "the lists of cs-kuhmo" in told[1]
+    assert "4 clients there, 5 in the service" in told[1]

@@ -7,6 +7,7 @@ import pytest
 
 from kuntavayla import audit
 from kuntavayla.audit import AuditLine
+from kuntavayla.audit import lines as lines_of_audit
 from kuntavayla.database import Pool, open_pool, transaction
 from kuntavayla.database.preparing import ROLE_SETTINGS, migrate, prepare_database
 from kuntavayla.database.statements import Columns
@@ -27,11 +28,11 @@ TABLE_OF = {
     "registrations._COLUMNS": "registrations",
     "reviews._OPEN": "reviews",
     "transfers._OFFER": "transfers",
-    "audit._COLUMNS": "audit",
+    "lines._COLUMNS": "audit",
     "parked._ADDED": "inbox_parked",
 }
 MODULES = [
-    audit,
+    lines_of_audit,
     parked,
     *(
         importlib.import_module(f"{store.__name__}.{module.name}")

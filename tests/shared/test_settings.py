@@ -4,7 +4,15 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from kuntavayla.settings import Key, KeyRing, KeyRingText, KeyText, ServiceSettings
+from kuntavayla.settings import (
+    Key,
+    KeyRing,
+    KeyRingText,
+    KeyText,
+    NamedKeyText,
+    PublicKeysText,
+    ServiceSettings,
+)
 
 KEY = base64.b64encode(b"k" * 32).decode()
 OTHER = base64.b64encode(b"o" * 32).decode()
@@ -15,6 +23,7 @@ NEEDED = {
     "EXAMPLE_TOKEN_JWKS_URL": "https://issuer.example/jwks.json",
     "EXAMPLE_LOOKUP_KEY": KEY,
     "EXAMPLE_IDENTITY_KEYS": f"k2:{KEY},k1:{OTHER}",
+    "EXAMPLE_SIGNING_KEY": f"s2:{KEY}",
 }
 
 
@@ -23,6 +32,8 @@ class ExampleSettings(ServiceSettings):
 
     lookup_key: KeyText
     identity_keys: KeyRingText
+    signing_key: NamedKeyText
+    retired_keys: PublicKeysText = KeyRing(())
 
 
 @pytest.fixture
@@ -60,6 +71,9 @@ def test_an_unknown_key_of_the_prefix_is_refused_without_its_value(
         ("EXAMPLE_LOOKUP_KEY", "not base64 at all, but secret"),
         ("EXAMPLE_IDENTITY_KEYS", f"k1:{KEY},k1:{OTHER}"),
         ("EXAMPLE_IDENTITY_KEYS", KEY),
+        ("EXAMPLE_SIGNING_KEY", KEY),
+        ("EXAMPLE_SIGNING_KEY", f"s2:{KEY},s1:{OTHER}"),
+        ("EXAMPLE_RETIRED_KEYS", "s1:c2hvcnQ="),
         ("EXAMPLE_LISTEN_PORT", "70000"),
         ("EXAMPLE_TOKEN_JWKS_URL", "file:///etc/keys"),
     ],
@@ -101,6 +115,17 @@ def test_a_key_ring_gives_the_newest_key_and_finds_the_older(
     assert ring.find("k1") == Key(b"o" * 32)
     assert ring.find("k0") is None
     assert environment is not None
+
+
+def test_public_keys_are_none_unless_given(environment: pytest.MonkeyPatch) -> None:
+    before = ExampleSettings()
+    environment.setenv("EXAMPLE_RETIRED_KEYS", "")
+    empty = ExampleSettings()
+    environment.setenv("EXAMPLE_RETIRED_KEYS", f"s1:{OTHER}")
+
+    assert before.retired_keys == empty.retired_keys == KeyRing(())
+    assert ExampleSettings().retired_keys.find("s1") == Key(b"o" * 32)
+    assert before.signing_key.newest == ("s2", Key(b"k" * 32))
 
 
 def test_migrations_use_their_own_address_if_there_is_one(

@@ -26,7 +26,8 @@ from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
 from kuntavayla_sandbox.population import full_size, generate
 from kuntavayla_sandbox.population_file import TENTH, marginals_table, write_population
 from kuntavayla_sandbox.processes import NotReady, ProcessEnded
-from kuntavayla_sandbox.routing_service import Memberships
+from kuntavayla_sandbox.restoring import RESTORED, record_restore
+from kuntavayla_sandbox.routing_service import NAME, Memberships
 from kuntavayla_sandbox.send import SendBroken
 from kuntavayla_sandbox.send.command import faults_table, send_with_progress, summary_table
 from kuntavayla_sandbox.stack import (
@@ -270,6 +271,21 @@ async def _send(file: Path, *, stack: Stack, name: str, console: Console) -> int
         console.print(faults_table(tally))
         return 1
     return 0
+
+
+@app.command()
+def restored(
+    *,
+    service: Annotated[str, typer.Option(help="The service whose database was restored.")],
+    reason: Annotated[str, typer.Option(help="Why, as it goes on record.")] = RESTORED,
+    state: State = DEFAULT_DIRECTORY,
+) -> None:
+    """Begin a new epoch of a service after its database was restored, while the stack is down."""
+    if service != NAME:
+        raise typer.BadParameter(
+            f"{service!r} has no epoch here; only {NAME} has.", param_hint="--service"
+        )
+    typer.echo(asyncio.run(record_restore(state, reason=reason)))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from rich.table import Table
 from kuntavayla.register import Register
 from kuntavayla_sandbox.demo.checking import Verdict
 from kuntavayla_sandbox.demo.day_one import Day
+from kuntavayla_sandbox.demo.reconciling import Reconciled
 from kuntavayla_sandbox.population import Marginals
 from kuntavayla_sandbox.processes import peak_memory_mib, processor_s
 
@@ -104,6 +105,18 @@ def sanity_line(unemployed_moved: int, *, marginals: Marginals) -> str:
         f"the end of March 2021 is {REAL_UNEMPLOYED_CLIENTS:,}, at this size {row.scaled or 0:,}; "
         "the population was fitted to it."
     )
+
+
+def reconciled_line(reconciled: Reconciled) -> str:
+    """Return how the case systems' own lists compare with the service's."""
+    told = (
+        f"{reconciled.case_systems} case systems sent their lists: {reconciled.theirs:,} clients "
+        f"there, {reconciled.ours:,} in the service"
+    )
+    if reconciled.is_equal:
+        return f"[green]Reconciled, no difference[/green] ({told})."
+    names = ", ".join(reconciled.differing)
+    return f"[red]Not equal: the lists of {names}[/red] ({told})."
 
 
 def verdict_lines(verdict: Verdict) -> list[RenderableType]:

@@ -25,6 +25,7 @@ ROLE = "routing_api"
 KEY_BYTES = 32
 REPORT_AHEAD_S_MAX = 10 * 366 * 86_400
 """Callers tell the machine's time or an example's; the stack's legal clock is neither."""
+OFFICIAL = "operator:sandbox"
 CONFIRMED_FOR_THE_SANDBOX = "confirmed for the sandbox"
 
 
@@ -68,6 +69,9 @@ def environment(
         "ROUTING_LOOKUP_KEY_A": kept.keep("routing/lookup_key_a", make=make_key),
         "ROUTING_LOOKUP_KEY_B": kept.keep("routing/lookup_key_b", make=make_key),
         "ROUTING_FINGERPRINT_KEY": kept.keep("routing/fingerprint_key", make=make_key),
+        "ROUTING_AUDIT_SIGNING_KEY": (
+            f"sandbox-1:{kept.keep('routing/audit_signing_key', make=make_key)}"
+        ),
         "ROUTING_IS_TEST_CODE_ALLOWED": "true",
         "ROUTING_REPORT_AHEAD_S_MAX": str(REPORT_AHEAD_S_MAX),
         **_backbone_settings(kafka),
@@ -95,23 +99,31 @@ async def confirm_memberships(settings: dict[str, str], *, on: date) -> None:
 
     Again on a later start: what is confirmed stays so, and nothing new is recorded.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "routing_api.cli",
+    await run_command(
+        settings,
         "confirm-memberships",
         "--on",
         on.isoformat(),
         "--reason",
         CONFIRMED_FOR_THE_SANDBOX,
         "--official",
-        "operator:sandbox",
+        OFFICIAL,
+    )
+
+
+async def run_command(settings: dict[str, str], *arguments: str) -> str:
+    """Run the service's own command line and return what it said; raises PreparationFailed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "routing_api.cli",
+        *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, **settings},
     )
     output, _ = await process.communicate()
+    said = output.decode(errors="replace").strip()
     if process.returncode != 0:
-        raise PreparationFailed(
-            f"routing-api could not confirm the memberships:\n{output.decode(errors='replace')}"
-        )
+        raise PreparationFailed(f"routing-api {arguments[0]} did not succeed:\n{said}")
+    return said

@@ -4,16 +4,18 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
+from typing import Any
 
 import asyncpg
 import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from kuntavayla.audit import SealKey, SealKeys
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.events import asyncapi_document, event_schemas
@@ -34,6 +36,7 @@ from kuntavayla.outbox import Publication, Publisher, PublisherMetrics
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.telemetry import (
     BatchMetrics,
+    Jobs,
     RequestMetrics,
     start_metrics_server,
 )
@@ -56,7 +59,15 @@ from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.rule_sets import load_rule_sets
 from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
-from routing_api.workers import AcknowledgementDesk, FigureGauges, keep_fresh
+from routing_api.workers import (
+    FRESH_INTERVAL_S,
+    OVERDUE_INTERVAL_S,
+    AcknowledgementDesk,
+    FigureGauges,
+    keep_fresh,
+    keep_sealed,
+    tell_all_overdue,
+)
 
 Clock = Callable[[], datetime]
 UNAVAILABLE: tuple[type[BaseException], ...] = (*AWAY, *AGAIN, *BUSY)
@@ -101,6 +112,20 @@ def law_of(settings: Settings) -> Law:
 def rate_limit_of(settings: Settings) -> RateLimit:
     """Return how many calls an organisation may make of one process."""
     return RateLimit(calls_per_s=settings.rate_calls_per_s, burst_calls=settings.rate_burst_calls)
+
+
+def seal_key_of(settings: Settings) -> SealKey:
+    """Return the key that signs the audit's blocks."""
+    key_id, key = settings.audit_signing_key.newest
+    return SealKey(key_id, key.secret)
+
+
+def seal_keys_of(settings: Settings) -> SealKeys:
+    """Return the public keys that may have signed blocks, the one in use first."""
+    key = seal_key_of(settings)
+    retired = {name: public.secret for name, public in settings.audit_retired_keys.keys}
+    retired.pop(key.key_id, None)
+    return SealKeys({key.key_id: key.public_bytes, **retired})
 
 
 def documents_of_release() -> ServiceDocuments:
@@ -206,8 +231,8 @@ class _Running:
             await stack.enter_async_context(waiters.listening())
             desk = self._desk(pool, waiters)
             stack.push_async_callback(desk.registrations.close)
-            for work in self._loops(pool):
-                stack.push_async_callback(_end, asyncio.create_task(work))
+            for loop in self._loops(desk):
+                stack.push_async_callback(_end, asyncio.create_task(loop))
             server = start_metrics_server(
                 settings.metrics_port, registry=self._metrics, host=settings.metrics_host
             )
@@ -226,24 +251,48 @@ class _Running:
         async with transaction(self._pool) as connection:
             await connection.execute("SELECT 1")
 
-    def _loops(self, pool: Pool) -> Iterator[Coroutine[None, None, None]]:
-        """Give what this process does by itself for as long as it runs."""
-        yield keep_fresh(
-            pool,
-            law=self._law,
-            moment=lambda: moment_at(self._clock),
-            gauges=FigureGauges(self._metrics),
-            readings=self._readings,
-        )
-        broker = self._settings.kafka_connection
-        if broker is not None:
-            publication = Publication(
-                service=SERVICE,
-                database_url=self._settings.database_url.get_secret_value(),
-                broker=broker,
-                clock=self._clock,
+    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+        """Return the timed loops; each may run in every process at the same time."""
+        gauges = FigureGauges(self._metrics)
+
+        async def look() -> None:
+            await keep_fresh(
+                desk.pool, law=desk.law, moment=desk.moment, gauges=gauges, readings=self._readings
             )
-            yield Publisher(pool, publication, metrics=PublisherMetrics(self._metrics)).run()
+
+        async def tell() -> None:
+            await tell_all_overdue(desk.pool, moment=desk.moment)
+
+        loops = [
+            desk.jobs.repeat("figures", look, interval_s=FRESH_INTERVAL_S),
+            desk.jobs.repeat("overdue", tell, interval_s=OVERDUE_INTERVAL_S),
+            self._keep_sealed(),
+        ]
+        publisher = self._publisher(desk.pool)
+        return loops if publisher is None else [*loops, publisher.run()]
+
+    async def _keep_sealed(self) -> None:
+        settings = self._settings
+        await keep_sealed(
+            settings.database_url.get_secret_value(),
+            seal_key_of(settings),
+            moment=lambda: moment_at(self._clock),
+            registry=self._metrics,
+            interval_s=settings.audit_seal_interval_ms / 1_000,
+        )
+
+    def _publisher(self, pool: Pool) -> Publisher | None:
+        """Return what stands for election to publish, where events travel by a broker."""
+        broker = self._settings.kafka_connection
+        if broker is None:
+            return None
+        publication = Publication(
+            service=SERVICE,
+            database_url=self._settings.database_url.get_secret_value(),
+            broker=broker,
+            clock=self._clock,
+        )
+        return Publisher(pool, publication, metrics=PublisherMetrics(self._metrics))
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
@@ -275,6 +324,8 @@ class _Running:
             consumptions=self._acknowledgements.consumption,
             transport=settings.transport,
             readings=self._readings,
+            jobs=Jobs(self._clock, registry=self._metrics),
+            seal_keys=seal_keys_of(settings),
         )
 
 

@@ -105,6 +105,20 @@ class TransferAcknowledgedV1(Struct, frozen=True, kw_only=True):
     contact_point: str | None
 
 
+class TransferOverdueV1(Struct, frozen=True, kw_only=True):
+    """The case system has let the time to take a client over pass; told once a transfer."""
+
+    type_name: ClassVar[str] = "transfer.overdue"
+    transfer_id: str
+    client_id: str
+    clienthood_version: int
+    case_system_id: str
+    municipality_code: str
+    te_office_code: str
+    effective_on: date
+    acknowledge_due_at: datetime
+
+
 class ReviewResolvedV1(Struct, frozen=True, kw_only=True):
     """An open question about a client has its answer."""
 
@@ -133,6 +147,18 @@ class AcknowledgementRefusedV1(Struct, frozen=True, kw_only=True):
     is_parked: bool
 
 
+class AuditSealedV1(Struct, frozen=True, kw_only=True):
+    """The audit's blocks of a legal day are complete; its last hash, to be kept outside."""
+
+    type_name: ClassVar[str] = "audit.sealed"
+    sealed_on: date
+    block_number: int
+    block_hash: str
+    block_count: int
+    line_count: int
+    key_id: str
+
+
 EVENT_TYPES = (
     ClientTransferredV1,
     ClientNotifiedV1,
@@ -140,8 +166,10 @@ EVENT_TYPES = (
     ClientWithdrawnV1,
     ResponsibilityChangedV1,
     TransferAcknowledgedV1,
+    TransferOverdueV1,
     ReviewResolvedV1,
     AcknowledgementRefusedV1,
+    AuditSealedV1,
 )
 INTERNAL = "internal"
 """The recipient of events for our own services."""
@@ -152,5 +180,6 @@ EventData = (
     | ClientWithdrawnV1
     | ResponsibilityChangedV1
     | TransferAcknowledgedV1
+    | TransferOverdueV1
     | ReviewResolvedV1
 )

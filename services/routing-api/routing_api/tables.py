@@ -209,6 +209,7 @@ class TransferRow(Row, table=True):
     notice_language_code: str | None
     notice_template: str | None
     ends_on: date | None
+    overdue_told_at: datetime | None = _instant()  # type: ignore[assignment]
     __table_args__ = (
         sa.UniqueConstraint("client_id", "clienthood_version"),
         one_of("state", TransferState),
@@ -230,6 +231,12 @@ class TransferRow(Row, table=True):
             "te_office_code",
             "transfer_id",
             postgresql_where=sa.text("notice_id IS NULL AND state <> 'withdrawn'"),
+        ),
+        sa.Index(
+            "ix_transfers_to_be_overdue",
+            "acknowledge_due_at",
+            "transfer_id",
+            postgresql_where=sa.text("state = 'offered' AND overdue_told_at IS NULL"),
         ),
         _only_one("ix_transfers_one_standing", where="state IN ('offered', 'acknowledged')"),
     )
@@ -282,15 +289,29 @@ class RegisterChangeRow(Row, table=True):
     __table_args__ = (one_of("kind", ChangeKind),)
 
 
+class ReconciliationRow(Row, table=True):
+    """What came of an organisation's own list of clients on a day; the newest of the day stands."""
+
+    __tablename__ = "reconciliations"
+    organisation: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    reconciled_at: datetime = _instant()  # type: ignore[assignment]
+    counts: str = Field(sa_type=JSON)
+    differences: str = Field(sa_type=JSON)
+
+
 outbox.add_tables(Row.metadata)
-audit.add_table(Row.metadata)
+audit.add_tables(Row.metadata)
 idempotency.add_table(Row.metadata)
 inbox.add_table(Row.metadata)
 inbox.add_parking_tables(Row.metadata)
 
 APPEND_ONLY = (
     "audit",
+    "audit_blocks",
+    "audit_days",
     "outbox",
+    "outbox_epochs",
     "outbox_redeliveries",
     "decisions",
     "register_changes",
@@ -302,6 +323,7 @@ MUTABLE = (
     "clienthoods",
     "transfers",
     "reviews",
+    "reconciliations",
     "idempotency_keys",
     "outbox_head",
     "outbox_publisher",

@@ -45,6 +45,9 @@ BUSY: tuple[type[BaseException], ...] = (
 ACQUIRE_S_MAX = 5
 CONNECT_S_MAX = 5
 POOL_CONNECTIONS_MAX = 10
+SESSION_SETTINGS = {"jit": "off", "enable_seqscan": "off", "application_name": "kuntavayla"}
+KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5"}
+"""Seconds after which the server asks whether the holder of a lock is still there, and again."""
 
 
 async def _keep_session(_connection: Any) -> None:  # noqa: ANN401
@@ -68,17 +71,27 @@ async def open_pool(url: str, *, connections_max: int = POOL_CONNECTIONS_MAX) ->
         max_size=connections_max,
         timeout=CONNECT_S_MAX,
         command_timeout=60,
-        server_settings={
-            "jit": "off",
-            "enable_seqscan": "off",
-            "application_name": "kuntavayla",
-        },
+        server_settings=SESSION_SETTINGS,
         reset=_keep_session,
     )
     with suppress(*AWAY):
         async with pool.acquire(timeout=ACQUIRE_S_MAX):
             pass
     return pool
+
+
+async def open_connection(url: str) -> asyncpg.Connection:
+    """Open one connection beside the pool, for a lock that lives as long as it does.
+
+    The server asks every few seconds whether we are still there, so that a lock does not outlive
+    the machine that held it.
+    """
+    return await asyncpg.connect(
+        url,
+        timeout=CONNECT_S_MAX,
+        command_timeout=60,
+        server_settings={**SESSION_SETTINGS, **KEEPALIVES},
+    )
 
 
 @asynccontextmanager
@@ -88,4 +101,11 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     An answer may leave only after this block has ended.
     """
     async with pool.acquire(timeout=ACQUIRE_S_MAX) as connection, connection.transaction():
+        yield connection
+
+
+@asynccontextmanager
+async def transaction_on(connection: Connection) -> AsyncIterator[Connection]:
+    """Do the same on a connection of one's own: a lock that it holds guards the transaction."""
+    async with connection.transaction():
         yield connection

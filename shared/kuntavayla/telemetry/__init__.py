@@ -1,6 +1,7 @@
 """What a service tells about itself: logs without personal data, traces, metrics."""
 
 from kuntavayla.telemetry.fields import SHARED_FIELDS, Shape, looks_like_identity_code
+from kuntavayla.telemetry.jobs import Jobs, JobState
 from kuntavayla.telemetry.logs import Log, configure_logging, log
 from kuntavayla.telemetry.metrics import (
     BatchMetrics,
@@ -20,6 +21,8 @@ from kuntavayla.telemetry.traces import (
 __all__ = [
     "SHARED_FIELDS",
     "BatchMetrics",
+    "JobState",
+    "Jobs",
     "LaneMetrics",
     "Log",
     "MetricsServer",

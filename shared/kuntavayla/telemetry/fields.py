@@ -130,6 +130,7 @@ SHARED_FIELDS: Mapping[str, Shape] = MappingProxyType(
         "consumer": code,
         "stream": code,
         "operation": code,
+        "job": code,
         "kind": code,
         "reason": code,
         "problem": code,

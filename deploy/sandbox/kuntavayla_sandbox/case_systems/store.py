@@ -94,6 +94,7 @@ COUNT_STATES = "SELECT case_system_id, state, count(*) FROM clients GROUP BY cas
 LIST_POSITIONS = (
     "SELECT consumer, stream, cursor, sequence FROM inbox_positions ORDER BY consumer, stream"
 )
+CURSORS = "SELECT DISTINCT cursor FROM inbox_positions WHERE cursor <> 'earliest'"
 LIST_CLIENTS = """
 SELECT clients.transfer_id::text, client_id::text, clienthood_version, municipality_code, state,
        channel, notified_at IS NOT NULL AS is_notified, identity_code, source_client_number

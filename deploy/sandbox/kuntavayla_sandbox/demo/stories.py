@@ -108,6 +108,14 @@ class Narrator:
         for line in lines:
             told = ", ".join(f"{name}: {value}" for name, value in line.items() if value)
             self._console.print(f"   {told}", highlight=False)
+        proof = await self._call(AUDITOR, "POST", "/audit:verify", body={})
+        assert proof["is_intact"], proof["differences"]
+        self._console.print(
+            f"   The audit is sealed, and {AUDITOR} verifies it: {proof['line_count']:,} lines in"
+            f" blocks {proof['first_block']}-{proof['last_block']} of {proof['newest_block']},"
+            " nothing was changed since.",
+            highlight=False,
+        )
 
     async def tell_the_way(self, decision: dict[str, Any], *, directory: Path) -> None:
         """Print where the documents are, a token, and three calls to try while the stack is up."""

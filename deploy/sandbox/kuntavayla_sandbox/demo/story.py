@@ -20,6 +20,7 @@ from kuntavayla_sandbox import closing
 from kuntavayla_sandbox.backbone import Backbone
 from kuntavayla_sandbox.demo.checking import Checker
 from kuntavayla_sandbox.demo.day_one import Day, DayOne
+from kuntavayla_sandbox.demo.reconciling import reconcile_all
 from kuntavayla_sandbox.demo.stories import Narrator, aino
 from kuntavayla_sandbox.expectation import Confirmation, load_memberships
 from kuntavayla_sandbox.population import Marginals, generate
@@ -134,6 +135,7 @@ async def _live_through(
     async with httpx.AsyncClient() as client:
         checker = await _check(plan, running, day=day, client=client)
         verdict = checker.finish()
+        reconciled = await reconcile_all(running.stack, client=client)
         on = legal_day(running.clock())
         closing.print_closing(
             console,
@@ -144,6 +146,7 @@ async def _live_through(
             marginals_table(marginals),
             closing.sanity_line(checker.unemployed_moved, marginals=marginals),
             *closing.verdict_lines(verdict),
+            closing.reconciled_line(reconciled),
         )
         narrator = Narrator(running.stack, client=client, console=console)
         now = running.clock()
@@ -151,7 +154,7 @@ async def _live_through(
         await narrator.tell_the_refusal(decision)
         if plan.keeps:
             await narrator.tell_the_way(decision, directory=plan.directory)
-    return verdict.is_right
+    return verdict.is_right and reconciled.is_equal
 
 
 async def _check(

@@ -1,4 +1,4 @@
-"""Personal data to those who may read it, each disclosure audited.
+"""Personal data to those who may read it, each disclosure audited; and who was told what.
 
 A case system asks by transfer, and only the responsible one is told.
 """
@@ -9,18 +9,21 @@ from datetime import date
 from msgspec import Struct
 
 from kuntavayla import audit
+from kuntavayla.audit import StoredLine
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
-from routing_api.errors import TransferNotFound
+from routing_api.errors import ClientNotFound, TransferNotFound
 from routing_api.operations.effects import line_of
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.profiles import Profile, decode
 from routing_api.operations.transfers import Party
-from routing_api.store import transfers
+from routing_api.store import clients, transfers
 from routing_api.store.transfers import Disclosable
 
 ACTION = "person.fetch"
+DISCLOSING = (ACTION, "client.read", "registration.read", "decision.read", "review.read")
+"""The acts whose answer holds data about one client; lists are on record without clients."""
 
 
 class Disclosure(Struct, frozen=True):
@@ -32,6 +35,14 @@ class Disclosure(Struct, frozen=True):
     clienthood_version: int
     identity_code: str
     profile: Profile
+
+
+class DisclosureQuery(Struct, frozen=True):
+    """Whose disclosures are asked for, and which page of them."""
+
+    client_id: str
+    after: int
+    limit: int
 
 
 Permitted = Disclosable | DomainError
@@ -61,14 +72,14 @@ async def permit(
     refused = [transfer_id for transfer_id in transfer_ids if transfer_id not in permitted]
     # Whose data a refused caller asked for stands in the audit, though not in the answer.
     asked = await transfers.find_clients(connection, refused)
-    clients = {**asked, **{place: one.client_id for place, one in permitted.items()}}
+    client_of = {**asked, **{place: one.client_id for place, one in permitted.items()}}
     lines = [
         line_of(
             call,
             action=ACTION,
             outcome="disclosed" if transfer_id in permitted else "refused",
             moment=moment,
-            client_id=clients.get(transfer_id),
+            client_id=client_of.get(transfer_id),
             resource_id=transfer_id,
         )
         for transfer_id in transfer_ids
@@ -117,4 +128,36 @@ def _opened(found: Disclosable, *, law: Law, moment: Moment) -> Disclosure:
         found.clienthood_version,
         identity_code.decode(),
         decode(profile),
+    )
+
+
+async def list_of_client(
+    connection: Connection,
+    query: DisclosureQuery,
+    *,
+    party: Party,
+    call: Call,
+    moment: Moment,
+) -> list[StoredLine] | ClientNotFound:
+    """List who was told about a client, oldest first, or the refusal; either is audited.
+
+    A client with a security ban is unknown to a party that may not see such clients: who was told
+    of them says where they live.
+    """
+    client_id = query.client_id
+    state = await clients.find_state(connection, client_id)
+    is_seen = state is not None and (party.may_see_restricted or not state.is_restricted)
+    line = line_of(
+        call,
+        action="disclosure.listed",
+        outcome="disclosed" if is_seen else "refused",
+        moment=moment,
+        client_id=client_id if state is not None else None,
+        resource_id=client_id,
+    )
+    await audit.append(connection, [line])
+    if not is_seen:
+        return ClientNotFound()
+    return await audit.list_disclosures(
+        connection, client_id, actions=DISCLOSING, after=query.after, limit=query.limit
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from kuntavayla import audit, outbox
-from kuntavayla.audit import AuditFilter, StoredLine
+from kuntavayla.audit import AuditFilter, SealState, StoredLine
 from kuntavayla.database import Connection
 from kuntavayla.inbox import ConsumerFigures, parked
 from kuntavayla.outbox import Hold, Standing
@@ -29,6 +29,8 @@ class Figures(Struct, frozen=True):
     holds: Sequence[Hold]
     waiting: Waiting
     consumers: Sequence[ConsumerFigures]
+    seal: SealState
+    oldest_unsealed_s: float
 
 
 async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
@@ -39,7 +41,10 @@ async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     oldest_at = standing.oldest_unpublished_at if standing.fence else None
     age_s = None if oldest_at is None else max(0, int((moment.now - oldest_at).total_seconds()))
     consumers = await parked.load_figures(connection)
-    return Figures(standing, age_s, holds, waiting, consumers)
+    seal = await audit.load_state(connection)
+    since = seal.oldest_unsealed_at
+    unsealed_s = 0.0 if since is None else max(0.0, (moment.now - since).total_seconds())
+    return Figures(standing, age_s, holds, waiting, consumers, seal, unsealed_s)
 
 
 async def witness(

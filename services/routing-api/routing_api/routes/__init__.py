@@ -6,30 +6,36 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 from kuntavayla.auth import ScopeTable
 from routing_api.routes.clients import router as clients
 from routing_api.routes.consumers import router as consumers
+from routing_api.routes.disclosures import router as disclosures
 from routing_api.routes.events import router as events
 from routing_api.routes.operating import router as operating
 from routing_api.routes.parked import router as parked
 from routing_api.routes.persons import router as persons
 from routing_api.routes.recipients import router as recipients
+from routing_api.routes.reconciliations import router as reconciliations
 from routing_api.routes.redeliveries import router as redeliveries
 from routing_api.routes.register import router as register
 from routing_api.routes.registrations import router as registrations
 from routing_api.routes.reviews import router as reviews
+from routing_api.routes.seals import router as seals
 from routing_api.routes.transfers import router as transfers
 
 ROUTERS = (
     registrations,
     reviews,
     clients,
+    disclosures,
     transfers,
     persons,
     events,
     recipients,
     redeliveries,
+    reconciliations,
     register,
     operating,
     parked,
     consumers,
+    seals,
 )
 SCOPES: ScopeTable = {
     ("POST", "/registrations"): "registrations.write",
@@ -42,6 +48,7 @@ SCOPES: ScopeTable = {
     ("POST", "/reviews/{review_id}:resolve"): "reviews.write",
     ("POST", "/clients:lookup"): "clients.read",
     ("GET", "/clients/{client_id}"): "clients.read",
+    ("GET", "/clients/{client_id}/disclosures"): "disclosures.read",
     ("GET", "/clienthoods"): "clienthoods.read",
     ("GET", "/transfers"): "transfers.read",
     ("POST", "/transfers:acknowledge"): "transfers.write",
@@ -54,6 +61,8 @@ SCOPES: ScopeTable = {
     ("POST", "/recipients/{recipient_id}:resume"): "recipients.write",
     ("POST", "/redeliveries"): "redeliveries.write",
     ("POST", "/redeliveries:preview"): "redeliveries.read",
+    ("POST", "/reconciliations"): "reconciliations.write",
+    ("GET", "/reconciliations/{day}"): "reconciliations.read",
     ("GET", "/areas"): "register.read",
     ("GET", "/municipalities"): "register.read",
     ("GET", "/case-systems"): "register.read",
@@ -69,5 +78,7 @@ SCOPES: ScopeTable = {
     ("POST", "/parked-messages/{parked_message_id}:edit"): "parked-messages.write",
     ("POST", "/consumers/{consumer_id}:start"): "consumers.write",
     ("GET", "/audit"): "audit.read",
+    ("GET", "/audit/keys"): "audit.read",
+    ("POST", "/audit:verify"): "audit.read",
     ("GET", "/status"): "status.read",
 }

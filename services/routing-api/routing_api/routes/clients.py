@@ -8,11 +8,13 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla.auth import OFFICIAL_MALFORMED, OFFICIAL_MISSING, require_kind
+from kuntavayla.auth import OFFICIAL_MALFORMED, OFFICIAL_MISSING, Refusal, require_kind
 from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.events import Channel
 from kuntavayla.http import (
     ACTING_OFFICIAL,
     ACTING_OFFICIAL_UNLESS_IN_BODY,
+    CURSOR_EXPIRED,
     CURSOR_MALFORMED,
     JsonDecoder,
     caller_of,
@@ -29,14 +31,15 @@ from routing_api.operations.clients import ClientHistory, Snapshot
 from routing_api.routes.answers import PREFIX, responsible_answer
 from routing_api.routes.desk import (
     LIMIT_DEFAULT,
+    RESYNC,
     After,
     Limit,
     call_of,
+    cursor_of_snapshot,
     desk_of,
-    next_cursor,
     official_of_call,
     party_of,
-    place_of_id,
+    place_of_snapshot,
     settled,
 )
 from routing_api.routes.intake import SENDERS
@@ -140,7 +143,9 @@ def _answer(history: ClientHistory, *, today: date) -> ClientResponse:
 
 @router.get(
     "/clienthoods",
-    openapi_extra=described(answers={200: ClienthoodList}, problems=(CURSOR_MALFORMED,)),
+    openapi_extra=described(
+        answers={200: ClienthoodList}, problems=(CURSOR_MALFORMED, CURSOR_EXPIRED)
+    ),
 )
 async def list_clienthoods(
     request: Request,
@@ -154,24 +159,30 @@ async def list_clienthoods(
     """List the calling case system's own clients, and the cursor from which its feed goes on.
 
     Start and resync: read all pages, then the feed from the `feed_cursor` of the first page.
-    Clients with a security ban are listed only to a token with the scope events.restricted.
+    Clients with a security ban are listed only to a token with the scope events.restricted. A page
+    that was asked for before a restore of the service has none behind it: 410, start again.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
+    epoch, client_id = place_of_snapshot(after)
     async with desk.transaction() as connection:
         snapshot = await operations.load_snapshot(
             connection,
             party_of(caller),
             on=on,
             today=desk.moment().today,
-            after=place_of_id(after),
+            after=client_id,
             limit=limit,
         )
         await operating.witness(
             connection, call_of(request), action="clienthood.listed", moment=desk.moment()
         )
+    if epoch not in (None, snapshot.feed_cursor.epoch):
+        raise Refusal(CURSOR_EXPIRED, detail=RESYNC)
     items = _held_answers(snapshot)
-    cursor = next_cursor([held.client_id for held in items], limit=max(limit, len(items)))
+    cursor = None
+    if len(items) >= limit:
+        cursor = cursor_of_snapshot(items[-1].client_id, epoch=snapshot.feed_cursor.epoch)
     return json_answer(ClienthoodList(items, cursor, snapshot.feed_cursor.text()))
 
 
@@ -190,6 +201,7 @@ def _held_answers(snapshot: Snapshot) -> list[HeldClienthoodResponse]:
             valid_to=held.valid_to,
             acknowledge_due_at=held.acknowledge_due_at,
             notice_state="given" if held.is_notified else "due",
+            channel=Channel.RESTRICTED if held.is_restricted else Channel.COMMON,
         )
         for held in snapshot.clienthoods
     ]

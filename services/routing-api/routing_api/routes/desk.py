@@ -13,6 +13,7 @@ from fastapi import Query
 from msgspec import Struct
 from starlette.requests import Request
 
+from kuntavayla.audit import SealKeys
 from kuntavayla.auth import Caller, Refusal, require_kind, require_official
 from kuntavayla.database import AGAIN, Connection, Pool, transaction
 from kuntavayla.errors import DomainError
@@ -22,6 +23,7 @@ from kuntavayla.http import CURSOR_MALFORMED, BodyLimits, MicroBatcher, caller_o
 from kuntavayla.inbox import Consumptions
 from kuntavayla.register import OrganisationKind
 from kuntavayla.settings import Transport
+from kuntavayla.telemetry import Jobs
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
 from routing_api.operations.law import Law
@@ -29,6 +31,7 @@ from routing_api.operations.moments import Call, Moment
 from routing_api.operations.repeats import Registered
 from routing_api.operations.submissions import Submission
 from routing_api.operations.transfers import Party
+from routing_api.routes.answers import PREFIX
 from routing_api.rules.competences import Competences
 from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.transfers import ReportBounds
@@ -43,6 +46,12 @@ NUMBER_DIGITS_MAX = 18
 """Digits of the largest number that a cursor of ours holds; all of them fit into a bigint."""
 REPEATS_MAX = 3
 """How often a transaction that lost against another one is run again."""
+RESYNC = (
+    f"Read the snapshot {PREFIX}/clienthoods and go on from its feed_cursor. Who has no snapshot"
+    f" takes a place by {PREFIX}/events?after=now, then reads the lists {PREFIX}/transfers and"
+    f" {PREFIX}/reviews."
+)
+"""What a reader does whose cursor leads nowhere any more."""
 NIL_ID = str(uuid.UUID(int=0))
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Items of one page, at most.")]
@@ -67,6 +76,8 @@ class Desk(Struct, frozen=True, kw_only=True):
     consumptions: Consumptions
     transport: Transport
     readings: Readings
+    jobs: Jobs
+    seal_keys: SealKeys
 
     def moment(self) -> Moment:
         """Return the moment of a batch: now, to the millisecond, and ids of that time."""
@@ -217,6 +228,21 @@ def place_of_id(after: str | None) -> str:
         return str(uuid.UUID(_place(after)))
     except ValueError as error:
         raise Refusal(CURSOR_MALFORMED) from error
+
+
+def cursor_of_snapshot(place: str, *, epoch: int) -> str:
+    """Return the cursor of a page of the snapshot; it holds as long as its epoch."""
+    return cursor_text(f"{epoch}.{place}")
+
+
+def place_of_snapshot(after: str | None) -> tuple[int | None, str]:
+    """Return epoch and client behind which a page of the snapshot begins."""
+    if after is None:
+        return None, NIL_ID
+    epoch, _, place = _place(after).partition(".")
+    if len(epoch) > NUMBER_DIGITS_MAX or not epoch.isdecimal():
+        raise Refusal(CURSOR_MALFORMED)
+    return int(epoch), place_of_id(cursor_text(place))
 
 
 def place_of_number(after: str | None) -> int:

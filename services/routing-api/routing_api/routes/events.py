@@ -32,7 +32,7 @@ from kuntavayla.http import (
 from routing_api.errors import RecipientPaused
 from routing_api.operations.recipients import refuse_paused
 from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import Desk, desk_of
+from routing_api.routes.desk import RESYNC, Desk, desk_of
 
 router = secured_router(PREFIX)
 FeedAfter = Annotated[
@@ -125,5 +125,4 @@ async def _page(
     except CursorMalformed as error:
         raise Refusal(CURSOR_MALFORMED) from error
     except CursorExpired as error:
-        detail = f"Read the snapshot {PREFIX}/clienthoods and go on from its feed_cursor."
-        raise Refusal(CURSOR_EXPIRED, detail=detail) from error
+        raise Refusal(CURSOR_EXPIRED, detail=RESYNC) from error

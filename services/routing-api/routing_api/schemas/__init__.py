@@ -1,5 +1,14 @@
 """The wire types of routing-api, one file per noun; field names are binding (contracts.md)."""
 
+from routing_api.schemas.audit import (
+    AuditList,
+    DisclosureList,
+    DisclosureResponse,
+    SealKeyList,
+    SealKeyResponse,
+    VerifyRequest,
+    VerifyResponse,
+)
 from routing_api.schemas.clients import (
     ClienthoodList,
     ClienthoodResponse,
@@ -16,7 +25,7 @@ from routing_api.schemas.decisions import (
     Responsible,
     RuleSetName,
 )
-from routing_api.schemas.operating import AuditList, QueueStatus, StatusResponse
+from routing_api.schemas.operating import PublishedStatus, QueueStatus, StatusResponse
 from routing_api.schemas.parked import (
     ConsumerResponse,
     EditRequest,
@@ -45,6 +54,12 @@ from routing_api.schemas.recipients import (
     RedeliveryResponse,
     ResumeRequest,
     StreamResponse,
+)
+from routing_api.schemas.reconciliations import (
+    ReconciledDifference,
+    ReconciliationList,
+    ReconciliationRequest,
+    ReconciliationResponse,
 )
 from routing_api.schemas.registrations import (
     BulkEnd,
@@ -82,6 +97,8 @@ __all__ = [
     "ConsumerResponse",
     "DecisionResponse",
     "DetailedBulkLine",
+    "DisclosureList",
+    "DisclosureResponse",
     "DueNotice",
     "EditRequest",
     "FetchRequest",
@@ -106,10 +123,15 @@ __all__ = [
     "PauseResponse",
     "PausedResponse",
     "PreviewRedeliveryRequest",
+    "PublishedStatus",
     "QueueStatus",
     "RecipientList",
     "RecipientResponse",
     "Recomputed",
+    "ReconciledDifference",
+    "ReconciliationList",
+    "ReconciliationRequest",
+    "ReconciliationResponse",
     "RedeliveryPreview",
     "RedeliveryRequest",
     "RedeliveryResponse",
@@ -124,6 +146,8 @@ __all__ = [
     "ReviewList",
     "ReviewResponse",
     "RuleSetName",
+    "SealKeyList",
+    "SealKeyResponse",
     "ShortDecision",
     "ShownBytes",
     "ShownHeader",
@@ -131,4 +155,6 @@ __all__ = [
     "StreamResponse",
     "TransferList",
     "TransferResponse",
+    "VerifyRequest",
+    "VerifyResponse",
 ]

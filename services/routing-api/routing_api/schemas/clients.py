@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from kuntavayla.events import Channel
 from kuntavayla.values.codes import Identity
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.schemas.decisions import Responsible
@@ -40,7 +41,7 @@ class LookupRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HeldClienthoodResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A client of the calling case system."""
+    """A client of the calling case system; `channel` is the feed that its events go to."""
 
     client_id: str
     clienthood_version: int
@@ -54,6 +55,7 @@ class HeldClienthoodResponse(Struct, frozen=True, omit_defaults=True, kw_only=Tr
     valid_to: date | None = None
     acknowledge_due_at: datetime
     notice_state: Literal["due", "given"]
+    channel: Channel
 
 
 class ClienthoodList(Struct, frozen=True):

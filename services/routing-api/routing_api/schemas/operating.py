@@ -1,19 +1,13 @@
-"""The audit and the status."""
+"""The status."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
-from kuntavayla.audit import StoredLine
+from kuntavayla.telemetry import JobState
 from routing_api.schemas.parked import ConsumerResponse
-
-
-class AuditList(Struct, frozen=True):
-    """A page of the audit."""
-
-    items: Sequence[StoredLine]
-    next_cursor: str | None
 
 
 class QueueStatus(Struct, frozen=True):
@@ -24,29 +18,41 @@ class QueueStatus(Struct, frozen=True):
     waiting: int
 
 
-class StatusResponse(Struct, frozen=True, kw_only=True):
+class PublishedStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the publisher has brought the events to the broker; `lag` counts what waits."""
+
+    position: int
+    lag: int
+    oldest_unpublished_at: datetime | None = None
+
+
+class StatusResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an operator asks first: where events stand, what waits, which law holds.
 
-    Up to `published_position` the broker has acknowledged every common event of every recipient
-    that is not held back; `publishing_lag` is the number of positions behind it, and
-    `oldest_unpublished_s` the age of the first event among them. All three are null on the feed.
+    What a deployment does not have is left out: `published` without a broker, for example. `queues`
+    and `jobs` are those of the process that answers.
+
+    `published.position`: up to it the broker has acknowledged every common event of every
+    recipient that is not held back.
     """
 
     epoch: int
     head_position: int
     transport: Literal["feed", "kafka"]
-    published_position: int | None
-    publishing_lag: int | None
-    oldest_unpublished_s: int | None
+    published: PublishedStatus | None = None
     paused_recipients: int
     open_reviews: int
     overdue_reviews: int
     offered_transfers: int
     overdue_transfers: int
     transfers_without_notice: int
+    overdue_notices: int
     register_version: str
     unconfirmed_memberships: int
+    audit_newest_block: int | None
+    audit_oldest_unsealed_s: float
     queues: Sequence[QueueStatus]
     parked_keys: int
     queued_messages: int
     consumers: Sequence[ConsumerResponse]
+    jobs: Sequence[JobState]

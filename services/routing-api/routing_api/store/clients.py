@@ -92,7 +92,7 @@ FROM clienthoods WHERE client_id = $1 ORDER BY version LIMIT $2
 SNAPSHOT = """
 SELECT h.client_id::text, h.version, h.municipality_code, h.area_code, h.te_office_code,
        h.valid_from, h.valid_to, t.transfer_id::text, t.state, t.cause, t.acknowledge_due_at,
-       t.notified_at IS NOT NULL AS is_notified
+       t.notified_at IS NOT NULL AS is_notified, t.is_restricted
 FROM clienthoods h
 JOIN transfers t ON t.client_id = h.client_id AND t.clienthood_version = h.version
 WHERE h.case_system_id = $1 AND h.client_id > $2 AND (NOT t.is_restricted OR $3)
@@ -166,6 +166,7 @@ class HeldClienthood(Struct, frozen=True, kw_only=True):
     valid_to: date | None
     acknowledge_due_at: datetime
     is_notified: bool
+    is_restricted: bool
 
 
 def _responsible(row: Any) -> Responsible:  # noqa: ANN401 - a record of asyncpg
@@ -301,6 +302,7 @@ async def list_held(
             valid_to=row["valid_to"],
             acknowledge_due_at=row["acknowledge_due_at"],
             is_notified=row["is_notified"],
+            is_restricted=row["is_restricted"],
         )
         for row in sorted(rows, key=lambda row: (row["client_id"], row["version"]))
     ]

@@ -16,7 +16,10 @@ SELECT (SELECT count(*) FROM reviews WHERE state = 'open') AS open_reviews,
        (SELECT count(*) FROM transfers WHERE state = 'offered' AND acknowledge_due_at < $1)
            AS overdue_transfers,
        (SELECT count(*) FROM transfers WHERE notice_id IS NULL AND state <> 'withdrawn')
-           AS transfers_without_notice
+           AS transfers_without_notice,
+       (SELECT count(*) FROM transfers
+        WHERE notice_id IS NULL AND state <> 'withdrawn' AND notice_due_on < $2)
+           AS overdue_notices
 """
 
 
@@ -28,6 +31,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     offered_transfers: int
     overdue_transfers: int
     transfers_without_notice: int
+    overdue_notices: int
 
 
 async def load_waiting(connection: Connection, *, now: datetime, today: date) -> Waiting:

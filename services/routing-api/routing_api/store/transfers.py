@@ -76,6 +76,17 @@ FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $
      AS n (transfer_id, notice_id, notified_at, channel, language_code, template)
 WHERE transfers.transfer_id = n.transfer_id
 """
+TAKE_OVERDUE = f"""
+WITH due AS (
+    SELECT transfer_id FROM transfers
+    WHERE state = 'offered' AND overdue_told_at IS NULL AND acknowledge_due_at < $1
+    ORDER BY acknowledge_due_at, transfer_id
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE transfers t SET overdue_told_at = $1 FROM due WHERE t.transfer_id = due.transfer_id
+RETURNING {_SELECTED}
+"""  # noqa: S608 - a constant of ours
 _LISTED = f"""
 SELECT {_SELECTED} FROM transfers t
 WHERE t.transfer_id > $1
@@ -193,6 +204,17 @@ async def record_notices(connection: Connection, notices: Sequence[Notice]) -> N
             [notice.language_code for notice in notices],
             [notice.template for notice in notices],
         )
+
+
+async def take_overdue(connection: Connection, *, now: datetime, limit: int) -> list[Transfer]:
+    """Mark transfers of which nobody was told yet that they are overdue; return them in due order.
+
+    Locks them; those that another transaction holds are left for the next time, so that several
+    processes share the work and none waits.
+    """
+    rows = await connection.fetch(TAKE_OVERDUE, now, limit)
+    taken = [Transfer(**dict(row)) for row in rows]
+    return sorted(taken, key=lambda transfer: (transfer.acknowledge_due_at, transfer.transfer_id))
 
 
 async def list_transfers(

@@ -1,19 +1,17 @@
-"""The timed loops of routing-api: register kept fresh, figures measured, readings saved."""
+"""The register kept fresh, figures measured, places of readers saved."""
 
-import asyncio
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from kuntavayla.database import Pool, transaction
 from kuntavayla.feed import Readings
-from kuntavayla.telemetry import log
 from routing_api.operations import operating
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Moment
 
-INTERVAL_S = 10.0
-"""Seconds between two looks at the database."""
+FRESH_INTERVAL_S = 10.0
+"""Seconds between two looks at register and figures."""
 
 
 class OutboxGauges:
@@ -33,12 +31,37 @@ class OutboxGauges:
             "Age of the oldest event that the broker does not have; 0 where nobody publishes.",
             registry=registry,
         )
+        self._epoch = Gauge(
+            "kuntavayla_outbox_epoch",
+            "Newest epoch, which a restore needs to be told.",
+            registry=registry,
+        )
 
     def show(self, figures: operating.Figures) -> None:
         """Show where head and publisher stand."""
+        self._epoch.set(figures.standing.epoch)
         self._position.set(figures.standing.head)
         self._published.set(figures.standing.published)
         self._unpublished.set(figures.oldest_unpublished_s or 0)
+
+
+class SealGauges:
+    """How far the audit is sealed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._newest_block = Gauge(
+            "kuntavayla_audit_newest_block", "Number of the newest block.", registry=registry
+        )
+        self._oldest_unsealed = Gauge(
+            "kuntavayla_audit_oldest_unsealed_seconds",
+            "Age of the oldest line of the audit that no block has.",
+            registry=registry,
+        )
+
+    def show(self, figures: operating.Figures) -> None:
+        """Show the newest block, and what no block has."""
+        self._newest_block.set(figures.seal.newest_block or 0)
+        self._oldest_unsealed.set(figures.oldest_unsealed_s)
 
 
 class FigureGauges:
@@ -49,6 +72,7 @@ class FigureGauges:
             "kuntavayla_routing_waiting", "Cases that wait.", ("figure",), registry=registry
         )
         self._outbox = OutboxGauges(registry)
+        self._seal = SealGauges(registry)
         self._read_at = Gauge(
             "kuntavayla_routing_figures_read_timestamp_seconds",
             "When the figures were last read.",
@@ -78,6 +102,7 @@ class FigureGauges:
         """Show figures as they stand, and that they were read now."""
         self._read_at.set_to_current_time()
         self._outbox.show(figures)
+        self._seal.show(figures)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
         for gauge in (self._parked, self._queued, self._stopped):
@@ -95,18 +120,9 @@ async def keep_fresh(
     moment: Callable[[], Moment],
     gauges: FigureGauges,
     readings: Readings,
-    interval_s: float = INTERVAL_S,
 ) -> None:
-    """Look at register and figures again and again until cancelled.
-
-    A look that fails, whatever the reason, is told in the log, and the next one follows as usual.
-    """
-    while True:
-        try:
-            async with transaction(pool) as connection:
-                await law.registers.current(connection)
-                gauges.show(await operating.load_figures(connection, moment=moment()))
-                await readings.save(connection)
-        except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
-            log.warning("figures.not_read", error_type=type(error).__name__)
-        await asyncio.sleep(interval_s)
+    """Look at register and figures once, and save where readers are."""
+    async with transaction(pool) as connection:
+        await law.registers.current(connection)
+        gauges.show(await operating.load_figures(connection, moment=moment()))
+        await readings.save(connection)

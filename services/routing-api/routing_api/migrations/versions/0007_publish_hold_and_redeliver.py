@@ -5,8 +5,8 @@ from alembic import context, op
 
 from kuntavayla.database.preparing import grants
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,19 +1,12 @@
-"""The audit: who did what to which client, for what purpose, with what outcome; append-only.
-
-Lines are plain inserts in the transaction that they witness; a refusal's line commits on its own;
-no answer leaves before its line is committed. Reading the audit is itself audited.
-"""
+"""Lines of the audit: written with what they witness, listed by what is asked."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-import sqlalchemy as sa
 from msgspec import Struct
 
 from kuntavayla.database import Connection
-from kuntavayla.database.constraints import one_of
 from kuntavayla.database.statements import Columns
-from kuntavayla.values.officials import Purpose, Role
 
 _COLUMNS = Columns(
     {
@@ -43,6 +36,14 @@ WHERE audit_id > $1
   AND ($6::timestamptz IS NULL OR recorded_at < $6)
 ORDER BY audit_id
 LIMIT $7
+"""
+DISCLOSURES = """
+SELECT audit_id, recorded_at, organisation, official_id, official_role, municipality_code, action,
+       purpose, outcome, client_id::text, resource_id::text, rule_version, request_id
+FROM audit
+WHERE client_id = $1 AND audit_id > $2 AND outcome = 'disclosed' AND action = ANY($3::text[])
+ORDER BY audit_id
+LIMIT $4
 """
 
 
@@ -79,31 +80,6 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
-def add_table(metadata: sa.MetaData) -> None:
-    """Add the audit to a service's tables."""
-    sa.Table(
-        "audit",
-        metadata,
-        sa.Column("audit_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("organisation", sa.Text, nullable=False),
-        sa.Column("official_id", sa.Text),
-        sa.Column("official_role", sa.Text),
-        sa.Column("municipality_code", sa.Text),
-        sa.Column("action", sa.Text, nullable=False),
-        sa.Column("purpose", sa.Text),
-        sa.Column("outcome", sa.Text, nullable=False),
-        sa.Column("client_id", sa.Uuid),
-        sa.Column("resource_id", sa.Uuid),
-        sa.Column("rule_version", sa.Text),
-        sa.Column("request_id", sa.Text, nullable=False),
-        one_of("official_role", Role),
-        one_of("purpose", Purpose),
-        sa.Index("ix_audit_client_id", "client_id", "audit_id"),
-        sa.Index("ix_audit_recorded_at", "recorded_at", postgresql_using="brin"),
-    )
-
-
 async def append(connection: Connection, lines: Sequence[AuditLine]) -> None:
     """Write lines in the order given, inside the caller's transaction."""
     await _COLUMNS.append(connection, "audit", lines)
@@ -123,4 +99,12 @@ async def list_lines(
         query.until,
         limit,
     )
+    return [StoredLine(**dict(row)) for row in rows]
+
+
+async def list_disclosures(
+    connection: Connection, client_id: str, *, actions: Sequence[str], after: int, limit: int
+) -> list[StoredLine]:
+    """List at most `limit` disclosures of a client by these actions, oldest first."""
+    rows = await connection.fetch(DISCLOSURES, client_id, after, list(actions), limit)
     return [StoredLine(**dict(row)) for row in rows]

@@ -1,0 +1,45 @@
+"""Unconfirmed memberships of the register, confirmed by hand."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+import typer
+
+from kuntavayla.events import new_ids_at
+from kuntavayla.values.officials import ActingOfficial
+from routing_api.app import law_of
+from routing_api.cli.options import (
+    OPERATOR,
+    Official,
+    On,
+    Reason,
+    check_texts,
+    connected,
+    recorded_at,
+)
+from routing_api.operations.moments import Moment
+from routing_api.operations.registers import confirm_memberships
+from routing_api.settings import Settings
+
+
+def confirm(*, reason: Reason, official: Official, on: On = None) -> None:
+    """Confirm every unconfirmed membership of a day by a recorded register change."""
+    check_texts(reason=reason, official=official)
+    codes = asyncio.run(_confirm(Settings(), reason=reason, official=official, now=recorded_at(on)))
+    typer.echo(f"confirmed: {len(codes)} municipalities {' '.join(codes)}".rstrip())
+
+
+async def _confirm(
+    settings: Settings, *, reason: str, official: str, now: datetime
+) -> Sequence[str]:
+    law, moment = law_of(settings), Moment.at(now, new_ids_at(now))
+    async with connected(settings) as connection:
+        return await confirm_memberships(
+            connection,
+            law.registers,
+            official=ActingOfficial(official_id=official, role="operator"),
+            organisation=OPERATOR,
+            reason=reason,
+            moment=moment,
+        )

@@ -1,0 +1,59 @@
+"""The new epoch after a restore from a backup."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from kuntavayla.events import new_ids_at
+from kuntavayla.outbox import Epoch, EpochRefused, Restore
+from routing_api.cli.options import (
+    OPERATOR,
+    Official,
+    On,
+    Reason,
+    check_texts,
+    connected,
+    recorded_at,
+)
+from routing_api.operations.moments import Moment
+from routing_api.operations.restores import begin_epoch
+from routing_api.settings import Settings
+
+
+def restored(
+    *,
+    last_epoch: Annotated[
+        int,
+        typer.Option(
+            min=1, help="The newest epoch that anybody has seen: the first part of a sequence."
+        ),
+    ],
+    reason: Reason,
+    official: Official,
+    on: On = None,
+) -> None:
+    """Begin a new epoch after a restore from a backup, before any process serves.
+
+    Readers with an older cursor are then answered 410 and start from the snapshot.
+    """
+    check_texts(reason=reason, official=official)
+    restore = Restore(
+        last_epoch=last_epoch,
+        reason=reason,
+        organisation=OPERATOR,
+        official_id=official,
+        recorded_at=recorded_at(on),
+    )
+    try:
+        epoch = asyncio.run(_restored(Settings(), restore))
+    except EpochRefused as refusal:
+        typer.echo(f"Refused: {refusal}", err=True)
+        raise typer.Exit(1) from refusal
+    typer.echo(f"epoch {epoch.number} begins behind position {epoch.begins_behind}")
+
+
+async def _restored(settings: Settings, restore: Restore) -> Epoch:
+    async with connected(settings) as connection:
+        now = restore.recorded_at
+        return await begin_epoch(connection, restore, moment=Moment.at(now, new_ids_at(now)))
