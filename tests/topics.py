@@ -58,3 +58,14 @@ async def forget_before(broker: Broker, place: TopicPartition, offset: int) -> N
         await client.delete_records({place: RecordsToDelete(before_offset=offset)})
     finally:
         await client.close()
+
+
+async def list_partitions(broker: Broker) -> dict[str, int]:
+    """Return how many partitions each topic has."""
+    client = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await client.start()
+    try:
+        topics = await client.describe_topics()
+    finally:
+        await client.close()
+    return {topic["topic"]: len(topic["partitions"]) for topic in topics}

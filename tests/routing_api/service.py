@@ -35,6 +35,8 @@ TE_SCOPES = [
     "events.read",
     "events.restricted",
     "register.read",
+    "redeliveries.read",
+    "redeliveries.write",
 ]
 CASE_SYSTEM_SCOPES = [
     "clients.read",
@@ -45,6 +47,8 @@ CASE_SYSTEM_SCOPES = [
     "events.read",
     "events.restricted",
     "register.read",
+    "redeliveries.read",
+    "redeliveries.write",
     "reconciliations.read",
     "reconciliations.write",
 ]
@@ -63,6 +67,10 @@ OPERATOR_SCOPES = [
     "parked-messages.write",
     "consumers.write",
     "events.restricted",
+    "recipients.read",
+    "recipients.write",
+    "redeliveries.read",
+    "redeliveries.write",
     "reconciliations.read",
 ]
 OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"

@@ -5,96 +5,30 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
-import psutil
 import pytest
 from typer.testing import CliRunner
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla_sandbox.cli import app
 from kuntavayla_sandbox.clock import write_reached
-from kuntavayla_sandbox.population import movers_only
-from kuntavayla_sandbox.state import Stack, StateDirectory
+from tests.sandbox.up_process import (
+    COMMAND,
+    LINES,
+    PATIENCE_S,
+    SOTKAMO,
+    UpProcess,
+    counted,
+    is_alive,
+    wait_for,
+)
 
-MARCH_1 = date(2021, 3, 1)
-PATIENCE_S = 60
-COMMAND = (sys.executable, "-m", "kuntavayla_sandbox.cli")
 SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "poller.py"
-SOTKAMO, KAJAANI = (f'"home_municipality_code":"{code}"'.encode() for code in ("765", "205"))
-LINES = [
-    line
-    for line in movers_only(2_000, seed=3, legal_date=MARCH_1)
-    if SOTKAMO in line or KAJAANI in line
-]
-
-
-class UpProcess:
-    """`kuntavayla up` as a process of its own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.state = StateDirectory(directory)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        before = self.state.find_stack()
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [*COMMAND, "up", "--state", str(self.directory)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        wait_for(lambda: self.is_published(before))
-
-    def is_published(self, before: Stack | None) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, "`up` ended by itself"
-        return self.state.find_stack() not in (None, before)
-
-    def end(self, number: signal.Signals) -> int:
-        assert self._process is not None
-        self._process.send_signal(number)
-        return self._process.wait(PATIENCE_S)
-
-    def stack(self) -> dict[str, Any]:
-        stack: dict[str, Any] = json.loads(self.state.stack_file.read_text())
-        return stack
-
-    def url(self) -> str:
-        return str(self.stack()["services"]["routing-api"])
-
-    def token(self, name: str) -> str:
-        return self.run("token", name).stdout.strip()
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own command
-            [*COMMAND, *arguments, "--state", str(self.directory)],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-
-    def get(self, path: str, *, name: str) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token(name)}"}
-        return httpx.get(self.url() + path, headers=headers)
-
-    def stages(self) -> dict[str, int]:
-        status = httpx.get(self.stack()["simulators"]["case-systems"] + "/status").json()
-        return {name: entry["count"] for name, entry in status["stages"].items()}
-
-
-def wait_for(is_reached: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not is_reached():
-        assert time.monotonic() < deadline_s, "waited in vain"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -114,25 +48,35 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_transport_that_does_not_exist_yet_is_refused_by_name(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["up", "--transport", "kafka", "--state", str(tmp_path)])
-
-    assert result.exit_code == 2
-    assert "feed" in result.output
-    assert not (tmp_path / "stack.json").exists()
-
-
 @pytest.mark.parametrize(
-    "asked", [["--kafka", "127.0.0.1:9092"], ["--receiver", "http://127.0.0.1:1"]]
+    "asked",
+    [
+        ["--transport", "pigeon"],
+        ["--kafka", "127.0.0.1:9092"],
+        ["--transport", "kafka", "--kafka", "kafka-1.example:9092"],
+        ["--transport", "kafka", "--kafka", "nonsense"],
+        ["--receiver", "http://127.0.0.1:1"],
+    ],
+    ids=" ".join,
 )
-def test_what_belongs_to_a_transport_that_does_not_exist_is_refused_too(
+def test_what_does_not_exist_or_fit_together_is_refused_before_anything_is_made(
     tmp_path: Path, asked: list[str]
 ) -> None:
     result = CliRunner().invoke(app, ["up", *asked, "--state", str(tmp_path / "state")])
 
     assert result.exit_code == 2
-    assert "feed" in result.output
+    assert asked[-2] in result.output
     assert not (tmp_path / "state").exists()
+
+
+def test_a_directory_keeps_the_way_that_its_events_began_on(up: UpProcess) -> None:
+    up.end(signal.SIGTERM)
+
+    done = up.run("up", "--transport", "kafka")
+
+    up.start()
+    assert done.returncode == 1
+    assert "travel by feed" in done.stderr
 
 
 def test_a_population_is_of_the_day_that_the_stack_began_on(tmp_path: Path) -> None:
@@ -234,19 +178,6 @@ def test_a_file_is_sent_and_its_people_reach_their_case_systems(up: UpProcess, f
     assert counted(first.stdout, "created") == len(LINES)
     assert counted(again.stdout, "replayed") == len(LINES)
     assert "cs-sotkamo" in status.stdout
-
-
-def is_alive(pid: int | None) -> bool:
-    assert pid is not None
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def counted(text: str, label: str) -> int:
-    [line] = [line for line in text.splitlines() if f" {label} " in line]
-    return int("".join(filter(str.isdigit, line)))
 
 
 def test_a_file_with_a_fault_is_sent_and_the_fault_is_named(up: UpProcess, tmp_path: Path) -> None:

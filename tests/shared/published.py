@@ -34,23 +34,33 @@ class Record(Struct, frozen=True):
 
 
 class Topics:
-    """The topics of one service that exists in one test alone."""
+    """The topics of one service, that exists in one test alone unless it is named."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, *, service: str | None = None) -> None:
         self.bootstrap = bootstrap
-        self.service = f"published-{next(_numbers)}"
+        self.service = service or f"published-{next(_numbers)}"
 
     async def make(self, *recipients: str, partitions: int = PARTITIONS) -> None:
         """Make the topics of recipients; they have no records yet."""
+        async with self._admin() as admin:
+            await admin.create_topics(
+                [NewTopic(name, partitions, 1) for name in self._names(recipients)]
+            )
+
+    async def remove(self, *recipients: str) -> None:
+        """Remove the topics of recipients, with all that is in them."""
+        async with self._admin() as admin:
+            await admin.delete_topics(self._names(recipients))
+
+    def _names(self, recipients: Sequence[str]) -> list[str]:
+        return [topic_of(self.service, recipient) for recipient in recipients]
+
+    @contextlib.asynccontextmanager
+    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
-            await admin.create_topics(
-                [
-                    NewTopic(topic_of(self.service, recipient), partitions, 1)
-                    for recipient in recipients
-                ]
-            )
+            yield admin
         finally:
             await admin.close()
 

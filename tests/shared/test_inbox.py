@@ -6,6 +6,7 @@ from typing import NoReturn
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -115,6 +116,20 @@ async def test_a_batch_that_holds_old_and_new_gives_effect_to_the_new(store: Poo
     assert new == [2, 1]
     assert reader.redeliveries == 2
     assert await store.fetchval(EFFECTS) == [1, 2, 3]
+
+
+async def test_what_was_redelivered_on_request_has_no_effect_and_moves_nothing_seen(
+    store: Pool,
+) -> None:
+    again = [replace(an_event(number), redeliveryid="somebody-asked") for number in (1, 5)]
+    first, second, *later = (an_event(number) for number in range(1, 6))
+    reader = an_inbox(store, ListSource([first, second, *again, *later]))
+
+    new = [await reader.step(keep) for _ in range(3)]
+
+    assert new == [2, 2, 1]
+    assert reader.redeliveries == 2
+    assert await store.fetchval(EFFECTS) == [1, 2, 3, 4, 5]
 
 
 async def test_events_of_a_new_epoch_are_newer_than_all_before(store: Pool) -> None:

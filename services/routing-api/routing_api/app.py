@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any, NoReturn
+from typing import Any
 
 import asyncpg
 import httpx
@@ -19,7 +19,7 @@ from kuntavayla.audit import SealKey, SealKeys
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.events import asyncapi_document, event_schemas
-from kuntavayla.feed import StreamWaiters
+from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
     BatchLimits,
     BodyLimits,
@@ -34,6 +34,7 @@ from kuntavayla.http import (
 )
 from kuntavayla.outbox import Publication, Publisher, PublisherMetrics
 from kuntavayla.register import Organisation, load_register
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
     BatchMetrics,
     Jobs,
@@ -208,6 +209,7 @@ class _Running:
         self._metrics = metrics
         self._client = client
         self._pool: Pool | None = None
+        self._readings = Readings()
         self._bounds = ReportBounds(
             ahead_s_max=settings.report_ahead_s_max,
             notice_days_before_max=settings.effective_days_ahead_max,
@@ -231,12 +233,7 @@ class _Running:
             await stack.enter_async_context(waiters.listening())
             desk = self._desk(pool, waiters)
             stack.push_async_callback(desk.registrations.close)
-            loops: list[Coroutine[Any, Any, None]] = [
-                *self._loops(desk),
-                *self._over_broker(pool),
-                self._keep_sealed(),
-            ]
-            for loop in loops:
+            for loop in self._loops(desk):
                 stack.push_async_callback(_end, asyncio.create_task(loop))
             server = start_metrics_server(
                 settings.metrics_port, registry=self._metrics, host=settings.metrics_host
@@ -256,20 +253,28 @@ class _Running:
         async with transaction(self._pool) as connection:
             await connection.execute("SELECT 1")
 
-    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, NoReturn]]:
+    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
         """Return the timed loops; each may run in every process at the same time."""
         gauges = FigureGauges(self._metrics)
 
         async def look() -> None:
-            await keep_fresh(desk.pool, law=desk.law, moment=desk.moment, gauges=gauges)
+            await keep_fresh(
+                desk.pool, law=desk.law, moment=desk.moment, gauges=gauges, readings=self._readings
+            )
 
         async def tell() -> None:
             await tell_all_overdue(desk.pool, moment=desk.moment)
 
-        return [
+        loops = [
             desk.jobs.repeat("figures", look, interval_s=FRESH_INTERVAL_S),
             desk.jobs.repeat("overdue", tell, interval_s=OVERDUE_INTERVAL_S),
+            self._keep_sealed(),
         ]
+        broker = self._settings.kafka_connection
+        if broker is None:
+            return loops
+        reading = read_acknowledgements(desk.pool, broker, desk=self._acknowledgements)
+        return [*loops, self._publisher(desk.pool, broker).run(), reading]
 
     async def _keep_sealed(self) -> None:
         settings = self._settings
@@ -281,18 +286,15 @@ class _Running:
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
 
-    def _over_broker(self, pool: Pool) -> Iterator[Coroutine[Any, Any, None]]:
-        """Give what this process does by itself where the transport is Kafka."""
-        broker = self._settings.kafka_connection
-        if broker is not None:
-            publication = Publication(
-                service=SERVICE,
-                database_url=self._settings.database_url.get_secret_value(),
-                broker=broker,
-                clock=self._clock,
-            )
-            yield Publisher(pool, publication, metrics=PublisherMetrics(self._metrics)).run()
-            yield read_acknowledgements(pool, broker, desk=self._acknowledgements)
+    def _publisher(self, pool: Pool, broker: KafkaConnection) -> Publisher:
+        """Return what stands for election to publish, where events travel by a broker."""
+        publication = Publication(
+            service=SERVICE,
+            database_url=self._settings.database_url.get_secret_value(),
+            broker=broker,
+            clock=self._clock,
+        )
+        return Publisher(pool, publication, metrics=PublisherMetrics(self._metrics))
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
@@ -323,6 +325,7 @@ class _Running:
             competences=load_competences(DATA / "competences.csv"),
             consumptions=self._acknowledgements.consumption,
             transport=settings.transport,
+            readings=self._readings,
             jobs=Jobs(self._clock, registry=self._metrics),
             seal_keys=seal_keys_of(settings),
         )

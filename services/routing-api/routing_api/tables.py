@@ -328,5 +328,6 @@ MUTABLE = (
     "outbox_head",
     "outbox_publisher",
     "outbox_holds",
+    "outbox_readings",
     *inbox.MUTABLE,
 )

@@ -17,6 +17,7 @@ from kuntavayla.outbox.broker import PARTITIONS, topic_of
 from kuntavayla.outbox.holding import Hold, Pause, find_hold, list_holds, pause, resume
 from kuntavayla.outbox.measuring import PublisherMetrics
 from kuntavayla.outbox.publishing import Publication, Publisher
+from kuntavayla.outbox.recipients import StreamStanding, list_streams
 from kuntavayla.outbox.redelivering import (
     EVENTS_MAX,
     Choice,
@@ -48,6 +49,7 @@ __all__ = [
     "Request",
     "Restore",
     "Standing",
+    "StreamStanding",
     "TopicsNotMade",
     "add_tables",
     "append",
@@ -55,6 +57,7 @@ __all__ = [
     "find_hold",
     "inbound_topic_of",
     "list_holds",
+    "list_streams",
     "list_topics",
     "load_bounds",
     "load_head",

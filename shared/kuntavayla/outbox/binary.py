@@ -10,8 +10,10 @@ import msgspec
 from msgspec import Struct
 
 _TO_DATA = b'","data":'
+_TO_KEY = b'"partitionkey":"'
 _TO_REDELIVERY = b',"redeliveryid":"'
-_REDELIVERY_BYTES = len(_TO_REDELIVERY) + 36 + len(b'"}')
+_END_OF_REDELIVERY = b'"}'
+_REDELIVERY_BYTES = len(_TO_REDELIVERY) + 36 + len(_END_OF_REDELIVERY)
 _ATTRIBUTES = (
     "specversion",
     "id",
@@ -48,18 +50,25 @@ class BinaryEvent(Struct, frozen=True):
     headers: Sequence[tuple[str, bytes]]
 
 
-def binary_of(body: bytes, *, is_redelivery: object) -> BinaryEvent:
+def key_of(body: bytes) -> bytes:
+    """Return the key of a stored body: its `partitionkey`, which stands in front of the data."""
+    start = body.index(_TO_KEY) + len(_TO_KEY)
+    return body[start : body.index(b'"', start)]
+
+
+def binary_of(body: bytes) -> BinaryEvent:
     """Return the record of a stored body.
 
-    Neither cut can be mistaken: inside a JSON text a quote has a backslash before it, so what
-    closes a text and opens the next member stands nowhere else.
+    No cut can be mistaken: inside a JSON text a quote has a backslash before it, so what closes a
+    text and opens the next member stands nowhere else. The data are an object and the last member,
+    so a body ends with two brackets, and one that was redelivered with a quote and a bracket.
     """
     head, _, rest = body.partition(_TO_DATA)
-    if is_redelivery:
+    more: list[tuple[str, bytes]] = []
+    value = rest[:-1]
+    if body.endswith(_END_OF_REDELIVERY):
         value = rest[:-_REDELIVERY_BYTES]
         more = [("ce_redeliveryid", rest[-_REDELIVERY_BYTES:][len(_TO_REDELIVERY) : -2])]
-    else:
-        value, more = rest[:-1], []
     texts = head.split(b'"')
     if b"\\" in head or texts[1::4] != _QUOTED:
         return _binary_of_any(head, value, more)

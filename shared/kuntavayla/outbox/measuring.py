@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-_BATCH_BUCKETS = (1, 4, 16, 64, 256, 1_024, 2_000)
+_BATCH_BUCKETS = (1, 4, 16, 64, 256, 1_024, 5_000)
 
 
 class PublisherMetrics:

@@ -17,9 +17,10 @@ from msgspec import Struct
 
 from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.outbox.appending import NOTIFY_CHANNEL
-from kuntavayla.outbox.binary import binary_of
+from kuntavayla.outbox.binary import key_of
 from kuntavayla.outbox.broker import (
     ACKNOWLEDGED_S_MAX,
+    YIELD_EVERY,
     Parcel,
     Parcels,
     TopicWriter,
@@ -36,24 +37,21 @@ from kuntavayla.telemetry import log
 ELECTION_LOCK = 0x6B765F70
 """The advisory lock whose holder publishes; one per database, and so per service."""
 STAND_EVERY_S = 0.5
-BATCH_EVENTS_MAX = 2_000
+BATCH_EVENTS_MAX = 5_000
+"""Events of one batch: the more there are, the fewer parts does each of many partitions get."""
 POLL_S = 5.0
 """How long a publisher that nobody has woken waits before it looks by itself."""
 RETRY_S_MIN = 0.2
 RETRY_S_MAX = 10.0
 CONNECT_S_MAX = 5
-YIELD_EVERY = 200
-"""Events that are prepared at a stretch, so that requests of the same process do not wait."""
 
 # Of the restricted channel nothing but the position leaves the database.
 NEXT = """
-SELECT position, recipient, CASE WHEN channel = 'common' THEN body END AS body,
-       redelivery_id IS NOT NULL AS is_redelivery
+SELECT position, recipient, CASE WHEN channel = 'common' THEN body END AS body
 FROM outbox WHERE position > $1 ORDER BY position LIMIT $2
 """
 OWED = """
-SELECT position, recipient, body, redelivery_id IS NOT NULL AS is_redelivery
-FROM outbox
+SELECT position, recipient, body FROM outbox
 WHERE recipient = $1 AND channel = 'common' AND position > $2 AND position <= $3
 ORDER BY position LIMIT $4
 """
@@ -209,18 +207,17 @@ class Publisher:
                 self._put(wave.parcels, row)
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-        self._writer.prepare(wave.parcels.values())
+        await self._writer.prepare(wave.parcels.values())
         return wave
 
     def _put(self, parcels: Parcels, row: Any) -> None:  # noqa: ANN401 - a record
-        recipient: str = row["recipient"]
-        event = binary_of(row["body"], is_redelivery=row["is_redelivery"])
-        place = topic_of(self._publication.service, recipient), partition_of(event.key)
+        recipient, body = row["recipient"], row["body"]
+        place = topic_of(self._publication.service, recipient), partition_of(key_of(body))
         parcel = parcels.get(place)
         if parcel is None:
-            parcels[place] = Parcel(recipient, [event])
+            parcels[place] = Parcel(recipient, [body])
         else:
-            parcel.events.append(event)
+            parcel.bodies.append(body)
 
     async def _deliver(self, term: Term, wave: Wave) -> None:
         # Made ready before somebody was left out of the wave in front of it.

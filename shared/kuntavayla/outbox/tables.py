@@ -48,7 +48,7 @@ def _add_events(metadata: sa.MetaData) -> None:
 
 
 def _add_publisher(metadata: sa.MetaData) -> None:
-    """Add where the publisher to the broker stands, and which recipients it holds back."""
+    """Add where publisher and readers stand, and which recipients are held back."""
     sa.Table(
         "outbox_publisher",
         metadata,
@@ -69,6 +69,14 @@ def _add_publisher(metadata: sa.MetaData) -> None:
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True)),
         sa.CheckConstraint("state IN ('paused', 'draining')", name="known_state"),
+    )
+    sa.Table(
+        "outbox_readings",
+        metadata,
+        sa.Column("recipient", sa.Text, primary_key=True),
+        sa.Column("channel", sa.Text, primary_key=True),
+        sa.Column("position", sa.BigInteger, nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
     )
 
 

@@ -1,7 +1,6 @@
 """What operators and auditors ask: figures of the state, and the audit."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from msgspec import Struct
 
@@ -37,24 +36,15 @@ class Figures(Struct, frozen=True):
 async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     """Return the figures of this moment."""
     standing = await outbox.load_standing(connection)
+    holds = await outbox.list_holds(connection)
     waiting = await figures.load_waiting(connection, now=moment.now, today=moment.today)
+    oldest_at = standing.oldest_unpublished_at if standing.fence else None
+    age_s = None if oldest_at is None else max(0, int((moment.now - oldest_at).total_seconds()))
+    consumers = await parked.load_figures(connection)
     seal = await audit.load_state(connection)
-    unpublished_at = standing.oldest_unpublished_at if standing.fence else None
-    return Figures(
-        standing=standing,
-        oldest_unpublished_s=None
-        if unpublished_at is None
-        else int(_age_s(unpublished_at, now=moment.now)),
-        holds=await outbox.list_holds(connection),
-        waiting=waiting,
-        consumers=await parked.load_figures(connection),
-        seal=seal,
-        oldest_unsealed_s=_age_s(seal.oldest_unsealed_at or moment.now, now=moment.now),
-    )
-
-
-def _age_s(since: datetime, *, now: datetime) -> float:
-    return max(0.0, (now - since).total_seconds())
+    since = seal.oldest_unsealed_at
+    unsealed_s = 0.0 if since is None else max(0.0, (moment.now - since).total_seconds())
+    return Figures(standing, age_s, holds, waiting, consumers, seal, unsealed_s)
 
 
 async def witness(

@@ -11,7 +11,9 @@ from routing_api.routes.events import router as events
 from routing_api.routes.operating import router as operating
 from routing_api.routes.parked import router as parked
 from routing_api.routes.persons import router as persons
+from routing_api.routes.recipients import router as recipients
 from routing_api.routes.reconciliations import router as reconciliations
+from routing_api.routes.redeliveries import router as redeliveries
 from routing_api.routes.register import router as register
 from routing_api.routes.registrations import router as registrations
 from routing_api.routes.reviews import router as reviews
@@ -26,6 +28,8 @@ ROUTERS = (
     transfers,
     persons,
     events,
+    recipients,
+    redeliveries,
     reconciliations,
     register,
     operating,
@@ -52,6 +56,11 @@ SCOPES: ScopeTable = {
     ("POST", "/persons:fetch"): "persons.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
+    ("GET", "/recipients"): "recipients.read",
+    ("POST", "/recipients/{recipient_id}:pause"): "recipients.write",
+    ("POST", "/recipients/{recipient_id}:resume"): "recipients.write",
+    ("POST", "/redeliveries"): "redeliveries.write",
+    ("POST", "/redeliveries:preview"): "redeliveries.read",
     ("POST", "/reconciliations"): "reconciliations.write",
     ("GET", "/reconciliations/{day}"): "reconciliations.read",
     ("GET", "/areas"): "register.read",

@@ -18,7 +18,7 @@ from kuntavayla.auth import Caller, Refusal, require_kind, require_official
 from kuntavayla.database import AGAIN, Connection, Pool, transaction
 from kuntavayla.errors import DomainError
 from kuntavayla.events import new_ids_at
-from kuntavayla.feed import StreamWaiters
+from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import CURSOR_MALFORMED, BodyLimits, MicroBatcher, caller_of, exchange_of
 from kuntavayla.inbox import Consumptions
 from kuntavayla.register import OrganisationKind
@@ -75,6 +75,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     competences: Competences
     consumptions: Consumptions
     transport: Transport
+    readings: Readings
     jobs: Jobs
     seal_keys: SealKeys
 

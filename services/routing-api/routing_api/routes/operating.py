@@ -1,6 +1,5 @@
 """What operators and auditors ask: rule sets, the audit, and where things stand."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -15,7 +14,7 @@ from kuntavayla.audit import AuditFilter
 from kuntavayla.auth import require_kind
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
-from kuntavayla.inbox import ConsumerFigures
+from kuntavayla.outbox import Standing
 from kuntavayla.register import OrganisationKind
 from kuntavayla.settings import Transport
 from routing_api.operations import operating as operations
@@ -31,8 +30,7 @@ from routing_api.routes.desk import (
 )
 from routing_api.rules.definitions import RuleSetDefinition
 from routing_api.rules.intake import instant_fault
-from routing_api.schemas import AuditList, StatusResponse
-from routing_api.schemas.operating import ParkedStatus
+from routing_api.schemas import AuditList, PublishedStatus, StatusResponse
 
 router = secured_router(PREFIX)
 
@@ -119,15 +117,13 @@ async def load_status(request: Request) -> Response:
     async with desk.transaction() as connection:
         register = await desk.law.registers.current(connection)
         figures = await operations.load_figures(connection, moment=moment)
-    standing, is_published = figures.standing, desk.transport is Transport.KAFKA
+    standing = figures.standing
     return json_answer(
         StatusResponse(
             epoch=standing.epoch,
             head_position=standing.head,
             transport=desk.transport.value,
-            published_position=standing.published if is_published else None,
-            publishing_lag=standing.lag if is_published else None,
-            oldest_unpublished_s=figures.oldest_unpublished_s if is_published else None,
+            published=_published(standing) if desk.transport is Transport.KAFKA else None,
             paused_recipients=sum(hold.is_paused(now=moment.now) for hold in figures.holds),
             open_reviews=figures.waiting.open_reviews,
             overdue_reviews=figures.waiting.overdue_reviews,
@@ -140,21 +136,17 @@ async def load_status(request: Request) -> Response:
             audit_newest_block=figures.seal.newest_block,
             audit_oldest_unsealed_s=figures.oldest_unsealed_s,
             queues=desk.queues(),
-            parked=_parked(figures.consumers, transport=desk.transport),
+            parked_keys=sum(one.parked for one in figures.consumers),
+            queued_messages=sum(one.queued for one in figures.consumers),
+            consumers=[consumer_answer(one) for one in figures.consumers],
             jobs=desk.jobs.states,
         )
     )
 
 
-def _parked(consumers: Sequence[ConsumerFigures], *, transport: Transport) -> ParkedStatus | None:
-    """Return what is parked; None where nothing is and the deployment has no topic to read."""
-    if not consumers and transport is Transport.FEED:
-        return None
-    keys = sum(one.parked for one in consumers)
-    return ParkedStatus(
-        messages=keys,
-        keys=keys,
-        waiting=sum(one.queued for one in consumers),
-        stopped_consumers=[one.consumer for one in consumers if one.state == "stopped"],
-        consumers=[consumer_answer(one) for one in consumers],
+def _published(standing: Standing) -> PublishedStatus:
+    return PublishedStatus(
+        position=standing.published,
+        lag=standing.lag,
+        oldest_unpublished_at=standing.oldest_unpublished_at,
     )

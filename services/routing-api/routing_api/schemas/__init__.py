@@ -25,7 +25,7 @@ from routing_api.schemas.decisions import (
     Responsible,
     RuleSetName,
 )
-from routing_api.schemas.operating import QueueStatus, StatusResponse
+from routing_api.schemas.operating import PublishedStatus, QueueStatus, StatusResponse
 from routing_api.schemas.parked import (
     ConsumerResponse,
     EditRequest,
@@ -42,6 +42,19 @@ from routing_api.schemas.parked import (
     ShownHeader,
 )
 from routing_api.schemas.persons import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
+from routing_api.schemas.recipients import (
+    PausedResponse,
+    PauseRequest,
+    PauseResponse,
+    PreviewRedeliveryRequest,
+    RecipientList,
+    RecipientResponse,
+    RedeliveryPreview,
+    RedeliveryRequest,
+    RedeliveryResponse,
+    ResumeRequest,
+    StreamResponse,
+)
 from routing_api.schemas.reconciliations import (
     ReconciledDifference,
     ReconciliationList,
@@ -106,12 +119,22 @@ __all__ = [
     "ParkedMessageList",
     "ParkedMessageResponse",
     "ParkedSelection",
+    "PauseRequest",
+    "PauseResponse",
+    "PausedResponse",
+    "PreviewRedeliveryRequest",
+    "PublishedStatus",
     "QueueStatus",
+    "RecipientList",
+    "RecipientResponse",
     "Recomputed",
     "ReconciledDifference",
     "ReconciliationList",
     "ReconciliationRequest",
     "ReconciliationResponse",
+    "RedeliveryPreview",
+    "RedeliveryRequest",
+    "RedeliveryResponse",
     "RegistrationRequest",
     "RegistrationResponse",
     "RepairManyRequest",
@@ -119,6 +142,7 @@ __all__ = [
     "RepairResponse",
     "ResolveRequest",
     "Responsible",
+    "ResumeRequest",
     "ReviewList",
     "ReviewResponse",
     "RuleSetName",
@@ -128,6 +152,7 @@ __all__ = [
     "ShownBytes",
     "ShownHeader",
     "StatusResponse",
+    "StreamResponse",
     "TransferList",
     "TransferResponse",
     "VerifyRequest",

@@ -37,6 +37,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("recipient", name=op.f("pk_outbox_holds")),
     )
     op.create_table(
+        "outbox_readings",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("recipient", "channel", name=op.f("pk_outbox_readings")),
+    )
+    op.create_table(
         "outbox_redeliveries",
         sa.Column("redelivery_id", sa.Uuid(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
@@ -52,6 +60,6 @@ def upgrade() -> None:
     for statement in grants(
         context.config.attributes["role"],
         append_only=("outbox_redeliveries",),
-        mutable=("outbox_publisher", "outbox_holds"),
+        mutable=("outbox_publisher", "outbox_holds", "outbox_readings"),
     ):
         op.execute(statement)
