@@ -71,6 +71,8 @@ async def open_pool(url: str, *, connections_max: int = POOL_CONNECTIONS_MAX) ->
         server_settings={
             "jit": "off",
             "enable_seqscan": "off",
+            "enable_hashjoin": "off",
+            "enable_mergejoin": "off",
             "application_name": "kuntavayla",
         },
         reset=_keep_session,
