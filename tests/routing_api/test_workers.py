@@ -80,6 +80,7 @@ async def test_figures_are_read_again_after_any_failure_of_one_look(routing: Rou
             moment=looks.moment,
             gauges=gauges,
             readings=desk.readings,
+            transport=desk.transport,
         )
 
     task = asyncio.create_task(jobs.repeat("figures", look, interval_s=0.001))
