@@ -13,7 +13,7 @@ from kuntavayla_sandbox.broker import Broker
 from tests.builders import another_person, ndjson
 from tests.routing_api.inbound import ITEM, OPERATOR, REASON, TYPE, answers_to, repair
 from tests.routing_api.service import Json, Routing, running_routing
-from tests.topics import PARTITIONS, SentRecord, make_topic, send
+from tests.topics import PARTITIONS, SentRecord, a_topic, send
 
 WITHIN_S = 90
 HEADERS = [
@@ -60,8 +60,10 @@ async def offered(routing: Routing, count: int, *, municipality: str) -> Sequenc
 async def test_records_of_a_topic_have_their_effect_and_bad_ones_are_parked_and_answered(
     broker: Broker, database: TestDatabase
 ) -> None:
-    topic = await make_topic(broker, "kv.routing-api.in.cs-sotkamo.v1")
-    async with running_routing(database, **over_kafka(broker)) as routing:
+    async with (
+        a_topic(broker, "kv.routing-api.in.cs-sotkamo.v1") as topic,
+        running_routing(database, **over_kafka(broker)) as routing,
+    ):
         first, second, third = await offered(routing, 3, municipality="765")
         at = TopicPartition(topic, 0)
         records: list[SentRecord] = [
@@ -119,9 +121,10 @@ async def _is_read(routing: Routing, *, offset: int) -> bool:
 async def test_processes_that_come_and_go_take_every_acknowledgement_once(
     broker: Broker, database: TestDatabase
 ) -> None:
-    topic = await make_topic(broker, "kv.routing-api.in.cs-kajaani.v1")
     count = 240
     async with AsyncExitStack() as stack:
+        name = "kv.routing-api.in.cs-kajaani.v1"
+        topic = await stack.enter_async_context(a_topic(broker, name))
         first = await stack.enter_async_context(running_routing(database, **over_kafka(broker)))
         clients = await offered(first, count, municipality="205")
         leaving = AsyncExitStack()
