@@ -16,6 +16,7 @@ import httpx
 import typer
 from rich.console import Console
 
+from kuntavayla.database.embedded import ServerStillRuns
 from kuntavayla_sandbox import status as statuses
 from kuntavayla_sandbox.calls import Tokens, credentials_of
 from kuntavayla_sandbox.clock import LegalDateDiffers, find_legal_date
@@ -42,7 +43,7 @@ from kuntavayla_sandbox.state import (
     open_private,
 )
 
-KNOWN_FAULTS = (StateFault, LegalDateDiffers, NotReady, ProcessEnded, SendBroken)
+KNOWN_FAULTS = (StateFault, LegalDateDiffers, NotReady, ProcessEnded, SendBroken, ServerStillRuns)
 """What a user can mend; told in one sentence instead of a trace."""
 INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
