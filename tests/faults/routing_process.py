@@ -1,11 +1,8 @@
-"""Routing-api as a process of its own: `python -m tests.faults.routing_process`.
-
-Its settings and its legal clock come in the first line of its input; it imports everything before
-it reads that line, so that one can stand by while another runs.
-"""
+"""Routing-api as a process of its own; its settings and its legal clock come in its input."""
 
 import asyncio
 
+import holidays.countries  # noqa: F401 - else each fork reads all countries at its start
 from msgspec import Struct
 
 from kuntavayla.http.serving import serve
@@ -32,7 +29,3 @@ def main() -> None:
     app = create_app(settings, clock=start.clock)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(app, settings, on_listening=lambda _: None))
-
-
-if __name__ == "__main__":
-    main()

@@ -27,7 +27,7 @@ from tests.faults import seals
 from tests.faults.postgres import CASE_SYSTEMS, ROUTING, Postgres
 from tests.faults.processes import Managed, Program
 from tests.faults.routing_process import Start
-from tests.faults.waiting import until
+from tests.faults.waiting import plain, until
 
 DAY_ONE = datetime(2021, 3, 1, 6, 0, tzinfo=UTC)
 SYSTEMS = ("cs-sotkamo", "cs-kajaani", "cs-kuhmo", "cs-tampere", "cs-oulu", "cs-pirkanmaa")
@@ -66,7 +66,7 @@ class Stack:
         """Give an HTTP client with the organisation's token."""
         headers = {"Authorization": self.authorizations[organisation]}
         async with httpx.AsyncClient(
-            base_url=self.routing_url, headers=headers, timeout=ANSWER_S_MAX
+            base_url=self.routing_url, headers=headers, timeout=ANSWER_S_MAX, verify=plain()
         ) as client:
             yield client
 
@@ -176,7 +176,7 @@ async def running_stack(postgres: Postgres, logs: Path) -> AsyncIterator[Stack]:
             log_file=logs / "routing-api.log",
         )
         case_systems = Program(
-            module="kuntavayla_sandbox.case_systems",
+            module="kuntavayla_sandbox.case_systems.__main__",
             configuration=_configuration(
                 postgres, identities, routing_url=routing_url, token_url=token_url
             ),
