@@ -2,13 +2,16 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +21,15 @@ import pytest
 from typer.testing import CliRunner
 
 from kuntavayla.database.embedded import EmbeddedServer
-from kuntavayla_sandbox.cli import app
+from kuntavayla_sandbox.cli import app, main
 from kuntavayla_sandbox.clock import write_reached
 from kuntavayla_sandbox.population import movers_only
 from kuntavayla_sandbox.state import Stack, StateDirectory
 
 MARCH_1 = date(2021, 3, 1)
 PATIENCE_S = 60
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For who asks often by plain HTTP: reading all certificates takes longer than the call."""
 COMMAND = (sys.executable, "-m", "kuntavayla_sandbox.cli")
 SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "poller.py"
 SOTKAMO, KAJAANI = (f'"home_municipality_code":"{code}"'.encode() for code in ("765", "205"))
@@ -35,32 +40,58 @@ LINES = [
 ]
 
 
+@dataclass
+class Done:
+    """What a command came to."""
+
+    code: object
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+
+def command(*arguments: str) -> Done:
+    """Run the command line in this process: each one of its own would import for a second."""
+    out, err = TextIOWrapper(BytesIO()), StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out.flush()
+    return Done(ended.value.code, out.buffer.getvalue(), err.getvalue())
+
+
 class UpProcess:
     """`kuntavayla up` as a process of its own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, log: Path) -> None:
         self.directory = directory
         self.state = StateDirectory(directory)
+        self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         before = self.state.find_stack()
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [*COMMAND, "up", "--state", str(self.directory)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [*COMMAND, "up", "--state", str(self.directory)], stdout=log, stderr=log
+            )
         wait_for(lambda: self.is_published(before))
 
     def is_published(self, before: Stack | None) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, "`up` ended by itself"
+        assert self._process.poll() is None, f"`up` ended by itself: {self._log.read_text()}"
         return self.state.find_stack() not in (None, before)
 
     def end(self, number: signal.Signals) -> int:
         assert self._process is not None
         self._process.send_signal(number)
         return self._process.wait(PATIENCE_S)
+
+    def end_if_running(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.end(signal.SIGTERM)
 
     def stack(self) -> dict[str, Any]:
         stack: dict[str, Any] = json.loads(self.state.stack_file.read_text())
@@ -69,25 +100,20 @@ class UpProcess:
     def url(self) -> str:
         return str(self.stack()["services"]["routing-api"])
 
-    def token(self, name: str) -> str:
-        return self.run("token", name).stdout.strip()
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own command
-            [*COMMAND, *arguments, "--state", str(self.directory)],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+    def run(self, *arguments: str) -> Done:
+        return command(*arguments, "--state", str(self.directory))
 
     def get(self, path: str, *, name: str) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token(name)}"}
-        return httpx.get(self.url() + path, headers=headers)
+        headers = {"Authorization": f"Bearer {self.run('token', name).text.strip()}"}
+        return ask(self.url() + path, headers=headers)
 
     def stages(self) -> dict[str, int]:
-        status = httpx.get(self.stack()["simulators"]["case-systems"] + "/status").json()
+        status = ask(self.stack()["simulators"]["case-systems"] + "/status").json()
         return {name: entry["count"] for name, entry in status["stages"].items()}
+
+
+def ask(url: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - options of the client
+    return httpx.get(url, timeout=PATIENCE_S, verify=PLAIN, **options)
 
 
 def wait_for(is_reached: Callable[[], object]) -> None:
@@ -100,10 +126,10 @@ def wait_for(is_reached: Callable[[], object]) -> None:
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
     directory: Path = tmp_path_factory.mktemp("up")
-    process = UpProcess(directory)
+    process = UpProcess(directory, log=tmp_path_factory.mktemp("log") / "up.log")
     process.start()
     yield process
-    process.end(signal.SIGTERM)
+    process.end_if_running()
     shutil.rmtree(EmbeddedServer(directory).data, ignore_errors=True)
 
 
@@ -153,34 +179,31 @@ def test_a_population_is_of_the_day_that_the_stack_began_on(tmp_path: Path) -> N
 
 
 def test_without_a_stack_a_token_is_refused_with_advice(tmp_path: Path) -> None:
-    done = UpProcess(tmp_path).run("token", "te-kainuu")
+    done = command("token", "te-kainuu", "--state", str(tmp_path))
 
-    assert done.returncode == 1
-    assert "kuntavayla up" in done.stderr
+    assert done.code == 1
+    assert "kuntavayla up" in done.err
 
 
 def test_the_demo_does_not_empty_somebody_elses_directory(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
 
-    done = UpProcess(tmp_path).run("demo", "--registrations", "10")
+    done = command("demo", "--registrations", "10", "--state", str(tmp_path))
 
-    assert done.returncode == 1
+    assert done.code == 1
     assert (tmp_path / "thesis.txt").exists()
 
 
 def test_a_population_is_written_and_says_how_close_it_comes(tmp_path: Path) -> None:
     out = tmp_path / "population.ndjson"
     arguments = ("population", "--registrations", "50", "--seed", "4")
-    done = subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, *arguments, "--out", str(out)], capture_output=True, text=True, check=True
-    )
-    again = subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, *arguments], capture_output=True, check=True
-    )
+    done = command(*arguments, "--out", str(out))
+    again = command(*arguments)
 
+    assert (done.code, again.code) == (0, 0)
     assert len(out.read_bytes().splitlines()) == 50
-    assert again.stdout == out.read_bytes()
-    assert "fitted" in done.stderr
+    assert again.out == out.read_bytes()
+    assert "fitted" in done.err
 
 
 def test_the_stack_file_has_the_keys_that_counterparts_read(up: UpProcess) -> None:
@@ -205,8 +228,8 @@ def test_the_stack_file_has_the_keys_that_counterparts_read(up: UpProcess) -> No
 def test_a_second_stack_on_the_directory_is_refused(up: UpProcess) -> None:
     done = up.run("up")
 
-    assert done.returncode == 1
-    assert "already runs" in done.stderr
+    assert done.code == 1
+    assert "already runs" in done.err
 
 
 def test_a_token_of_an_identity_opens_what_its_role_may(up: UpProcess) -> None:
@@ -230,10 +253,10 @@ def test_a_file_is_sent_and_its_people_reach_their_case_systems(up: UpProcess, f
     again = up.run("send", str(file), "--as", "te-national")
     status = up.run("status")
 
-    assert (first.returncode, again.returncode, status.returncode) == (0, 0, 0)
-    assert counted(first.stdout, "created") == len(LINES)
-    assert counted(again.stdout, "replayed") == len(LINES)
-    assert "cs-sotkamo" in status.stdout
+    assert (first.code, again.code, status.code) == (0, 0, 0)
+    assert counted(first.text, "created") == len(LINES)
+    assert counted(again.text, "replayed") == len(LINES)
+    assert "cs-sotkamo" in status.text
 
 
 def is_alive(pid: int | None) -> bool:
@@ -255,8 +278,8 @@ def test_a_file_with_a_fault_is_sent_and_the_fault_is_named(up: UpProcess, tmp_p
 
     done = up.run("send", str(path), "--as", "te-national")
 
-    assert done.returncode == 1
-    assert counted(done.stdout, "refused") == 1
+    assert done.code == 1
+    assert counted(done.text, "refused") == 1
 
 
 def test_the_poller_of_the_documents_starts_from_the_snapshot_and_reads_the_feed(
@@ -300,7 +323,7 @@ def test_a_process_that_is_killed_starts_again_at_the_same_address(up: UpProcess
     before = up.stack()
     os.kill(before["pids"]["routing-api"], signal.SIGKILL)
     wait_for(lambda: up.stack()["pids"]["routing-api"] != before["pids"]["routing-api"])
-    wait_for(lambda: httpx.get(up.url() + "/readyz", timeout=PATIENCE_S).status_code == 200)
+    wait_for(lambda: ask(up.url() + "/readyz").status_code == 200)
 
     assert up.url() == before["services"]["routing-api"]
 
@@ -317,7 +340,7 @@ def test_a_stack_that_was_killed_starts_again_with_its_data_and_its_clock(
     assert [pid for pid in before["pids"].values() if is_alive(pid)] == []
     assert up.stages() == stages
     assert secrets == {each["name"]: each["client_secret"] for each in up.stack()["identities"]}
-    assert counted(up.run("send", str(file), "--as", "te-national").stdout, "created") == 0
+    assert counted(up.run("send", str(file), "--as", "te-national").text, "created") == 0
 
 
 def test_a_clean_stop_leaves_nothing_running(up: UpProcess) -> None:
@@ -328,7 +351,6 @@ def test_a_clean_stop_leaves_nothing_running(up: UpProcess) -> None:
     assert code == 0
     assert not up.state.stack_file.exists()
     assert [pid for pid in pids if is_alive(pid)] == []
-    up.start()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed here")

@@ -6,7 +6,7 @@ One function per subcommand, each no more than its options and its output.
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
@@ -72,10 +72,10 @@ FullSize = Annotated[
 ]
 
 
-def main() -> None:
-    """Run the command line."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default that of this process; ends with SystemExit."""
     try:
-        app(standalone_mode=True)
+        app(arguments, standalone_mode=True)
     except KNOWN_FAULTS as fault:
         Console(stderr=True).print(str(fault), style="red", markup=False, soft_wrap=True)
         sys.exit(1)
