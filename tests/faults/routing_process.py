@@ -1,6 +1,7 @@
 """Routing-api as a process of its own; its settings and its legal clock come in its input."""
 
 import asyncio
+from typing import Any
 
 import holidays.countries  # noqa: F401 - else each fork reads all countries at its start
 from msgspec import Struct
@@ -16,7 +17,7 @@ from routing_api.settings import Settings
 class Start(Struct, frozen=True):
     """What the process is told: settings by name, and the legal clock."""
 
-    settings: dict[str, str | int | bool]
+    settings: dict[str, Any]
     clock: LegalClock
 
 

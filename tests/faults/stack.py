@@ -16,6 +16,7 @@ from kuntavayla.events import sequence_text
 from kuntavayla.register import load_register
 from kuntavayla_sandbox.calls import credentials_of
 from kuntavayla_sandbox.case_systems.configuration import Configuration, Endpoint, Work
+from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from kuntavayla_sandbox.case_systems.tables import ROLE as CASE_SYSTEMS_ROLE
 from kuntavayla_sandbox.clock import LegalClock
 from kuntavayla_sandbox.identities import load_scopes
@@ -25,6 +26,7 @@ from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
 from kuntavayla_sandbox.state import Identity
 from tests.faults import seals
 from tests.faults.postgres import CASE_SYSTEMS, ROUTING, Postgres
+from tests.faults.postgres import ROUTING, Postgres
 from tests.faults.processes import Managed, Program
 from tests.faults.routing_process import Start
 from tests.faults.waiting import plain, until

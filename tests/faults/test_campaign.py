@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from tests.faults import checking, points
 from tests.faults.checking import Stored
@@ -42,6 +43,7 @@ class CountedSignals(Signals):
         super().__init__()
         self.missed = 0
 
+    @override
     async def next(self, name: str, *, within_s: float) -> None:
         """Return at the next such moment, or when the time is over."""
         began_s = time.monotonic()

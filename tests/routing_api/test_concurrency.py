@@ -57,11 +57,13 @@ async def test_many_callers_on_the_same_persons_leave_nothing_doubled_and_nothin
             for number, routing in enumerate((one, other, one, other), start=2)
         ]
 
-        answers = await asyncio.gather(*singles, *bulks)
+        answers, bulk_answers = await asyncio.gather(
+            asyncio.gather(*singles), asyncio.gather(*bulks)
+        )
 
-        decisions = [answer.json() for answer in answers[: len(singles)]]
-        lines = [line for bulk in answers[len(singles) :] for line in bulk[:-1]]
-        statuses = {answer.status_code for answer in answers[: len(singles)]}
+        decisions = [answer.json() for answer in answers]
+        lines = [line for bulk in bulk_answers for line in bulk[:-1]]
+        statuses = {answer.status_code for answer in answers}
         assert statuses | {line["status"] for line in lines} == {201}
         clients = {item["client_id"] for item in decisions}
         clients |= {line["result"]["client_id"] for line in lines}

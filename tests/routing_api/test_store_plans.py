@@ -1,8 +1,6 @@
 import re
 
-import asyncpg
-
-from kuntavayla.database import open_pool, transaction
+from kuntavayla.database import Connection, open_pool, transaction
 from routing_api.store import clients, figures, registrations, transfers
 from tests.builders import another_person
 from tests.routing_api.service import Routing
@@ -66,7 +64,7 @@ def nothing(types: str) -> str:
     return ", ".join(f"'{{}}'::{kind}" for kind in types.split(", "))
 
 
-async def plan_of(connection: asyncpg.Connection, number: int, types: str) -> str:
+async def plan_of(connection: Connection, number: int, types: str) -> str:
     rows = await connection.fetch(f"EXPLAIN EXECUTE look_up_{number} ({nothing(types)})")
     return "\n".join(row[0] for row in rows)
 
