@@ -42,6 +42,7 @@ class Postgres:
 
     def __init__(self, directory: Path) -> None:
         self.server = EmbeddedServer(directory)
+        self._has_copies = False
         self._asking: dict[str, asyncpg.Connection] = {}
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -70,11 +71,22 @@ class Postgres:
         await ended(pid)
 
     async def make_databases(self) -> None:
-        """Make both databases anew."""
-        for name in (ROUTING, CASE_SYSTEMS):
+        """Make both databases anew, by copies of the first ones."""
+        names = (ROUTING, CASE_SYSTEMS)
+        for name in names:
             await self.execute("postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        if self._has_copies:
+            for name in names:
+                await self._copy(f"{name}_fresh", name)
+            return
         await routing_service.prepare(self.server)
         await starting.prepare(self.server)
+        for name in names:
+            await self._copy(name, f"{name}_fresh")
+        self._has_copies = True
+
+    async def _copy(self, name: str, copy: str) -> None:
+        await self.execute("postgres", f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
 
     async def fetch(self, database: str, sql: str, *arguments: object) -> list[Any]:
         """Ask as the owner, by a connection that is kept; waits for a server that is away."""

@@ -2,18 +2,19 @@
 
 import asyncio
 import os
-import select
 import signal
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import httpx
 from msgspec import Struct
 
 from tests.faults import nursery
-from tests.faults.waiting import ended, plain, until
+from tests.faults.waiting import plain, until
 
 READY_S_MAX = 30
 ANSWER_S_MAX = 2
@@ -21,32 +22,34 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Program(Struct, frozen=True, kw_only=True):
-    """A module of ours, the first line of its input, and where it says that it serves.
+    """A module of ours with a `main`, and where it says that it serves.
 
     `listening` is the socket that it inherits, by its number as argument; without one it makes its
     own.
     """
 
     module: str
-    configuration: bytes
     ready_url: str
     log_file: Path
     listening: socket.socket | None = None
 
 
 class Managed:
-    """A process that is there again as soon as it has ended, and how often each thing happened."""
+    """A process that is there again as soon as it has ended, and how often each thing happened.
+
+    A fork stands by whenever none runs; it begins when it is told its configuration.
+    """
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.configuration: bytes | None = None
         self.kills = 0
         self.ended_by_itself = 0
         self.begun = asyncio.Event()
+        self._stands_by = asyncio.Event()
         self._pid: int | None = None
-        self._nursery: asyncio.subprocess.Process | None = None
         self._line: asyncio.StreamWriter | None = None
         self._is_kill = False
-        self._watch: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int:
@@ -54,14 +57,23 @@ class Managed:
         assert self._pid is not None
         return self._pid
 
-    async def start(self) -> None:
-        """Start the process, and start it again whenever it ends."""
+    @asynccontextmanager
+    async def standing_by(self) -> AsyncIterator[Self]:
+        """Import the program, and let forks of it stand by inside the block."""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._nursery = await self._spawn(theirs)
+            process = await self._spawn(theirs)
         told, self._line = await asyncio.open_connection(sock=ours)
-        await self._take(told)
-        self._watch = asyncio.create_task(self._keep_running(told))
+        following = asyncio.create_task(self._follow(told))
+        try:
+            yield self
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            # The nursery kills the fork that there is, and ends.
+            self._line.close()
+            await self._line.wait_closed()
+            await process.wait()
 
     async def _spawn(self, told: socket.socket) -> asyncio.subprocess.Process:
         listening = self.program.listening
@@ -75,7 +87,7 @@ class Managed:
                 str(told.fileno()),
                 self.program.module,
                 *arguments,
-                stdin=asyncio.subprocess.PIPE,
+                stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=REPOSITORY,
@@ -83,27 +95,46 @@ class Managed:
                 start_new_session=True,
             )
 
-    async def _take(self, told: asyncio.StreamReader) -> None:
-        """Learn of the process that has begun, and tell it what to do."""
-        assert self._nursery is not None
-        assert self._nursery.stdin is not None
-        # One killed before it has read all of it would leave the rest to the next.
-        assert len(self.program.configuration) < select.PIPE_BUF, "written in one piece"
-        self._pid = int(await told.readline())
-        self.begun.set()
-        self._nursery.stdin.write(self.program.configuration + b"\n")
+    async def _follow(self, told: asyncio.StreamReader) -> None:
+        """Learn of each fork and of its end, for as long as the nursery lives."""
+        while line := await told.readline():
+            if line == nursery.ENDED:
+                self._forget()
+                self.ended_by_itself += not self._is_kill
+                self._is_kill = False
+                continue
+            self._pid = int(line)
+            if self.configuration is None:
+                self._stands_by.set()
+            else:
+                self._begin(self.configuration)
 
-    async def _keep_running(self, told: asyncio.StreamReader) -> None:
-        while await told.readline() == nursery.ENDED:
-            self._forget()
-            if not self._is_kill:
-                self.ended_by_itself += 1
-            self._is_kill = False
-            await self._take(told)
+    def _begin(self, configuration: bytes) -> None:
+        line = b"%d %b\n" % (self.pid, configuration)
+        assert len(line) <= nursery.LINE_BYTES_MAX
+        assert self._line is not None
+        self._line.write(line)
+        self.begun.set()
 
     def _forget(self) -> None:
         self._pid = None
         self.begun.clear()
+
+    @asynccontextmanager
+    async def running(self, configuration: bytes) -> AsyncIterator[None]:
+        """Let the process run inside the block, and begin again whenever it ends."""
+        async with asyncio.timeout(READY_S_MAX):
+            await self._stands_by.wait()
+        self._stands_by.clear()
+        self.kills = self.ended_by_itself = 0
+        self.configuration = configuration
+        self._begin(configuration)
+        try:
+            yield
+        finally:
+            self.configuration = None
+            if self.begun.is_set():
+                self.kill()
 
     def kill(self) -> None:
         """Kill the process with no chance to clean up; the next one begins at once.
@@ -130,23 +161,6 @@ class Managed:
                 return answer.status_code == httpx.codes.OK
 
             await until(serves, within_s=READY_S_MAX)
-
-    async def stop(self) -> None:
-        """End what runs, and what would start it again."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
-        if self._nursery is not None and self._nursery.returncode is None:
-            self._nursery.kill()
-            await self._nursery.wait()
-        if self._line is not None:
-            self._line.close()
-            await self._line.wait_closed()
-        if self._pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-            await ended(self._pid)
 
     def log_tail(self, lines: int = 30) -> str:
         """Return the last lines of the log."""
