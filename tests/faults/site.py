@@ -21,6 +21,7 @@ from kuntavayla_sandbox.issuer import AUDIENCE, Issuer, make_signing_key
 from kuntavayla_sandbox.issuer import create_app as create_issuer
 from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
 from kuntavayla_sandbox.state import Identity
+from tests.faults import seals
 from tests.faults.postgres import ROUTING, Postgres
 from tests.faults.processes import Managed, Program
 
@@ -59,6 +60,7 @@ class Site(Struct, frozen=True, kw_only=True):
             "lookup_key_a": _key(0),
             "lookup_key_b": _key(1),
             "fingerprint_key": _key(2),
+            "audit_signing_key": f"{seals.KEY_ID}:{base64.b64encode(seals.SECRET).decode()}",
             "is_test_code_allowed": True,
         }
 

@@ -11,17 +11,6 @@ import msgspec
 
 from kuntavayla.events import sequence_text
 from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
-from kuntavayla_sandbox.case_systems.tables import ROLE as CASE_SYSTEMS_ROLE
-from kuntavayla_sandbox.clock import LegalClock
-from kuntavayla_sandbox.identities import load_scopes
-from kuntavayla_sandbox.issuer import AUDIENCE, Issuer, make_signing_key
-from kuntavayla_sandbox.issuer import create_app as create_issuer
-from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
-from kuntavayla_sandbox.state import Identity
-from tests.faults import seals
-from tests.faults.postgres import CASE_SYSTEMS, ROUTING, Postgres
-from tests.faults.postgres import ROUTING, Postgres
-from tests.faults.processes import Managed, Program
 from tests.faults.postgres import ROUTING
 from tests.faults.routing_process import Start
 from tests.faults.site import SYSTEMS, Site, clock_from_now
@@ -99,59 +88,6 @@ class Stack:
             all(read.get(stream) == sequence for stream, sequence in last.items())
             and await self.postgres.count(CASE_SYSTEMS, LEFT) == 0
         )
-
-
-def _key(first: int) -> str:
-    return base64.b64encode(bytes(range(first, first + 32))).decode()
-
-
-def _settings(postgres: Postgres, *, issuer_url: str, port: int) -> dict[str, str | int | bool]:
-    return {
-        "database_url": postgres.server.url(ROUTING, role="routing_api"),
-        "token_issuer": issuer_url,
-        "token_audience": AUDIENCE,
-        "token_jwks_url": f"{issuer_url}/jwks.json",
-        "listen_port": port,
-        "metrics_port": 0,
-        "identity_keys": f"k1:{_key(0)}",
-        "lookup_key_a": _key(0),
-        "lookup_key_b": _key(1),
-        "fingerprint_key": _key(2),
-        "audit_signing_key": f"{seals.KEY_ID}:{base64.b64encode(seals.SECRET).decode()}",
-        "is_test_code_allowed": True,
-    }
-
-
-def _identities() -> dict[str, Identity]:
-    roles = {"te-national": "te", "te-kainuu": "te", **dict.fromkeys(SYSTEMS, "case_system")}
-    return {
-        name: Identity(name, name, (role,), name, f"secret-{name}") for name, role in roles.items()
-    }
-
-
-def _configuration(
-    postgres: Postgres, identities: Mapping[str, Identity], *, routing_url: str, token_url: str
-) -> bytes:
-    register = load_register()
-    systems = {system.case_system_id: system for system in register.case_systems(on=DAY_ONE.date())}
-    endpoints = tuple(
-        Endpoint(
-            case_system_id=name,
-            municipality_code=systems[name].municipality_codes(on=DAY_ONE.date())[0],
-            contact_point=systems[name].contact_point,
-            credentials=credentials_of(identities[name], token_url=token_url),
-        )
-        for name in SYSTEMS
-    )
-    return msgspec.json.encode(
-        Configuration(
-            routing_url=routing_url,
-            database_url=postgres.server.url(CASE_SYSTEMS, role=CASE_SYSTEMS_ROLE),
-            clock=LegalClock(DAY_ONE, _now()),
-            work=Work.ALL,
-            endpoints=endpoints,
-        )
-    )
 
 
 @asynccontextmanager

@@ -1,19 +1,17 @@
 """The drill on the local stack: routing-api's database is restored, the case systems' is not."""
 
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-import httpx
 import pytest
 from typer.testing import CliRunner
 
 from kuntavayla.database.embedded import EmbeddedServer, tool
 from kuntavayla_sandbox.cli import app
-from tests.sandbox.test_cli import LINES, UpProcess, wait_for
+from tests.sandbox.up_process import LINES, UpProcess, ask, command, wait_for
 
 OPERATOR = "operator"
 
@@ -23,8 +21,7 @@ def up(tmp_path: Path) -> Iterator[UpProcess]:
     process = UpProcess(tmp_path)
     process.start()
     yield process
-    process.end(signal.SIGTERM)
-    shutil.rmtree(EmbeddedServer(tmp_path).data, ignore_errors=True)
+    process.remove()
 
 
 def run(*command: str | Path) -> None:
@@ -34,7 +31,7 @@ def run(*command: str | Path) -> None:
 def send(up: UpProcess, *lines: bytes) -> None:
     file = up.directory / f"{len(lines)}-{hash(lines)}.ndjson"
     file.write_bytes(b"".join(line + b"\n" for line in lines))
-    assert up.run("send", str(file), "--as", "te-national").returncode == 0
+    assert up.run("send", str(file), "--as", "te-national").code == 0
 
 
 def states(up: UpProcess) -> dict[str, set[tuple[str, str]]]:
@@ -42,7 +39,7 @@ def states(up: UpProcess) -> dict[str, set[tuple[str, str]]]:
     url = up.stack()["simulators"]["case-systems"] + "/clients"
     held: dict[str, set[tuple[str, str]]] = {}
     for name in ("cs-sotkamo", "cs-kajaani"):
-        items = httpx.get(url, params={"case_system": name}).json()["items"]
+        items = ask(url, params={"case_system": name}).json()["items"]
         held[name] = {(i["client_id"], i["state"]) for i in items if i["state"] != "ended"}
     return held
 
@@ -52,7 +49,7 @@ def snapshot(up: UpProcess) -> dict[str, set[tuple[str, str]]]:
     held: dict[str, set[tuple[str, str]]] = {}
     for name in ("cs-sotkamo", "cs-kajaani"):
         headers = {"Authorization": f"Bearer {token_of(up.token, name, up.url())}"}
-        answer = httpx.get(up.url() + "/clienthoods", params={"limit": "1000"}, headers=headers)
+        answer = ask(up.url() + "/clienthoods", params={"limit": "1000"}, headers=headers)
         items = answer.json()["items"]
         held[name] = {(item["client_id"], item["transfer_state"]) for item in items}
     return held
@@ -95,19 +92,19 @@ def test_after_a_restore_the_case_systems_resync_and_hold_what_the_service_holds
     wait_for(lambda: is_settled(up, clients=len(some)))
     send(up, *more, some[0])
     wait_for(lambda: is_settled(up, clients=len(LINES)))
-    assert (refused.returncode, told.returncode) == (1, 0)
-    assert "already runs" in refused.stderr
-    assert told.stdout.startswith("epoch 2 begins behind position")
+    assert (refused.code, told.code) == (1, 0)
+    assert "already runs" in refused.err
+    assert told.text.startswith("epoch 2 begins behind position")
     assert up.get("/status", name=OPERATOR).json()["epoch"] == 2
 
 
 def test_a_directory_without_data_is_refused(tmp_path: Path) -> None:
     directory = tmp_path / "empty"
 
-    done = UpProcess(directory).run("restored", "--service", "routing-api")
+    done = command("restored", "--service", "routing-api", "--state", str(directory))
 
-    assert done.returncode == 1
-    assert "no data" in done.stderr
+    assert done.code == 1
+    assert "no data" in done.err
     assert not directory.exists()
 
 
