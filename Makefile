@@ -1,10 +1,10 @@
-# Everything a person or CI does here. Needs Python 3.11 or newer and make; nothing else.
+# Everything a person or CI does here. Needs Python 3.11 or newer and make; with Kafka Java 17 and Maven too.
 PYTHON ?= python3
 BIN := .venv/bin
 OWN := kuntavayla kuntavayla-routing-api kuntavayla-sandbox
 LOCK := $(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --quiet $(OWN:%=--no-emit-package %)
 
-.PHONY: setup demo day-one test explore check bench faults lock format snapshots
+.PHONY: setup demo day-one test explore check bench faults lock format snapshots kafka demo-kafka
 
 setup: .venv/ready  ## install the locked dependencies and our own packages into .venv
 
@@ -45,8 +45,14 @@ faults: setup  ## kill processes and the database again and again, by 3 seeds; S
 bench: setup  ## measure beside the floors; ONLY=day-one for one row
 	ONLY='$(ONLY)' $(BIN)/python -m tests.bench
 
+kafka: setup  ## a local broker in the foreground until Ctrl-C; needs Java 17 and Maven
+	$(BIN)/python -m kuntavayla_sandbox.broker
+
 demo: setup  ## day one at a tenth of its size, and what came of it
 	$(BIN)/kuntavayla demo
+
+demo-kafka: setup  ## the same day over a real broker; needs Java 17 and Maven
+	$(BIN)/kuntavayla demo --transport kafka --state .kuntavayla-demo-kafka
 
 day-one: setup  ## day one at its real size
 	$(BIN)/kuntavayla demo --full-size

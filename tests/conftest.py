@@ -7,6 +7,9 @@ from hypothesis import HealthCheck, settings
 
 from kuntavayla.testing import DatabaseServer
 from kuntavayla.testing.databases import running_server
+from kuntavayla_sandbox.broker import Broker, BrokerPlan, Listener, missing_tool
+
+BROKER_USERS = {"admin": "admin-of-the-tests", "routing-api": "routing-api-of-the-tests"}
 
 # No property is judged by the speed of the machine.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,3 +39,14 @@ async def databases(server_url: str) -> AsyncIterator[DatabaseServer]:
     server = DatabaseServer(server_url)
     yield server
     await server.close()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A real broker with every kind of listener; tests share it and use topics of their own."""
+    missing = missing_tool()
+    if missing is not None:
+        pytest.skip(f"NOT POSSIBLE HERE, nothing on Kafka is tested: {missing}")
+    plan = BrokerPlan(listeners=frozenset(Listener), users=BROKER_USERS)
+    with Broker(tmp_path_factory.mktemp("broker"), plan) as broker:
+        yield broker

@@ -13,7 +13,13 @@ from kuntavayla.http import MicroBatcher
 from kuntavayla.http.problems import status_of
 from routing_api.operations import registrations
 
-OURS = ("routing_api.", "kuntavayla.auth.", "kuntavayla.http.", "kuntavayla.idempotency")
+OURS = (
+    "routing_api.",
+    "kuntavayla.auth.",
+    "kuntavayla.http.",
+    "kuntavayla.idempotency",
+    "kuntavayla.inbox.",
+)
 THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
     "registrations.submit": (MicroBatcher.submit, registrations.register),
 }
@@ -21,7 +27,7 @@ THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
 BY_CHUNKS = "registrations.submit_chunk"
 """The same by chunks: whatever fails there is the failure of a line."""
 PACKAGES = ("routing_api.", "kuntavayla.")
-NAMED = {"routing_api.errors", "kuntavayla.idempotency"}
+NAMED = {"routing_api.errors", "kuntavayla.idempotency", "kuntavayla.inbox.repairing"}
 """Modules whose failures belong to single calls; all others are of every call."""
 LOCAL = object()
 """What a name stands for that a function gives its value itself."""

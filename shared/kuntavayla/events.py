@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import uuid_utils
@@ -20,6 +21,8 @@ EPOCH_DIGITS = 6
 POSITION_DIGITS = 18
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_ID_BITS_BEHIND_TIME = 80
+"""A UUIDv7 begins with 48 bits of milliseconds (RFC 9562)."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,6 +67,11 @@ def new_ids_at(now: datetime) -> NewId:
         return str(draw(nanoseconds=nanoseconds))
 
     return new_id
+
+
+def instant_of_id(event_id: UUID) -> datetime:
+    """Return the time in an id, to the millisecond."""
+    return _EPOCH_START + timedelta(milliseconds=event_id.int >> _ID_BITS_BEHIND_TIME)
 
 
 def instant_text(instant: datetime) -> str:

@@ -11,6 +11,7 @@ import binascii
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -31,6 +32,14 @@ SELECT position, body FROM outbox
 WHERE recipient = $1 AND channel = $2 AND position > $3
 ORDER BY position
 LIMIT $4
+"""
+
+SAVE_READINGS = """
+INSERT INTO outbox_readings AS r (recipient, channel, position, read_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[])
+ON CONFLICT (recipient, channel) DO UPDATE SET
+    position = excluded.position, read_at = excluded.read_at
+WHERE r.read_at <= excluded.read_at
 """
 
 
@@ -103,6 +112,33 @@ async def load_page(
     position = last if len(rows) == limit else max(last, head)
     body = b"[" + b",".join([row["body"] for row in rows]) + b"]"
     return FeedPage(body, len(rows), Cursor(epoch, position))
+
+
+class Readings:
+    """With which cursor each recipient last came, kept in memory until it is saved.
+
+    A reader that comes with a cursor says that it has what lies before it. Saving now and then, and
+    not at each poll, keeps polls free of writing.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[str, Channel], tuple[int, datetime]] = {}
+
+    def note(self, cursor: Cursor, *, recipient: str, channel: Channel, now: datetime) -> None:
+        """Remember where a recipient reads."""
+        self._newest[recipient, channel] = cursor.position, now
+
+    async def save(self, connection: Connection) -> None:
+        """Store what was noted since; the newest of several processes stands."""
+        noted, self._newest = sorted(self._newest.items()), {}
+        if noted:
+            await connection.execute(
+                SAVE_READINGS,
+                [recipient for (recipient, _), _ in noted],
+                [channel for (_, channel), _ in noted],
+                [position for _, (position, _) in noted],
+                [read_at for _, (_, read_at) in noted],
+            )
 
 
 class StreamWaiters:

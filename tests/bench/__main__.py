@@ -5,13 +5,24 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.bench import audit_seal, day_one, intake, persons_fetch
+from tests.bench import (
+    audit_seal,
+    day_one,
+    day_one_kafka,
+    intake,
+    latency,
+    outbox,
+    persons_fetch,
+)
 from tests.bench.results import Result, table_of, write_results
 
 ROWS: Mapping[str, Callable[[], Awaitable[list[Result]]]] = {
     "day-one": day_one.run,
+    "day-one-kafka": day_one_kafka.run,
+    "event-latency": latency.run,
     "persons-fetch": persons_fetch.run,
     "intake": intake.run,
+    "outbox": outbox.run,
     "audit-seal": audit_seal.run,
 }
 

@@ -72,7 +72,7 @@ async def run() -> list[Result]:
             [day.seconds for day in days],
             [seconds_of(floor) for floor in floors],
             unit=f"s for {count} registrations",
-            notes=_notes(days, floors, count=count),
+            notes=notes_of(days, floors, count=count),
         )
     ]
 
@@ -88,14 +88,15 @@ async def _round(stand: Stand, path: str, count: int) -> tuple[Day, FloorReport]
             stand.routing(database) as routing,
             stand.case_systems(routing, database=case_database) as systems,
         ):
-            day = await _day(stand, routing, systems, path=path, count=count)
-        await _check(database, systems, count=count)
-        return day, await _floor(stand, database, systems, path=path)
+            day = await live_day(stand, routing, systems, path=path, count=count)
+        await check_day(database, systems, count=count)
+        return day, await floor_of(stand, database, systems, path=path)
 
 
-async def _day(
+async def live_day(
     stand: Stand, routing: Routing, systems: CaseSystems, *, path: str, count: int
 ) -> Day:
+    """Live one round through: from the first call until the last effect is stored."""
     pids = {"routing-api": routing.process.pid, "case-systems": systems.pid}
     before = {name: processor_s(pid) or 0.0 for name, pid in pids.items()}
     server_before_s = stand.processor_s()
@@ -148,7 +149,7 @@ async def _consumed(
             await asyncio.sleep(POLL_S)
 
 
-async def _check(database: TestDatabase, systems: CaseSystems, *, count: int) -> None:
+async def check_day(database: TestDatabase, systems: CaseSystems, *, count: int) -> None:
     """Assert that nothing is lost or doubled, and that every sum is right."""
     routing = await asyncpg.connect(database.owner_url)
     held = await asyncpg.connect(systems.owner_url)
@@ -167,9 +168,10 @@ async def _check(database: TestDatabase, systems: CaseSystems, *, count: int) ->
     await held.close()
 
 
-async def _floor(
+async def floor_of(
     stand: Stand, database: TestDatabase, systems: CaseSystems, *, path: str
 ) -> FloorReport:
+    """Run the floor on what a round has stored."""
     events = stand.folder / "events.json"
     source = await asyncpg.connect(database.owner_url)
     with events.open("wb") as file:
@@ -201,7 +203,8 @@ async def _floor(
         return floor
 
 
-def _notes(days: Sequence[Day], floors: Sequence[FloorReport], *, count: int) -> list[str]:
+def notes_of(days: Sequence[Day], floors: Sequence[FloorReport], *, count: int) -> list[str]:
+    """Return rates, processor seconds, peaks, and the parts of the floor."""
     rate = count / median(day.seconds for day in days)
     sending = median(day.sending_s for day in days)
     used = {name: median(day.processor_s[name] for day in days) for name in days[0].processor_s}

@@ -15,6 +15,7 @@ from msgspec import Struct
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.database.preparing import prepare_database
 from kuntavayla.register import load_register
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.testing import DatabaseServer, TestDatabase
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla_sandbox import issuer, routing_service
@@ -95,10 +96,14 @@ class Stand:
         assert pid is not None, "the server runs as long as its row"
         return server_processor_s(pid)
 
-    def settings_of(self, database: TestDatabase) -> dict[str, str]:
+    def settings_of(
+        self, database: TestDatabase, *, kafka: KafkaConnection | None = None
+    ) -> dict[str, str]:
         """Return the settings of a routing-api on a database."""
         return {
-            **routing_service.environment(self.server, kept=self._kept, issuer_url=self.issuer_url),
+            **routing_service.environment(
+                self.server, kept=self._kept, issuer_url=self.issuer_url, kafka=kafka
+            ),
             "ROUTING_DATABASE_URL": database.url,
             "ROUTING_MIGRATION_DATABASE_URL": database.owner_url,
             "ROUTING_LISTEN_PORT": "0",
@@ -123,10 +128,14 @@ class Stand:
 
     @asynccontextmanager
     async def routing(
-        self, database: TestDatabase, *, floor_answer: str | None = None
+        self,
+        database: TestDatabase,
+        *,
+        floor_answer: str | None = None,
+        kafka: KafkaConnection | None = None,
     ) -> AsyncIterator[Routing]:
         """Run routing-api on a database inside the block."""
-        settings = self.settings_of(database)
+        settings = self.settings_of(database, kafka=kafka)
         async with serving(
             "tests.bench.routing_process",
             RoutingJob(self.clock, floor_answer),
@@ -149,7 +158,9 @@ class Stand:
             await connection.close()
 
     @asynccontextmanager
-    async def case_systems(self, routing: Routing, *, database: str) -> AsyncIterator[CaseSystems]:
+    async def case_systems(
+        self, routing: Routing, *, database: str, kafka: KafkaConnection | None = None
+    ) -> AsyncIterator[CaseSystems]:
         """Run the case systems inside the block; they store effects and go no further."""
         pids: list[int] = []
         with bind_loopback() as listening:
@@ -165,6 +176,7 @@ class Stand:
                     identities=self.identities,
                     token_url=f"{self.issuer_url}/token",
                 ),
+                kafka=kafka,
             )
             child = Child(
                 Program(

@@ -35,6 +35,8 @@ TE_SCOPES = [
     "events.read",
     "events.restricted",
     "register.read",
+    "redeliveries.read",
+    "redeliveries.write",
 ]
 CASE_SYSTEM_SCOPES = [
     "clients.read",
@@ -45,6 +47,8 @@ CASE_SYSTEM_SCOPES = [
     "events.read",
     "events.restricted",
     "register.read",
+    "redeliveries.read",
+    "redeliveries.write",
     "reconciliations.read",
     "reconciliations.write",
 ]
@@ -59,7 +63,14 @@ OPERATOR_SCOPES = [
     "audit.read",
     "disclosures.read",
     "status.read",
+    "parked-messages.read",
+    "parked-messages.write",
+    "consumers.write",
     "events.restricted",
+    "recipients.read",
+    "recipients.write",
+    "redeliveries.read",
+    "redeliveries.write",
     "reconciliations.read",
 ]
 OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"

@@ -70,7 +70,13 @@ async def test_figures_are_read_again_after_any_failure_of_one_look(routing: Rou
     jobs = Jobs(routing.clock, registry=registry)
 
     async def look() -> None:
-        await keep_fresh(desk.pool, law=desk.law, moment=looks.moment, gauges=gauges)
+        await keep_fresh(
+            desk.pool,
+            law=desk.law,
+            moment=looks.moment,
+            gauges=gauges,
+            readings=desk.readings,
+        )
 
     task = asyncio.create_task(jobs.repeat("figures", look, interval_s=0.001))
     async with asyncio.timeout(30):

@@ -1,5 +1,6 @@
 """The drill on the local stack: routing-api's database is restored, the case systems' is not."""
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from kuntavayla.database.embedded import EmbeddedServer, tool
 from kuntavayla_sandbox.cli import app
-from tests.sandbox.up_process import LINES, UpProcess, ask, command, wait_for
+from tests.sandbox.up_process import LINES, UpProcess, ask, run, wait_for
 
 OPERATOR = "operator"
 
@@ -21,17 +22,18 @@ def up(tmp_path: Path) -> Iterator[UpProcess]:
     process = UpProcess(tmp_path)
     process.start()
     yield process
-    process.remove()
+    process.end(signal.SIGTERM)
+    shutil.rmtree(EmbeddedServer(tmp_path).data, ignore_errors=True)
 
 
-def run(*command: str | Path) -> None:
+def run_tool(*command: str | Path) -> None:
     subprocess.run(list(map(str, command)), check=True, capture_output=True)  # noqa: S603 - PostgreSQL's own tools
 
 
 def send(up: UpProcess, *lines: bytes) -> None:
     file = up.directory / f"{len(lines)}-{hash(lines)}.ndjson"
     file.write_bytes(b"".join(line + b"\n" for line in lines))
-    assert up.run("send", str(file), "--as", "te-national").code == 0
+    assert up.run("send", str(file), "--as", "te-national").returncode == 0
 
 
 def states(up: UpProcess) -> dict[str, set[tuple[str, str]]]:
@@ -77,7 +79,7 @@ def test_after_a_restore_the_case_systems_resync_and_hold_what_the_service_holds
     backup = up.directory / "routing.dump"
     send(up, *some)
     wait_for(lambda: is_settled(up, clients=len(some)))
-    run(tool("pg_dump"), "-Fc", f"--file={backup}", up.stack()["databases"]["routing-api"])
+    run_tool(tool("pg_dump"), "-Fc", f"--file={backup}", up.stack()["databases"]["routing-api"])
     send(up, *more)
     wait_for(lambda: is_settled(up, clients=len(LINES)))
     refused = up.run("restored", "--service", "routing-api")
@@ -85,26 +87,26 @@ def test_after_a_restore_the_case_systems_resync_and_hold_what_the_service_holds
 
     with EmbeddedServer(up.directory) as server:
         url = server.url("routing_api")
-        run(tool("pg_restore"), "--clean", "--exit-on-error", f"--dbname={url}", backup)
+        run_tool(tool("pg_restore"), "--clean", "--exit-on-error", f"--dbname={url}", backup)
     told = up.run("restored", "--service", "routing-api")
     up.start()
 
     wait_for(lambda: is_settled(up, clients=len(some)))
     send(up, *more, some[0])
     wait_for(lambda: is_settled(up, clients=len(LINES)))
-    assert (refused.code, told.code) == (1, 0)
-    assert "already runs" in refused.err
-    assert told.text.startswith("epoch 2 begins behind position")
+    assert (refused.returncode, told.returncode) == (1, 0)
+    assert "already runs" in refused.stderr
+    assert told.stdout.startswith("epoch 2 begins behind position")
     assert up.get("/status", name=OPERATOR).json()["epoch"] == 2
 
 
 def test_a_directory_without_data_is_refused(tmp_path: Path) -> None:
     directory = tmp_path / "empty"
 
-    done = command("restored", "--service", "routing-api", "--state", str(directory))
+    done = run("restored", "--service", "routing-api", "--state", str(directory))
 
-    assert done.code == 1
-    assert "no data" in done.err
+    assert done.returncode == 1
+    assert "no data" in done.stderr
     assert not directory.exists()
 
 

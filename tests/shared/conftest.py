@@ -7,6 +7,10 @@ import pytest
 
 from kuntavayla.database import Pool, open_pool
 from kuntavayla.testing import DatabaseServer, TestDatabase
+from kuntavayla_sandbox.broker import Broker
+from tests.shared.event_examples import KAJAANI, SOTKAMO
+from tests.shared.published import Topics
+from tests.shared.publishers import Bench
 
 
 @pytest.fixture
@@ -27,3 +31,11 @@ async def owner(database: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database.owner_url)
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def bench(database: TestDatabase, pool: Pool, broker: Broker) -> Bench:
+    """An outbox of its own, and topics of two recipients on the tests' broker."""
+    topics = Topics(broker.bootstrap)
+    await topics.make(SOTKAMO, KAJAANI)
+    return Bench(database, pool, topics)

@@ -11,6 +11,7 @@ from kuntavayla.audit import lines as lines_of_audit
 from kuntavayla.database import Pool, open_pool, transaction
 from kuntavayla.database.preparing import ROLE_SETTINGS, migrate, prepare_database
 from kuntavayla.database.statements import Columns
+from kuntavayla.inbox import parked
 from kuntavayla.testing import DatabaseServer, TestDatabase
 from routing_api import store
 from routing_api.tables import APPEND_ONLY, MUTABLE, Row
@@ -28,9 +29,11 @@ TABLE_OF = {
     "reviews._OPEN": "reviews",
     "transfers._OFFER": "transfers",
     "lines._COLUMNS": "audit",
+    "parked._ADDED": "inbox_parked",
 }
 MODULES = [
     lines_of_audit,
+    parked,
     *(
         importlib.import_module(f"{store.__name__}.{module.name}")
         for module in pkgutil.iter_modules(store.__path__)

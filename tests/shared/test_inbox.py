@@ -3,13 +3,10 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import NoReturn
 
-import asyncpg
 import httpx
 import msgspec
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,31 +14,20 @@ from starlette.routing import Route
 
 from kuntavayla import inbox
 from kuntavayla.database import Connection, Pool, open_pool
-from kuntavayla.events import sequence_text
 from kuntavayla.inbox import (
     CursorRefused,
     FeedSource,
     Inbox,
     IncomingEvent,
+    OneStream,
     SourceAway,
     SourceBatch,
     consuming,
 )
 from kuntavayla.testing import DatabaseServer, TestDatabase
+from tests.shared.inbox_example import EFFECTS, an_event, consumer_database, keep
 
 PAGE = 3
-EFFECTS = "SELECT array_agg(number ORDER BY id) FROM effects"
-
-
-def an_event(number: int, *, epoch: int = 1) -> IncomingEvent:
-    return IncomingEvent(
-        id=f"id-{number}",
-        type="fi.kuntavayla.thing.done.v1",
-        subject="somebody",
-        time="2021-03-01T06:02:11.004Z",
-        sequence=sequence_text(epoch, number),
-        data=msgspec.Raw(b'{"number":%d}' % number),
-    )
 
 
 class ListSource:
@@ -62,14 +48,6 @@ class ListSource:
         return SourceBatch(batch, str(first + len(batch)))
 
 
-async def keep(connection: Connection, events: Sequence[IncomingEvent]) -> None:
-    """Give events their effect: a row each."""
-    numbers = [msgspec.json.decode(event.data)["number"] for event in events]
-    await connection.executemany(
-        "INSERT INTO effects (number) VALUES ($1)", [(number,) for number in numbers]
-    )
-
-
 class CrashedError(Exception):
     """The process has ended between fetch and commit."""
 
@@ -81,19 +59,7 @@ async def keep_and_crash(connection: Connection, events: Sequence[IncomingEvent]
 
 @pytest.fixture
 async def consumer(databases: DatabaseServer) -> AsyncIterator[TestDatabase]:
-    """A database of a consumer: its position, and a table of effects."""
-    metadata = sa.MetaData()
-    inbox.add_table(metadata)
-    async with databases.database("routing_api", role="routing_api") as database:
-        connection = await asyncpg.connect(database.owner_url)
-        for table in metadata.sorted_tables:
-            await connection.execute(
-                str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-            )
-        await connection.execute("CREATE TABLE effects (id bigserial PRIMARY KEY, number int)")
-        await connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO routing_api")
-        await connection.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO routing_api")
-        await connection.close()
+    async with consumer_database(databases) as database:
         yield database
 
 
@@ -105,11 +71,11 @@ async def store(consumer: TestDatabase) -> AsyncIterator[Pool]:
 
 
 def an_inbox(pool: Pool, source: inbox.Source) -> Inbox:
-    return Inbox(pool, source, consumer="cs-sotkamo", stream="common")
+    return Inbox(pool, OneStream(source, "common"), consumer="cs-sotkamo")
 
 
 async def test_every_statement_can_be_prepared(store: Pool) -> None:
-    statements = [value for name, value in vars(consuming).items() if name.endswith("_POSITION")]
+    statements = [value for name, value in vars(consuming).items() if name.endswith("_POSITIONS")]
 
     async with store.acquire() as connection:
         prepared = [await connection.prepare(statement) for statement in statements]
@@ -150,6 +116,20 @@ async def test_a_batch_that_holds_old_and_new_gives_effect_to_the_new(store: Poo
     assert new == [2, 1]
     assert reader.redeliveries == 2
     assert await store.fetchval(EFFECTS) == [1, 2, 3]
+
+
+async def test_what_was_redelivered_on_request_has_no_effect_and_moves_nothing_seen(
+    store: Pool,
+) -> None:
+    again = [replace(an_event(number), redeliveryid="somebody-asked") for number in (1, 5)]
+    first, second, *later = (an_event(number) for number in range(1, 6))
+    reader = an_inbox(store, ListSource([first, second, *again, *later]))
+
+    new = [await reader.step(keep) for _ in range(3)]
+
+    assert new == [2, 2, 1]
+    assert reader.redeliveries == 2
+    assert await store.fetchval(EFFECTS) == [1, 2, 3, 4, 5]
 
 
 async def test_events_of_a_new_epoch_are_newer_than_all_before(store: Pool) -> None:
@@ -200,7 +180,7 @@ async def test_two_processes_of_one_consumer_have_each_effect_once(
 async def test_consumers_and_streams_have_positions_of_their_own(store: Pool) -> None:
     source = ListSource([an_event(1)])
     readers = [
-        Inbox(store, source, consumer=consumer, stream=stream)
+        Inbox(store, OneStream(source, stream), consumer=consumer)
         for consumer in ("cs-sotkamo", "cs-kajaani")
         for stream in ("common", "restricted")
     ]

@@ -17,7 +17,10 @@ import typer
 from rich.console import Console
 
 from kuntavayla.database.embedded import ServerStillRuns
+from kuntavayla.settings import Transport, is_loopback
 from kuntavayla_sandbox import status as statuses
+from kuntavayla_sandbox.backbone import Backbone
+from kuntavayla_sandbox.broker import BrokerFailed, BrokerUnavailable
 from kuntavayla_sandbox.calls import Tokens, credentials_of
 from kuntavayla_sandbox.clock import LegalDateDiffers, find_legal_date
 from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
@@ -30,7 +33,6 @@ from kuntavayla_sandbox.send import SendBroken
 from kuntavayla_sandbox.send.command import faults_table, send_with_progress, summary_table
 from kuntavayla_sandbox.stack import (
     LEGAL_DATE_DEFAULT,
-    TRANSPORT,
     RunningStack,
     StackPlan,
     running_stack,
@@ -43,7 +45,16 @@ from kuntavayla_sandbox.state import (
     open_private,
 )
 
-KNOWN_FAULTS = (StateFault, LegalDateDiffers, NotReady, ProcessEnded, SendBroken, ServerStillRuns)
+KNOWN_FAULTS = (
+    StateFault,
+    LegalDateDiffers,
+    NotReady,
+    ProcessEnded,
+    SendBroken,
+    BrokerUnavailable,
+    BrokerFailed,
+    ServerStillRuns,
+)
 """What a user can mend; told in one sentence instead of a trace."""
 INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
@@ -69,6 +80,17 @@ Registrations = Annotated[int, typer.Option(min=1, help="How many registrations.
 Seed = Annotated[int, typer.Option(help="The same seed gives the same population.")]
 FullSize = Annotated[
     bool, typer.Option("--full-size", help="The real size: everybody, in place of --registrations.")
+]
+TransportOption = Annotated[
+    Transport, typer.Option("--transport", help="Which way common events travel.")
+]
+Kafka = Annotated[
+    str | None,
+    typer.Option(
+        "--kafka",
+        metavar="HOST:PORT",
+        help="A broker on this machine; without it the stack starts its own (Java 17, Maven).",
+    ),
 ]
 
 
@@ -122,28 +144,38 @@ def _memberships(*, as_published: bool) -> Memberships:
     return Memberships.AS_PUBLISHED if as_published else Memberships.CONFIRMED
 
 
+def _backbone(transport: Transport, kafka: str | None) -> Backbone:
+    """Return the way that was asked for; a broker given must be one that may be spoken to."""
+    if kafka is not None and transport is not Transport.KAFKA:
+        raise typer.BadParameter("It belongs to --transport kafka.", param_hint="--kafka")
+    if kafka is not None and not is_loopback(kafka):
+        raise typer.BadParameter(
+            "Give host:port of a broker on this machine.", param_hint="--kafka"
+        )
+    return Backbone(transport=transport, kafka=kafka)
+
+
 @app.command()
 def up(
     *,
     state: State = DEFAULT_DIRECTORY,
-    transport: Annotated[str, typer.Option(help="Only feed exists so far.")] = TRANSPORT,
-    kafka: Annotated[str | None, typer.Option(hidden=True, metavar="HOST:PORT")] = None,
+    transport: TransportOption = Transport.FEED,
+    kafka: Kafka = None,
     receiver: Annotated[str | None, typer.Option(hidden=True, metavar="URL")] = None,
     legal_date: LegalDate = None,
     as_published: AsPublished = False,
 ) -> None:
     """Start the stack and keep it up until Ctrl-C; a second start goes on with the same data."""
-    asked = {"--kafka": kafka, "--receiver": receiver, "--transport": transport}
-    for option, value in asked.items():
-        if value not in (None, TRANSPORT):
-            raise typer.BadParameter(
-                f"{value!r}: no such transport exists yet; events travel by {TRANSPORT}.",
-                param_hint=option,
-            )
+    if receiver is not None:
+        raise typer.BadParameter(
+            "Nothing is delivered to a receiver yet; it comes with the relay.",
+            param_hint="--receiver",
+        )
     plan = StackPlan(
         directory=state,
         legal_date=_day_of(legal_date),
         memberships=_memberships(as_published=as_published),
+        backbone=_backbone(transport, kafka),
     )
     _run(_keep_up(plan, console=_console()))
 
@@ -259,13 +291,15 @@ def restored(
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0913 - one for each option
     *,
     registrations: Registrations = TENTH,
     full_size_wanted: FullSize = False,
     seed: Seed = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
     as_published: AsPublished = False,
+    transport: TransportOption = Transport.FEED,
+    kafka: Kafka = None,
     state: State = DEMO_DIRECTORY,
 ) -> None:
     """Live through day one: send, decide, transfer, fetch, take over; then check it and show it.
@@ -278,6 +312,7 @@ def demo(
         seed=seed,
         memberships=_memberships(as_published=as_published),
         keeps=keep,
+        backbone=_backbone(transport, kafka),
     )
     _run(tell_the_story(plan, console=_console()))
 

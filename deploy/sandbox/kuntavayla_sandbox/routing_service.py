@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.database.preparing import migrate, prepare_database
+from kuntavayla.settings import KafkaConnection, Transport
 from kuntavayla_sandbox.issuer import AUDIENCE
 from kuntavayla_sandbox.state import SecretFile, StateFault
 
@@ -46,7 +47,13 @@ def make_key() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
-def environment(server: EmbeddedServer, *, kept: SecretFile, issuer_url: str) -> dict[str, str]:
+def environment(
+    server: EmbeddedServer,
+    *,
+    kept: SecretFile,
+    issuer_url: str,
+    kafka: KafkaConnection | None = None,
+) -> dict[str, str]:
     """Return the service's settings.
 
     Its keys are made at the first start and kept with the state.
@@ -67,6 +74,17 @@ def environment(server: EmbeddedServer, *, kept: SecretFile, issuer_url: str) ->
         ),
         "ROUTING_IS_TEST_CODE_ALLOWED": "true",
         "ROUTING_REPORT_AHEAD_S_MAX": str(REPORT_AHEAD_S_MAX),
+        **_backbone_settings(kafka),
+    }
+
+
+def _backbone_settings(kafka: KafkaConnection | None) -> dict[str, str]:
+    if kafka is None:
+        return {}
+    return {
+        "ROUTING_TRANSPORT": Transport.KAFKA,
+        "ROUTING_KAFKA_BOOTSTRAP": kafka.bootstrap,
+        "ROUTING_KAFKA_SECURITY": kafka.security,
     }
 
 

@@ -16,8 +16,17 @@ from msgspec.structs import replace
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.register import load_register
+from kuntavayla.settings import KafkaConnection, Transport
 from kuntavayla.values.calendar import legal_day
 from kuntavayla_sandbox import issuer, routing_service
+from kuntavayla_sandbox.backbone import (
+    BROKER,
+    Backbone,
+    keep_to_backbone,
+    prepare_topics,
+    running_backbone,
+)
+from kuntavayla_sandbox.broker import Broker
 from kuntavayla_sandbox.case_systems import starting as case_systems
 from kuntavayla_sandbox.case_systems.configuration import Work
 from kuntavayla_sandbox.clock import (
@@ -39,7 +48,6 @@ from kuntavayla_sandbox.state import Identity, SecretFile, Stack, StateDirectory
 
 LEGAL_DATE_DEFAULT = date(2021, 3, 1)
 """The day on which the pilots began: Act 1269/2020."""
-TRANSPORT = "feed"
 CLOCK_TICK_S = 1.0
 MODULES = {routing_service.NAME: routing_service.MODULE, case_systems.NAME: case_systems.MODULE}
 
@@ -49,13 +57,15 @@ Tell = Callable[[str], None]
 class StackPlan(Struct, frozen=True, kw_only=True):
     """What to start.
 
-    The directory, its legal date if it is new, and how the register and the case systems behave.
+    The directory, its legal date if it is new, how the register and the case systems behave, and
+    which way events travel.
     """
 
     directory: Path
     legal_date: date | None = None
     memberships: Memberships = Memberships.CONFIRMED
     work: Work = Work.ALL
+    backbone: Backbone = Backbone()
 
 
 class Ground(Struct, frozen=True, kw_only=True):
@@ -66,6 +76,9 @@ class Ground(Struct, frozen=True, kw_only=True):
     clock: LegalClock
     legal_date: date
     kept: SecretFile
+    kafka: KafkaConnection | None
+    kafka_pid: int | None
+    has_begun: bool
 
 
 class RunningStack:
@@ -149,7 +162,9 @@ async def running_stack(plan: StackPlan, *, tell: Tell) -> AsyncIterator[Running
 async def _ground(plan: StackPlan, *, tell: Tell) -> AsyncIterator[Ground]:
     """Own the directory, end what a killed `up` left, and hold clock and database server open."""
     state = StateDirectory(plan.directory)
-    with state.owned():
+    async with AsyncExitStack() as opened:
+        opened.enter_context(state.owned())
+        has_begun = keep_to_backbone(state, plan.backbone)
         clock, legal_date = open_clock(
             state.clock_file, legal_date=plan.legal_date, default=LEGAL_DATE_DEFAULT
         )
@@ -158,22 +173,34 @@ async def _ground(plan: StackPlan, *, tell: Tell) -> AsyncIterator[Ground]:
         tell("Starting PostgreSQL")
         await asyncio.to_thread(server.start)
         state.close_to_others()
-        kept = SecretFile(state.path / "secrets.json")
-        ground = Ground(state=state, server=server, clock=clock, legal_date=legal_date, kept=kept)
+        opened.push_async_callback(asyncio.to_thread, server.stop)
+        kafka, kafka_pid = await opened.enter_async_context(
+            running_backbone(plan.backbone, state, tell=tell)
+        )
+        ground = Ground(
+            state=state,
+            server=server,
+            clock=clock,
+            legal_date=legal_date,
+            kept=SecretFile(state.path / "secrets.json"),
+            kafka=kafka,
+            kafka_pid=kafka_pid,
+            has_begun=has_begun,
+        )
         try:
             yield ground
         finally:
             state.remove_stack()
             keep_clock(ground, reached_at=clock())
-            await asyncio.to_thread(server.stop)
 
 
 def end_what_a_killed_stack_left(state: StateDirectory, server: EmbeddedServer) -> None:
-    """Stop the processes and the database server of a killed `up`, each by its id."""
+    """Stop the processes, the broker and the database server of a killed `up`, each by its id."""
     left = state.find_stack()
     state.remove_stack()
     if left is not None:
         end_leftovers(left.pids, modules=MODULES)
+    Broker(state.path / BROKER).end_what_a_killed_starter_left()
     server.stop()
 
 
@@ -216,6 +243,7 @@ async def _processes(plan: StackPlan, ground: Ground, *, tell: Tell) -> AsyncIte
         opened.push_async_callback(running.stop)
         tell("Preparing the databases")
         settings = await _prepare(plan, ground, at=at)
+        await _prepare_topics(ground, on=on)
         tell("Starting routing-api")
         await running.start(_routing(ground, at, settings=settings, listening=sockets[1]))
         tell("Starting the case systems")
@@ -228,6 +256,7 @@ async def _processes(plan: StackPlan, ground: Ground, *, tell: Tell) -> AsyncIte
             clock=ground.clock,
             work=plan.work,
             entries=entries,
+            kafka=ground.kafka,
         )
         await running.start(
             _simulator(ground, at, configuration=configuration, listening=sockets[2])
@@ -237,15 +266,18 @@ async def _processes(plan: StackPlan, ground: Ground, *, tell: Tell) -> AsyncIte
 
 
 def _stack(ground: Ground, at: Addresses, *, identities: tuple[Identity, ...]) -> Stack:
+    kafka = ground.kafka
+    pids = {} if ground.kafka_pid is None else {BROKER: ground.kafka_pid}
     return Stack(
-        transport=TRANSPORT,
+        transport=Transport.FEED if kafka is None else Transport.KAFKA,
         legal_date=ground.legal_date.isoformat(),
         token_url=at.token_url,
         services={routing_service.NAME: at.routing_url},
         simulators={case_systems.NAME: at.simulator},
         databases={routing_service.NAME: ground.server.url(routing_service.DATABASE)},
-        pids={},
+        pids=pids,
         identities=identities,
+        kafka={"bootstrap": kafka.bootstrap} if kafka else msgspec.UNSET,
     )
 
 
@@ -254,13 +286,21 @@ async def _prepare(plan: StackPlan, ground: Ground, *, at: Addresses) -> dict[st
 
     Return the service's settings.
     """
-    settings = routing_service.environment(ground.server, kept=ground.kept, issuer_url=at.issuer)
+    settings = routing_service.environment(
+        ground.server, kept=ground.kept, issuer_url=at.issuer, kafka=ground.kafka
+    )
     await routing_service.prepare(ground.server)
     await case_systems.prepare(ground.server)
     if plan.memberships is Memberships.CONFIRMED:
         for on in days_to_confirm(legal_day(ground.clock())):
             await routing_service.confirm_memberships(settings, on=on)
     return settings
+
+
+async def _prepare_topics(ground: Ground, *, on: date) -> None:
+    if ground.kafka is not None:
+        organisations = organisations_ahead(load_register(), on=on)
+        await prepare_topics(ground.kafka, organisations, is_new=ground.has_begun)
 
 
 def days_to_confirm(today: date) -> list[date]:

@@ -39,7 +39,10 @@ class Identity(Struct, frozen=True):
 
 
 class Stack(Struct, frozen=True, kw_only=True):
-    """The running stack as counterparts read it: contracts.md, "Local stack"."""
+    """The running stack as counterparts read it: contracts.md, "Local stack".
+
+    `kafka` is there where events travel over a broker: its `bootstrap` address.
+    """
 
     transport: str
     legal_date: str
@@ -49,6 +52,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     databases: dict[str, str]
     pids: dict[str, int]
     identities: tuple[Identity, ...]
+    kafka: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
     def identity(self, name: str) -> Identity:
         """Return the identity of a name; raises UnknownIdentity."""

@@ -20,7 +20,7 @@ from kuntavayla.audit import SealKey, SealKeys
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.events import asyncapi_document, event_schemas
-from kuntavayla.feed import StreamWaiters
+from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
     BatchLimits,
     BodyLimits,
@@ -33,6 +33,7 @@ from kuntavayla.http import (
     create_service,
     run_halving,
 )
+from kuntavayla.outbox import Publication, Publisher, PublisherMetrics
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.telemetry import (
     BatchMetrics,
@@ -44,7 +45,7 @@ from kuntavayla.values.calendar import is_working_day
 from routing_api.events import EVENT_TYPES
 from routing_api.operations import registrations
 from routing_api.operations.law import Law
-from routing_api.operations.moments import SOURCE
+from routing_api.operations.moments import SERVICE, SOURCE
 from routing_api.operations.registers import RegisterKeeper
 from routing_api.operations.repeats import Outcome, Registered
 from routing_api.operations.submissions import Submission
@@ -62,6 +63,7 @@ from routing_api.settings import Settings
 from routing_api.workers import (
     FRESH_INTERVAL_S,
     OVERDUE_INTERVAL_S,
+    AcknowledgementDesk,
     FigureGauges,
     keep_fresh,
     keep_sealed,
@@ -170,7 +172,7 @@ def create_app(
     running = _Running(settings, law, clock=clock, metrics=metrics, client=client)
     return create_service(
         ServiceSpec(
-            name="routing-api",
+            name=SERVICE,
             title="Kuntaväylä routing-api",
             version=version("kuntavayla-routing-api"),
             description=DESCRIPTION,
@@ -216,6 +218,14 @@ class _Running:
         self._metrics = metrics
         self._client = client
         self._pool: Pool | None = None
+        self._readings = Readings()
+        self._bounds = ReportBounds(
+            ahead_s_max=settings.report_ahead_s_max,
+            notice_days_before_max=settings.effective_days_ahead_max,
+        )
+        self._acknowledgements = AcknowledgementDesk(
+            law, moment=lambda: moment_at(clock), clock=clock, bounds=self._bounds
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -258,16 +268,20 @@ class _Running:
         gauges = FigureGauges(self._metrics)
 
         async def look() -> None:
-            await keep_fresh(desk.pool, law=desk.law, moment=desk.moment, gauges=gauges)
+            await keep_fresh(
+                desk.pool, law=desk.law, moment=desk.moment, gauges=gauges, readings=self._readings
+            )
 
         async def tell() -> None:
             await tell_all_overdue(desk.pool, moment=desk.moment)
 
-        return [
+        loops = [
             desk.jobs.repeat("figures", look, interval_s=FRESH_INTERVAL_S),
             desk.jobs.repeat("overdue", tell, interval_s=OVERDUE_INTERVAL_S),
             self._keep_sealed(),
         ]
+        publisher = self._publisher(desk.pool)
+        return loops if publisher is None else [*loops, publisher.run()]
 
     async def _keep_sealed(self) -> None:
         settings = self._settings
@@ -278,6 +292,19 @@ class _Running:
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
+
+    def _publisher(self, pool: Pool) -> Publisher | None:
+        """Return what stands for election to publish, where events travel by a broker."""
+        broker = self._settings.kafka_connection
+        if broker is None:
+            return None
+        publication = Publication(
+            service=SERVICE,
+            database_url=self._settings.database_url.get_secret_value(),
+            broker=broker,
+            clock=self._clock,
+        )
+        return Publisher(pool, publication, metrics=PublisherMetrics(self._metrics))
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
@@ -302,13 +329,13 @@ class _Running:
                 age_years_max=settings.age_years_max,
                 is_test_code_allowed=settings.is_test_code_allowed,
             ),
-            report_bounds=ReportBounds(
-                ahead_s_max=settings.report_ahead_s_max,
-                notice_days_before_max=settings.effective_days_ahead_max,
-            ),
+            report_bounds=self._bounds,
             body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
+            consumptions=self._acknowledgements.consumption,
+            transport=settings.transport,
+            readings=self._readings,
             jobs=Jobs(self._clock, registry=self._metrics),
             seal_keys=seal_keys_of(settings),
         )

@@ -130,6 +130,23 @@ class ReviewResolvedV1(Struct, frozen=True, kw_only=True):
     outcome: Literal["municipality", "te_office", "review", "superseded"]
 
 
+class AcknowledgementRefusedV1(Struct, frozen=True, kw_only=True):
+    """An acknowledgement that came by a topic was not taken; says which record, and why.
+
+    `codes` are those of the problems that the same acknowledgement over HTTP would be answered
+    with, or of the record's own faults. A parked record waits for an operator, with all that came
+    behind it under its key.
+    """
+
+    type_name: ClassVar[str] = "acknowledgement.refused"
+    transfer_id: str | None
+    codes: tuple[str, ...]
+    topic: str
+    partition: int
+    offset: int
+    is_parked: bool
+
+
 class AuditSealedV1(Struct, frozen=True, kw_only=True):
     """The audit's blocks of a legal day are complete; its last hash, to be kept outside."""
 
@@ -151,6 +168,7 @@ EVENT_TYPES = (
     TransferAcknowledgedV1,
     TransferOverdueV1,
     ReviewResolvedV1,
+    AcknowledgementRefusedV1,
     AuditSealedV1,
 )
 INTERNAL = "internal"

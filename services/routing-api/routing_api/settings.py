@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from kuntavayla.settings import (
+    KafkaSettings,
     KeyRing,
     KeyRingText,
     KeysText,
@@ -15,7 +16,7 @@ from kuntavayla.settings import (
 )
 
 
-class Settings(ServiceSettings):
+class Settings(KafkaSettings, ServiceSettings):
     """What routing-api must be told; nothing secret has a default."""
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_")

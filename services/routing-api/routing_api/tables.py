@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field, SQLModel
 
-from kuntavayla import audit, idempotency, outbox
+from kuntavayla import audit, idempotency, inbox, outbox
 from kuntavayla.database.constraints import one_of
 from kuntavayla.register import ChangeKind
 from routing_api.rules.clienthoods import Authority, DecisionCause
@@ -303,6 +303,8 @@ class ReconciliationRow(Row, table=True):
 outbox.add_tables(Row.metadata)
 audit.add_tables(Row.metadata)
 idempotency.add_table(Row.metadata)
+inbox.add_table(Row.metadata)
+inbox.add_parking_tables(Row.metadata)
 
 APPEND_ONLY = (
     "audit",
@@ -310,8 +312,10 @@ APPEND_ONLY = (
     "audit_days",
     "outbox",
     "outbox_epochs",
+    "outbox_redeliveries",
     "decisions",
     "register_changes",
+    "inbox_repairs",
 )
 MUTABLE = (
     "clients",
@@ -322,4 +326,8 @@ MUTABLE = (
     "reconciliations",
     "idempotency_keys",
     "outbox_head",
+    "outbox_publisher",
+    "outbox_holds",
+    "outbox_readings",
+    *inbox.MUTABLE,
 )

@@ -1,14 +1,33 @@
-"""Where batches come from: events of one stream in order, with the cursor behind them."""
+"""Where batches come from: messages of one stream in order, with the cursor behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
+Headers = tuple[tuple[str, bytes], ...]
+"""Headers of a broker's record as they came: names may repeat, values are bytes."""
+
+EARLIEST = "earliest"
+"""The cursor of a stream that was never read."""
+
+
+class Speaker(StrEnum):
+    """Who writes a stream: our own services, or an organisation outside."""
+
+    OURS = "ours"
+    OUTSIDE = "outside"
+
 
 class IncomingEvent(Struct, frozen=True):
-    """An event as a consumer reads it; unknown attributes are accepted and ignored."""
+    """An event as a consumer reads it; unknown attributes are accepted and ignored.
+
+    `sequence` is the publisher's; of a stream from outside, which has none, it is the record's
+    offset as text of fixed width. `key`, `place` (topic/partition/offset) and
+    `headers` are those of a broker's record.
+    """
 
     id: str
     type: str
@@ -18,12 +37,33 @@ class IncomingEvent(Struct, frozen=True):
     data: msgspec.Raw
     traceparent: str = ""
     causationid: str = ""
+    redeliveryid: str = ""
+    key: str = ""
+    place: str = ""
+    headers: Headers = ()
+
+
+class Malformed(Struct, frozen=True, kw_only=True):
+    """A record that is no event: bytes and headers as they came, and the code of what is wrong.
+
+    `sequence` is as that of an event, and empty where none can be read.
+    """
+
+    headers: Headers
+    body: bytes
+    reason: str
+    key: str = ""
+    place: str = ""
+    sequence: str = ""
+
+
+Incoming = IncomingEvent | Malformed
 
 
 class SourceBatch(Struct, frozen=True):
-    """Events of one stream in order, and the cursor behind them."""
+    """Messages of one stream in order, and the cursor behind them."""
 
-    events: Sequence[IncomingEvent]
+    events: Sequence[Incoming]
     next_cursor: str
 
 
@@ -36,7 +76,37 @@ class CursorRefused(Exception):
 
 
 class Source(Protocol):
-    """Where batches come from; a feed now, a broker's partition likewise."""
+    """Where the batches of one stream come from."""
 
     async def next_batch(self, cursor: str) -> SourceBatch:
-        """Return the events behind a cursor, waiting a while for the first."""
+        """Return the messages behind a cursor, waiting a while for the first."""
+
+
+class Streams(Protocol):
+    """What a consumer reads: one feed, or the partitions of a broker that are its own now.
+
+    A stream may be taken away at any moment and given to another process of the consumer; whoever
+    then gives a batch effect twice finds the position moved.
+    """
+
+    async def names(self) -> Collection[str]:
+        """Return the streams to read now, waiting a while for the first."""
+
+    async def next_batches(self, cursors: Mapping[str, str]) -> Mapping[str, SourceBatch]:
+        """Return what is behind the cursors, by stream, waiting a while for the first."""
+
+
+class OneStream:
+    """One source as all that a consumer reads."""
+
+    def __init__(self, source: Source, name: str) -> None:
+        self._source = source
+        self._name = name
+
+    async def names(self) -> Collection[str]:
+        """Return the stream's name."""
+        return (self._name,)
+
+    async def next_batches(self, cursors: Mapping[str, str]) -> Mapping[str, SourceBatch]:
+        """Return the source's next batch."""
+        return {self._name: await self._source.next_batch(cursors[self._name])}

@@ -13,19 +13,61 @@ from kuntavayla.outbox.appending import (
     load_head,
     wake_of,
 )
+from kuntavayla.outbox.broker import PARTITIONS, topic_of
+from kuntavayla.outbox.holding import Hold, Pause, find_hold, list_holds, pause, resume
+from kuntavayla.outbox.measuring import PublisherMetrics
+from kuntavayla.outbox.publishing import Publication, Publisher
+from kuntavayla.outbox.recipients import StreamStanding, list_streams
+from kuntavayla.outbox.redelivering import (
+    EVENTS_MAX,
+    Choice,
+    Redelivery,
+    Request,
+    count_chosen,
+    load_redelivery,
+    redeliver,
+)
 from kuntavayla.outbox.restoring import Epoch, EpochRefused, Restore, raise_epoch
+from kuntavayla.outbox.standing import Standing, load_standing
 from kuntavayla.outbox.tables import add_tables
+from kuntavayla.outbox.topics import TopicsNotMade, inbound_topic_of, list_topics, make_topics
 
 __all__ = [
+    "EVENTS_MAX",
     "EVERYBODY",
     "NOTIFY_CHANNEL",
+    "PARTITIONS",
+    "Choice",
     "Epoch",
     "EpochRefused",
+    "Hold",
+    "Pause",
+    "Publication",
+    "Publisher",
+    "PublisherMetrics",
+    "Redelivery",
+    "Request",
     "Restore",
+    "Standing",
+    "StreamStanding",
+    "TopicsNotMade",
     "add_tables",
     "append",
+    "count_chosen",
+    "find_hold",
+    "inbound_topic_of",
+    "list_holds",
+    "list_streams",
+    "list_topics",
     "load_bounds",
     "load_head",
+    "load_redelivery",
+    "load_standing",
+    "make_topics",
+    "pause",
     "raise_epoch",
+    "redeliver",
+    "resume",
+    "topic_of",
     "wake_of",
 ]

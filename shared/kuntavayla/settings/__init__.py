@@ -1,5 +1,12 @@
 """Settings of a service: one frozen value per process, from the environment; no default secret."""
 
+from kuntavayla.settings.kafka import (
+    KafkaConnection,
+    KafkaSecurity,
+    KafkaSettings,
+    Transport,
+    is_loopback,
+)
 from kuntavayla.settings.secrets import (
     Key,
     KeyRing,
@@ -12,6 +19,9 @@ from kuntavayla.settings.secrets import (
 from kuntavayla.settings.service import ServiceSettings
 
 __all__ = [
+    "KafkaConnection",
+    "KafkaSecurity",
+    "KafkaSettings",
     "Key",
     "KeyRing",
     "KeyRingText",
@@ -20,4 +30,6 @@ __all__ = [
     "NamedKeyText",
     "PublicKeysText",
     "ServiceSettings",
+    "Transport",
+    "is_loopback",
 ]

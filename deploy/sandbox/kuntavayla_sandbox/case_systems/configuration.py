@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox.calls import Credentials
 from kuntavayla_sandbox.clock import LegalClock
 
@@ -30,10 +31,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
-    """The process's configuration line."""
+    """The process's configuration line; with `kafka` common events are read from the broker."""
 
     routing_url: str
     database_url: str
     clock: LegalClock
     work: Work
     endpoints: tuple[Endpoint, ...]
+    kafka: KafkaConnection | None = None

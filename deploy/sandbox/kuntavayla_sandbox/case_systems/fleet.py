@@ -65,6 +65,7 @@ async def open_fleet(configuration: Configuration) -> AsyncIterator[Fleet]:
             routing_url=configuration.routing_url,
             clock=configuration.clock,
             work=configuration.work,
+            kafka=configuration.kafka,
             calls_in_flight=asyncio.Semaphore(CALLS_IN_FLIGHT_MAX),
         )
         certificates = httpx.create_ssl_context()

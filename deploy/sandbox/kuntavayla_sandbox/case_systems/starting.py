@@ -7,6 +7,7 @@ import msgspec
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.database.preparing import prepare_database
 from kuntavayla.register import Register
+from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox.calls import credentials_of
 from kuntavayla_sandbox.case_systems.configuration import Configuration, Endpoint, Work
 from kuntavayla_sandbox.case_systems.tables import DATABASE, ROLE, create_tables
@@ -55,6 +56,7 @@ def configuration_line(
     clock: LegalClock,
     work: Work,
     entries: tuple[Endpoint, ...],
+    kafka: KafkaConnection | None = None,
 ) -> bytes:
     """Return what the process is told at its start."""
     return msgspec.json.encode(
@@ -64,5 +66,6 @@ def configuration_line(
             clock=clock,
             work=work,
             endpoints=entries,
+            kafka=kafka,
         )
     )

@@ -7,7 +7,7 @@ rows. Signals between them save waiting and carry nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,18 +16,23 @@ from msgspec import Struct
 from typing_extensions import override
 
 from kuntavayla.database import AGAIN, AWAY, BUSY, Connection, Pool, transaction
-from kuntavayla.events import Channel
-from kuntavayla.feed import LIMIT_MAX
+from kuntavayla.events import Channel, sequence_text
+from kuntavayla.feed import LIMIT_MAX, parse_cursor
 from kuntavayla.inbox import (
+    EARLIEST,
     CursorRefused,
     FeedSource,
     Handler,
     Inbox,
     IncomingEvent,
-    Source,
+    KafkaSource,
+    OneStream,
     SourceBatch,
+    Streams,
     restart,
 )
+from kuntavayla.outbox import PARTITIONS, topic_of
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log
 from kuntavayla_sandbox.calls import Tokens
 from kuntavayla_sandbox.case_systems import store
@@ -36,6 +41,7 @@ from kuntavayla_sandbox.case_systems.effects import effects_of
 from kuntavayla_sandbox.case_systems.progress import Progress
 from kuntavayla_sandbox.case_systems.routing import CallRefused, RoutingAway, RoutingCalls
 
+SERVICE = "routing-api"
 ITEMS_MAX = 1_000
 """The most items of a call on many: contracts.md, "Rules for every call"."""
 CALLS_IN_FLIGHT_MAX = 4
@@ -68,42 +74,42 @@ class Shared(Struct, frozen=True):
     clock: Callable[[], datetime]
     work: Work
     calls_in_flight: asyncio.Semaphore
+    kafka: KafkaConnection | None = None
 
 
 def stream_of(channel: Channel) -> str:
     """Return the name of a feed among the positions."""
-    return f"routing-api/{channel}"
+    return f"{SERVICE}/{channel}"
 
 
-class GatheringSource:
-    """A feed that is read again only after a pause while it is busy."""
+class Gathering:
+    """Streams that are read again only after a pause while they are busy."""
 
-    def __init__(self, feed: FeedSource) -> None:
-        self._feed = feed
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
         self._is_busy = False
 
-    async def next_batch(self, cursor: str) -> SourceBatch:
-        """Return the events behind the cursor; see `FeedSource`."""
+    async def names(self) -> Collection[str]:
+        """Return the streams to read now; see `Streams`."""
+        return await self._streams.names()
+
+    async def next_batches(self, cursors: Mapping[str, str]) -> Mapping[str, SourceBatch]:
+        """Return what is behind the cursors; see `Streams`."""
         if self._is_busy:
             await asyncio.sleep(GATHER_S)
-        batch = await self._feed.next_batch(cursor)
-        self._is_busy = BUSY_MIN <= len(batch.events) < LIMIT_MAX
-        return batch
+        batches = await self._streams.next_batches(cursors)
+        count = sum(len(batch.events) for batch in batches.values())
+        self._is_busy = BUSY_MIN <= count < LIMIT_MAX
+        return batches
 
 
 class SettledInbox(Inbox):
     """An inbox that tells when a batch has committed: what its handler counts is true only then."""
 
     def __init__(
-        self,
-        pool: Pool,
-        source: Source,
-        *,
-        consumer: str,
-        stream: str,
-        settled: Callable[[], None],
+        self, pool: Pool, streams: Streams, *, consumer: str, settled: Callable[[], None]
     ) -> None:
-        super().__init__(pool, source, consumer=consumer, stream=stream)
+        super().__init__(pool, streams, consumer=consumer)
         self._settled = settled
 
     @override
@@ -132,6 +138,7 @@ class CaseSystem:
         )
         self._to_fetch = asyncio.Event()
         self._to_acknowledge = asyncio.Event()
+        self._topic = topic_of(SERVICE, endpoint.case_system_id)
         self._resyncing = asyncio.Lock()
         self._resyncs = 0
 
@@ -143,18 +150,33 @@ class CaseSystem:
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for channel, path in (
-                (Channel.COMMON, "/events"),
-                (Channel.RESTRICTED, "/events/restricted"),
-            ):
-                group.create_task(self._consume(channel, path))
+            group.create_task(self._consume_common())
+            restricted = self._feed(Channel.RESTRICTED, "/events/restricted")
+            group.create_task(self._consume(Channel.RESTRICTED, restricted))
             if self._shared.work is Work.ALL:
                 group.create_task(self._repeat(self._fetch_once, self._to_fetch))
                 group.create_task(self._repeat(self._acknowledge_once, self._to_acknowledge))
 
-    async def _consume(self, channel: Channel, path: str) -> None:
+    async def _consume_common(self) -> None:
+        """Consume from the broker where there is one; restricted events never go there."""
+        if self._shared.kafka is None:
+            await self._consume(Channel.COMMON, self._feed(Channel.COMMON, "/events"))
+            return
+        source = KafkaSource(
+            self._shared.kafka, topics=[self._topic], group=f"{self.case_system_id}.inbox"
+        )
+        try:
+            await self._consume(Channel.COMMON, source)
+        finally:
+            await source.close()
+
+    def _feed(self, channel: Channel, path: str) -> OneStream:
+        url = self._shared.routing_url + path
+        feed = FeedSource(self._client, url=url, token=self._tokens)
+        return OneStream(feed, stream_of(channel))
+
+    async def _consume(self, channel: Channel, streams: Streams) -> None:
         me = self.case_system_id
-        feed = FeedSource(self._client, url=self._shared.routing_url + path, token=self._tokens)
         counted: dict[str, int] = {}
 
         async def handle(connection: Connection, events: Sequence[IncomingEvent]) -> None:
@@ -171,9 +193,8 @@ class CaseSystem:
 
         inbox = SettledInbox(
             self._shared.pool,
-            GatheringSource(feed),
+            Gathering(streams),
             consumer=me,
-            stream=stream_of(channel),
             settled=settle,
         )
 
@@ -224,15 +245,25 @@ class CaseSystem:
         me = self.case_system_id
         async with transaction(self._shared.pool) as connection:
             await store.take_snapshot(connection, me, snapshot.clients, at=self._shared.clock())
-            await restart(
-                connection,
-                consumer=me,
-                streams=[stream_of(channel) for channel in Channel],
-                cursor=snapshot.feed_cursor,
-            )
+            await self._restart(connection, cursor=snapshot.feed_cursor)
             states = await store.count_states(connection)
         self.progress.start_from(states.get(me, {}))
         return len(snapshot.clients)
+
+    async def _restart(self, connection: Connection, *, cursor: str) -> None:
+        """Let every stream go on behind a snapshot."""
+        me, feeds = self.case_system_id, [stream_of(channel) for channel in Channel]
+        await restart(connection, consumer=me, streams=feeds, cursor=cursor)
+        if self._shared.kafka is not None:
+            # The topic is read whole; what the snapshot holds already is known by its sequence.
+            known = parse_cursor(cursor)
+            await restart(
+                connection,
+                consumer=me,
+                streams=[f"{self._topic}/{partition}" for partition in range(PARTITIONS)],
+                cursor=EARLIEST,
+                sequence=sequence_text(known.epoch, known.position),
+            )
 
     async def _try(self, step: Step) -> int | None:
         """Do a step once and return how many clients it found; None where it is to be repeated."""

@@ -17,6 +17,7 @@ from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.register import load_register
 from kuntavayla.values.calendar import legal_day
 from kuntavayla_sandbox import closing
+from kuntavayla_sandbox.backbone import Backbone
 from kuntavayla_sandbox.demo.checking import Checker
 from kuntavayla_sandbox.demo.day_one import Day, DayOne
 from kuntavayla_sandbox.demo.reconciling import reconcile_all
@@ -45,7 +46,7 @@ CONFIRMATION = {
 
 
 class DemoPlan(Struct, frozen=True, kw_only=True):
-    """How large, by which seed, where, on which register.
+    """How large, by which seed, where, on which register, by which way.
 
     `keeps` leaves the stack up at the end.
     """
@@ -55,6 +56,7 @@ class DemoPlan(Struct, frozen=True, kw_only=True):
     seed: int
     memberships: Memberships
     keeps: bool
+    backbone: Backbone = Backbone()
 
 
 class DirectoryInUse(StateFault):
@@ -73,7 +75,10 @@ async def tell_the_story(plan: DemoPlan, *, console: Console) -> int:
     console.print(f"Day one, 1.3.2021, with {plan.registrations:,} synthetic registrations.")
     making = asyncio.create_task(asyncio.to_thread(_make_population, plan, file))
     stack_plan = StackPlan(
-        directory=plan.directory, legal_date=LEGAL_DATE_DEFAULT, memberships=plan.memberships
+        directory=plan.directory,
+        legal_date=LEGAL_DATE_DEFAULT,
+        memberships=plan.memberships,
+        backbone=plan.backbone,
     )
     async with running_stack(stack_plan, tell=console.print) as running:
         marginals = await making

@@ -10,7 +10,8 @@ from msgspec import Struct
 from kuntavayla.events import NewId, Origin, instant_text
 from kuntavayla.values.calendar import legal_day
 
-SOURCE = "/kuntavayla/routing-api"
+SERVICE = "routing-api"
+SOURCE = f"/kuntavayla/{SERVICE}"
 
 
 class Moment(Struct, frozen=True):

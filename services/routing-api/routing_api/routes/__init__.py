@@ -5,11 +5,15 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 
 from kuntavayla.auth import ScopeTable
 from routing_api.routes.clients import router as clients
+from routing_api.routes.consumers import router as consumers
 from routing_api.routes.disclosures import router as disclosures
 from routing_api.routes.events import router as events
 from routing_api.routes.operating import router as operating
+from routing_api.routes.parked import router as parked
 from routing_api.routes.persons import router as persons
+from routing_api.routes.recipients import router as recipients
 from routing_api.routes.reconciliations import router as reconciliations
+from routing_api.routes.redeliveries import router as redeliveries
 from routing_api.routes.register import router as register
 from routing_api.routes.registrations import router as registrations
 from routing_api.routes.reviews import router as reviews
@@ -24,9 +28,13 @@ ROUTERS = (
     transfers,
     persons,
     events,
+    recipients,
+    redeliveries,
     reconciliations,
     register,
     operating,
+    parked,
+    consumers,
     seals,
 )
 SCOPES: ScopeTable = {
@@ -48,6 +56,11 @@ SCOPES: ScopeTable = {
     ("POST", "/persons:fetch"): "persons.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
+    ("GET", "/recipients"): "recipients.read",
+    ("POST", "/recipients/{recipient_id}:pause"): "recipients.write",
+    ("POST", "/recipients/{recipient_id}:resume"): "recipients.write",
+    ("POST", "/redeliveries"): "redeliveries.write",
+    ("POST", "/redeliveries:preview"): "redeliveries.read",
     ("POST", "/reconciliations"): "reconciliations.write",
     ("GET", "/reconciliations/{day}"): "reconciliations.read",
     ("GET", "/areas"): "register.read",
@@ -55,6 +68,15 @@ SCOPES: ScopeTable = {
     ("GET", "/case-systems"): "register.read",
     ("GET", "/competences"): "register.read",
     ("GET", "/rule-sets"): "rule-sets.read",
+    ("GET", "/parked-messages"): "parked-messages.read",
+    ("GET", "/parked-messages/{parked_message_id}"): "parked-messages.read",
+    ("POST", "/parked-messages:preview"): "parked-messages.read",
+    ("POST", "/parked-messages:retry"): "parked-messages.write",
+    ("POST", "/parked-messages:skip"): "parked-messages.write",
+    ("POST", "/parked-messages/{parked_message_id}:retry"): "parked-messages.write",
+    ("POST", "/parked-messages/{parked_message_id}:skip"): "parked-messages.write",
+    ("POST", "/parked-messages/{parked_message_id}:edit"): "parked-messages.write",
+    ("POST", "/consumers/{consumer_id}:start"): "consumers.write",
     ("GET", "/audit"): "audit.read",
     ("GET", "/audit/keys"): "audit.read",
     ("POST", "/audit:verify"): "audit.read",

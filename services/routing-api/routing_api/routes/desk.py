@@ -14,16 +14,18 @@ from msgspec import Struct
 from starlette.requests import Request
 
 from kuntavayla.audit import SealKeys
-from kuntavayla.auth import Caller, Refusal, require_official
+from kuntavayla.auth import Caller, Refusal, require_kind, require_official
 from kuntavayla.database import AGAIN, Connection, Pool, transaction
 from kuntavayla.errors import DomainError
 from kuntavayla.events import new_ids_at
-from kuntavayla.feed import StreamWaiters
+from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import CURSOR_MALFORMED, BodyLimits, MicroBatcher, caller_of, exchange_of
+from kuntavayla.inbox import Consumptions
 from kuntavayla.register import OrganisationKind
+from kuntavayla.settings import Transport
 from kuntavayla.telemetry import Jobs
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.errors import MunicipalityNotServed, OfficeNotYours
+from routing_api.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Call, Moment
 from routing_api.operations.repeats import Registered
@@ -71,6 +73,9 @@ class Desk(Struct, frozen=True, kw_only=True):
     body_limits: BodyLimits
     bulk_limits: BodyLimits
     competences: Competences
+    consumptions: Consumptions
+    transport: Transport
+    readings: Readings
     jobs: Jobs
     seal_keys: SealKeys
 
@@ -141,6 +146,22 @@ def official_of_call(request: Request, in_body: ActingOfficial | None = None) ->
         days = (today, today + timedelta(days=desk.intake_limits.days_ahead_max))
         if code is None or system is None or not any(system.serves(code, on=day) for day in days):
             raise MunicipalityNotServed
+    return official
+
+
+def operator_of_call(request: Request, in_body: ActingOfficial | None = None) -> ActingOfficial:
+    """Return the official of the operator, who alone may call and must be named."""
+    require_kind(caller_of(request), OrganisationKind.OPERATOR)
+    official = require_official(request.headers, in_body=in_body)
+    exchange_of(request).official = official
+    return official
+
+
+def repairer_of_call(request: Request, in_body: ActingOfficial | None = None) -> ActingOfficial:
+    """Return the official of the operator who changes something; an auditor does not."""
+    official = operator_of_call(request, in_body)
+    if official.role == "auditor":
+        raise OfficialRoleRefused
     return official
 
 

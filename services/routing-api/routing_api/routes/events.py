@@ -29,6 +29,8 @@ from kuntavayla.http import (
     described,
     secured_router,
 )
+from routing_api.errors import RecipientPaused
+from routing_api.operations.recipients import refuse_paused
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.desk import RESYNC, Desk, desk_of
 
@@ -45,7 +47,7 @@ FeedWait = Annotated[
 ]
 _DESCRIBED = described(
     answers={200: Headed(list[dict[str, Any]], (NEXT_CURSOR,))},
-    problems=(CURSOR_MALFORMED, CURSOR_EXPIRED),
+    problems=(CURSOR_MALFORMED, CURSOR_EXPIRED, RecipientPaused),
     media_type=MEDIA_TYPE,
 )
 
@@ -113,7 +115,10 @@ async def _page(
 ) -> FeedPage:
     try:
         async with desk.transaction() as connection:
+            now = desk.moment().now
+            await refuse_paused(connection, recipient, now=now)
             cursor: Cursor = await load_cursor(connection, after)
+            desk.readings.note(cursor, recipient=recipient, channel=channel, now=now)
             return await load_page(
                 connection, cursor, recipient=recipient, channel=channel, limit=limit
             )

@@ -14,9 +14,11 @@ from kuntavayla.audit import AuditFilter
 from kuntavayla.auth import require_kind
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
+from kuntavayla.outbox import Standing
 from kuntavayla.register import OrganisationKind
+from kuntavayla.settings import Transport
 from routing_api.operations import operating as operations
-from routing_api.routes.answers import PREFIX
+from routing_api.routes.answers import PREFIX, consumer_answer
 from routing_api.routes.desk import (
     LIMIT_DEFAULT,
     After,
@@ -28,7 +30,7 @@ from routing_api.routes.desk import (
 )
 from routing_api.rules.definitions import RuleSetDefinition
 from routing_api.rules.intake import instant_fault
-from routing_api.schemas import AuditList, StatusResponse
+from routing_api.schemas import AuditList, PublishedStatus, StatusResponse
 
 router = secured_router(PREFIX)
 
@@ -115,10 +117,14 @@ async def load_status(request: Request) -> Response:
     async with desk.transaction() as connection:
         register = await desk.law.registers.current(connection)
         figures = await operations.load_figures(connection, moment=moment)
+    standing = figures.standing
     return json_answer(
         StatusResponse(
-            epoch=figures.epoch,
-            head_position=figures.head_position,
+            epoch=standing.epoch,
+            head_position=standing.head,
+            transport=desk.transport.value,
+            published=_published(standing) if desk.transport is Transport.KAFKA else None,
+            paused_recipients=sum(hold.is_paused(now=moment.now) for hold in figures.holds),
             open_reviews=figures.waiting.open_reviews,
             overdue_reviews=figures.waiting.overdue_reviews,
             offered_transfers=figures.waiting.offered_transfers,
@@ -130,6 +136,17 @@ async def load_status(request: Request) -> Response:
             audit_newest_block=figures.seal.newest_block,
             audit_oldest_unsealed_s=figures.oldest_unsealed_s,
             queues=desk.queues(),
+            parked_keys=sum(one.parked for one in figures.consumers),
+            queued_messages=sum(one.queued for one in figures.consumers),
+            consumers=[consumer_answer(one) for one in figures.consumers],
             jobs=desk.jobs.states,
         )
+    )
+
+
+def _published(standing: Standing) -> PublishedStatus:
+    return PublishedStatus(
+        position=standing.published,
+        lag=standing.lag,
+        oldest_unpublished_at=standing.oldest_unpublished_at,
     )

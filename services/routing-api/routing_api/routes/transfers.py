@@ -50,7 +50,7 @@ from routing_api.routes.desk import (
 )
 from routing_api.routes.intake import READERS, SENDERS
 from routing_api.rules.intake import instant_fault, reference_faults
-from routing_api.rules.transfers import Acknowledgement, Notice, TransferFilter
+from routing_api.rules.transfers import Notice, TransferFilter
 from routing_api.schemas import (
     AcknowledgeRequest,
     ItemResult,
@@ -122,18 +122,14 @@ async def acknowledge(request: Request) -> Response:
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
     body = await _acknowledgements.read(request, limits=desk.body_limits)
-    _check_acknowledgements(body)
+    faults = [
+        fault for at, item in enumerate(body.items) for fault in item.faults(at=f"/items/{at}")
+    ]
+    if faults:
+        raise InvalidContent(tuple(faults))
     official = official_of(request.headers)
     call = call_of(request, official and official_of_call(request, official))
-    items = [
-        Acknowledgement(
-            transfer_id=item.transfer_id,
-            taken_over_at=item.taken_over_at.astimezone(UTC),
-            caseworker_id=item.caseworker.official_id,
-            contact_point=item.caseworker.contact_point,
-        )
-        for item in body.items
-    ]
+    items = [item.value() for item in body.items]
 
     async def act() -> list[Outcome]:
         async with desk.transaction() as connection:
@@ -198,20 +194,6 @@ async def give_notice(request: Request) -> Response:
 
     outcomes = await repeating(act)
     return _answer([item.transfer_id for item in items], outcomes, done="given")
-
-
-def _check_acknowledgements(body: AcknowledgeRequest) -> None:
-    _refuse_faults(
-        [(f"/items/{at}/taken_over_at", item.taken_over_at) for at, item in enumerate(body.items)],
-        references=[
-            (f"/items/{at}/caseworker/{name}", reference)
-            for at, item in enumerate(body.items)
-            for name, reference in (
-                ("official_id", item.caseworker.official_id),
-                ("contact_point", item.caseworker.contact_point),
-            )
-        ],
-    )
 
 
 def _check_notices(body: NoticeRequest) -> None:

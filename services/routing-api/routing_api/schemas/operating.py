@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from kuntavayla.telemetry import JobState
+from routing_api.schemas.parked import ConsumerResponse
 
 
 class QueueStatus(Struct, frozen=True):
@@ -22,26 +23,7 @@ class PublishedStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     position: int
     lag: int
-    published_at: datetime | None = None
     oldest_unpublished_at: datetime | None = None
-
-
-class ParkedStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What could not be handled, what waits behind it, and the consumers that have stopped."""
-
-    messages: int
-    keys: int
-    waiting: int
-    stopped_consumers: Sequence[str] = ()
-
-
-class SealStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far the audit is sealed, and since when the oldest line without a seal waits."""
-
-    blocks: int
-    unsealed_lines: int
-    sealed_at: datetime | None = None
-    oldest_unsealed_at: datetime | None = None
 
 
 class StatusResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,13 +31,16 @@ class StatusResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     What a deployment does not have is left out: `published` without a broker, for example. `queues`
     and `jobs` are those of the process that answers.
+
+    `published.position`: up to it the broker has acknowledged every common event of every
+    recipient that is not held back.
     """
 
     epoch: int
     head_position: int
+    transport: Literal["feed", "kafka"]
     published: PublishedStatus | None = None
-    parked: ParkedStatus | None = None
-    seal: SealStatus | None = None
+    paused_recipients: int
     open_reviews: int
     overdue_reviews: int
     offered_transfers: int
@@ -67,4 +52,7 @@ class StatusResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     audit_newest_block: int | None
     audit_oldest_unsealed_s: float
     queues: Sequence[QueueStatus]
+    parked_keys: int
+    queued_messages: int
+    consumers: Sequence[ConsumerResponse]
     jobs: Sequence[JobState]

@@ -1,15 +1,17 @@
 """Transfers, acknowledgements and notices."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from kuntavayla.errors import Fault
 from kuntavayla.http import Problem
 from kuntavayla.values.codes import Instant, LanguageCode, Reference
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.rules.transfers import NoticeChannel, TransferState
+from routing_api.rules.intake import instant_fault, reference_faults
+from routing_api.rules.transfers import Acknowledgement, NoticeChannel, TransferState
 from routing_api.schemas.limits import CALL_ITEMS_MAX, Id
 
 
@@ -51,6 +53,27 @@ class AcknowledgementItem(Struct, frozen=True, forbid_unknown_fields=True):
     transfer_id: Id
     taken_over_at: Instant
     caseworker: Caseworker = Caseworker()
+
+    def faults(self, *, at: str) -> list[Fault]:
+        """Return what the decoder cannot know; `at` is the pointer of the item.
+
+        An instant that UTC has no day for, a reference that holds an identity code.
+        """
+        taken_over = instant_fault(f"{at}/taken_over_at", self.taken_over_at)
+        references = [
+            (f"{at}/caseworker/official_id", self.caseworker.official_id),
+            (f"{at}/caseworker/contact_point", self.caseworker.contact_point),
+        ]
+        return [*([taken_over] if taken_over else []), *reference_faults(references)]
+
+    def value(self) -> Acknowledgement:
+        """Return the acknowledgement that the item, without faults, makes."""
+        return Acknowledgement(
+            transfer_id=self.transfer_id,
+            taken_over_at=self.taken_over_at.astimezone(UTC),
+            caseworker_id=self.caseworker.official_id,
+            contact_point=self.caseworker.contact_point,
+        )
 
 
 class AcknowledgeRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,213 @@
+"""Recipients of events: what waits for each, pause and resume."""
+
+from typing import Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kuntavayla import outbox
+from kuntavayla.auth import require_kind
+from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.http import (
+    CURSOR_MALFORMED,
+    JsonDecoder,
+    caller_of,
+    described,
+    json_answer,
+    secured_router,
+)
+from kuntavayla.outbox import Hold, Pause, StreamStanding
+from kuntavayla.register import OrganisationKind
+from kuntavayla.settings import Transport
+from kuntavayla.values.officials import ActingOfficial
+from routing_api.errors import (
+    MunicipalityNotServed,
+    OfficeNotYours,
+    OfficialRoleRefused,
+    RecipientNotFound,
+)
+from routing_api.operations import operating
+from routing_api.operations import recipients as operations
+from routing_api.operations.recipients import RecipientStanding
+from routing_api.routes.answers import PREFIX
+from routing_api.routes.desk import (
+    LIMIT_DEFAULT,
+    After,
+    Desk,
+    Limit,
+    call_of,
+    desk_of,
+    official_of_call,
+    page_of,
+)
+from routing_api.rules.intake import instant_fault, reference_faults
+from routing_api.schemas import (
+    PausedResponse,
+    PauseRequest,
+    PauseResponse,
+    RecipientList,
+    RecipientResponse,
+    ResumeRequest,
+    StreamResponse,
+)
+
+router = secured_router(PREFIX)
+_pauses = JsonDecoder(PauseRequest)
+_resumes = JsonDecoder(ResumeRequest)
+
+
+@router.get(
+    "/recipients",
+    openapi_extra=described(answers={200: RecipientList}, problems=(CURSOR_MALFORMED,)),
+)
+async def list_recipients(
+    request: Request, *, after: After = None, limit: Limit = LIMIT_DEFAULT
+) -> Response:
+    """List who has events or is held back, and what waits for each; the answer says from where."""
+    desk = desk_of(request)
+    require_kind(caller_of(request), OrganisationKind.OPERATOR)
+    async with desk.transaction() as connection:
+        found = await operations.list_of(
+            connection, transport=desk.transport, readings=desk.readings
+        )
+        await operating.witness(
+            connection, call_of(request), action="recipient.listed", moment=desk.moment()
+        )
+    items = [_recipient(item, desk=desk) for item in found]
+    page, cursor = page_of(items, [item.recipient for item in items], after=after, limit=limit)
+    return json_answer(
+        RecipientList(items=page, next_cursor=cursor, transport=desk.transport.value)
+    )
+
+
+@router.post(
+    "/recipients/{recipient_id}:pause",
+    openapi_extra=described(
+        body=PauseRequest,
+        answers={200: PausedResponse},
+        problems=(
+            RecipientNotFound,
+            OfficialRoleRefused,
+            MunicipalityNotServed,
+            OfficeNotYours,
+        ),
+    ),
+)
+async def pause_recipient(request: Request, recipient_id: str) -> Response:
+    """Hold a recipient's events back: its feeds answer 503, and nothing more goes to its topic.
+
+    Nothing is lost: on `:resume`, or when `until` has come, everything follows in order. A repeat
+    sets the same state. Needs an acting official.
+    """
+    desk = desk_of(request)
+    require_kind(caller_of(request), OrganisationKind.OPERATOR)
+    body = await _pauses.read(request, limits=desk.body_limits)
+    official = acting_official(request, body.acting_official)
+    operations.check_recipient(recipient_id, register=desk.law.registers.newest)
+    moment = desk.moment()
+    _check_pause(body, desk=desk)
+    asked = Pause(
+        reason=body.reason,
+        organisation=caller_of(request).organisation,
+        official_id=official.official_id,
+        at=moment.now,
+        until=body.until,
+    )
+    call = call_of(request, official)
+    async with desk.transaction() as connection:
+        await operations.pause(connection, recipient_id, asked, call=call, moment=moment)
+        hold = await outbox.find_hold(connection, recipient_id)
+    return json_answer(_paused(recipient_id, hold, desk=desk))
+
+
+@router.post(
+    "/recipients/{recipient_id}:resume",
+    openapi_extra=described(
+        body=ResumeRequest,
+        answers={200: PausedResponse},
+        problems=(
+            RecipientNotFound,
+            OfficialRoleRefused,
+            MunicipalityNotServed,
+            OfficeNotYours,
+        ),
+    ),
+)
+async def resume_recipient(request: Request, recipient_id: str) -> Response:
+    """Let a recipient have its events again; one that is not paused stays as it is.
+
+    On Kafka it is `draining` until it was sent all that it is owed. Needs an acting official.
+    """
+    desk = desk_of(request)
+    require_kind(caller_of(request), OrganisationKind.OPERATOR)
+    body = await _resumes.read(request, limits=desk.body_limits)
+    official = acting_official(request, body.acting_official)
+    operations.check_recipient(recipient_id, register=desk.law.registers.newest)
+    moment, call = desk.moment(), call_of(request, official)
+    async with desk.transaction() as connection:
+        await operations.resume(connection, recipient_id, call=call, moment=moment)
+        hold = await outbox.find_hold(connection, recipient_id)
+    return json_answer(_paused(recipient_id, hold, desk=desk))
+
+
+def acting_official(request: Request, in_body: ActingOfficial | None) -> ActingOfficial:
+    """Return the official who must be named; an auditor changes nothing."""
+    official = official_of_call(request, in_body)
+    if official.role == "auditor":
+        raise OfficialRoleRefused
+    return official
+
+
+def _check_pause(body: PauseRequest, *, desk: Desk) -> None:
+    faults = reference_faults([("/reason", body.reason)])
+    if body.until is not None:
+        fault = instant_fault("/until", body.until)
+        if fault is None and body.until <= desk.moment().now:
+            fault = Fault("/until", "until_has_passed", "Give an instant that is yet to come.")
+        faults += [fault] if fault is not None else []
+    if faults:
+        raise InvalidContent(tuple(faults))
+
+
+def _paused(recipient: str, hold: Hold | None, *, desk: Desk) -> PausedResponse:
+    return PausedResponse(recipient=recipient, state=_state_of(hold, desk=desk), pause=_pause(hold))
+
+
+def _state_of(hold: Hold | None, *, desk: Desk) -> Literal["open", "paused", "draining"]:
+    """Return how a recipient stands: a pause whose end has come has yet to be drained on Kafka."""
+    if hold is None:
+        return "open"
+    if hold.is_paused(now=desk.moment().now):
+        return "paused"
+    return "draining" if desk.transport is Transport.KAFKA else "open"
+
+
+def _recipient(item: RecipientStanding, *, desk: Desk) -> RecipientResponse:
+    return RecipientResponse(
+        recipient=item.recipient,
+        state=_state_of(item.hold, desk=desk),
+        pause=_pause(item.hold),
+        common=_stream(item.common),
+        restricted=_stream(item.restricted),
+    )
+
+
+def _pause(hold: Hold | None) -> PauseResponse | None:
+    if hold is None:
+        return None
+    return PauseResponse(
+        reason=hold.reason,
+        organisation=hold.organisation,
+        official_id=hold.official_id,
+        paused_at=hold.paused_at,
+        until=hold.until,
+    )
+
+
+def _stream(stream: StreamStanding) -> StreamResponse:
+    return StreamResponse(
+        newest_position=stream.newest,
+        counted_from_position=stream.counted_from,
+        waiting_events=stream.waiting,
+        read_at=stream.read_at,
+    )

@@ -1,0 +1,199 @@
+"""Redeliveries: events once more to one recipient, counted first."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kuntavayla.auth import Caller, Refusal, require_kind
+from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.events import Channel
+from kuntavayla.feed import Cursor, CursorExpired, CursorMalformed
+from kuntavayla.http import (
+    CURSOR_EXPIRED,
+    CURSOR_MALFORMED,
+    JsonDecoder,
+    caller_of,
+    described,
+    idempotency_key,
+    json_answer,
+    secured_router,
+)
+from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprints_of
+from kuntavayla.outbox import EVENTS_MAX
+from kuntavayla.register import OrganisationKind
+from routing_api.errors import (
+    EventCountDiffers,
+    MunicipalityNotServed,
+    OfficeNotYours,
+    OfficialRoleRefused,
+    RecipientNotFound,
+    RedeliveryTooLarge,
+)
+from routing_api.operations import operating
+from routing_api.operations import redeliveries as operations
+from routing_api.operations.recipients import check_recipient
+from routing_api.operations.redeliveries import Redelivered, RedeliveryDesk, Wanted
+from routing_api.routes.answers import PREFIX
+from routing_api.routes.desk import RESTRICTED, call_of, desk_of, repeating
+from routing_api.routes.recipients import acting_official
+from routing_api.rules.intake import reference_faults
+from routing_api.schemas import (
+    PreviewRedeliveryRequest,
+    RedeliveryPreview,
+    RedeliveryRequest,
+    RedeliveryResponse,
+)
+
+router = secured_router(PREFIX)
+_previews = JsonDecoder(PreviewRedeliveryRequest)
+_redeliveries = JsonDecoder(RedeliveryRequest)
+WHO = (
+    OrganisationKind.OPERATOR,
+    OrganisationKind.CASE_SYSTEM,
+    OrganisationKind.TE_OFFICE,
+    OrganisationKind.TE_NATIONAL,
+    OrganisationKind.ELY,
+    OrganisationKind.KEHA,
+)
+
+
+@router.post(
+    "/redeliveries:preview",
+    openapi_extra=described(
+        body=PreviewRedeliveryRequest,
+        answers={200: RedeliveryPreview},
+        problems=(RecipientNotFound, CURSOR_MALFORMED, CURSOR_EXPIRED),
+    ),
+)
+async def preview_redelivery(request: Request) -> Response:
+    """Count the events that would be sent once more; nothing is sent.
+
+    The operator counts for anybody, a recipient for itself.
+    """
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, *WHO)
+    body = await _previews.read(request, limits=desk.body_limits)
+    wanted = _wanted(request, body)
+    try:
+        async with desk.transaction() as connection:
+            count = await operations.count(connection, wanted)
+            await operating.witness(
+                connection, call_of(request), action="redelivery.previewed", moment=desk.moment()
+            )
+    except (CursorMalformed, CursorExpired) as error:
+        raise _refusal(error) from error
+    return json_answer(
+        RedeliveryPreview(recipient=body.recipient, event_count=count, events_max=EVENTS_MAX)
+    )
+
+
+@router.post(
+    "/redeliveries",
+    openapi_extra=described(
+        body=RedeliveryRequest,
+        answers={201: RedeliveryResponse},
+        problems=(
+            RecipientNotFound,
+            CURSOR_MALFORMED,
+            CURSOR_EXPIRED,
+            EventCountDiffers,
+            RedeliveryTooLarge,
+            IdempotencyKeyReused,
+            InProgress,
+            OfficialRoleRefused,
+            MunicipalityNotServed,
+            OfficeNotYours,
+        ),
+    ),
+)
+async def redeliver(request: Request) -> Response:
+    """Send events of one recipient once more, 10,000 at most, each with the id it always had.
+
+    They stand at the end of feed and topic, with the `sequence` of their first time and a
+    `redeliveryid`. The operator asks for anybody, a recipient for itself. Needs an Idempotency-Key
+    and an acting official; with `expected_count` it is refused where the count is another by now.
+    """
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, *WHO)
+    key = idempotency_key(request)
+    body = await _redeliveries.read(request, limits=desk.body_limits)
+    official = acting_official(request, body.acting_official)
+    if faults := reference_faults([("/reason", body.reason)]):
+        raise InvalidContent(tuple(faults))
+    wanted, moment = _wanted(request, body), desk.moment()
+    fingerprint, *older = fingerprints_of(body, secrets=desk.law.vault.fingerprint_secrets)
+    use = KeyUse(
+        organisation=caller.organisation,
+        route="redeliveries",
+        key=key,
+        fingerprint=fingerprint,
+        older_fingerprints=tuple(older),
+        status=201,
+        result_id=moment.new_id(),
+    )
+    tools = RedeliveryDesk(
+        use=use,
+        call=call_of(request, official),
+        moment=moment,
+        reason=body.reason,
+        expected_count=body.expected_count,
+    )
+    return _answer(await repeating(lambda: _redeliver(request, wanted, tools=tools)))
+
+
+async def _redeliver(request: Request, wanted: Wanted, *, tools: RedeliveryDesk) -> Redelivered:
+    try:
+        async with desk_of(request).transaction() as connection:
+            return await operations.redeliver(connection, wanted, desk=tools)
+    except (CursorMalformed, CursorExpired) as error:
+        raise _refusal(error) from error
+
+
+def _wanted(request: Request, body: PreviewRedeliveryRequest) -> Wanted:
+    """Return what is asked for; somebody else's events are answered like an unknown recipient's."""
+    caller, desk = caller_of(request), desk_of(request)
+    if (body.after is None) == (body.event_ids is None):
+        fault = Fault("/after", "after_or_event_ids", "Give either `after` or `event_ids`.")
+        raise InvalidContent((fault,))
+    if body.until is not None and body.after is None:
+        fault = Fault("/until", "until_without_after", "Give `until` together with `after` only.")
+        raise InvalidContent((fault,))
+    if caller.kind is not OrganisationKind.OPERATOR and body.recipient != caller.organisation:
+        raise RecipientNotFound
+    check_recipient(body.recipient, register=desk.law.registers.newest)
+    return Wanted(
+        recipient=body.recipient,
+        channels=_channels(caller),
+        after=body.after or operations.EARLIEST,
+        until=body.until or operations.NOW,
+        event_ids=body.event_ids,
+    )
+
+
+def _channels(caller: Caller) -> tuple[Channel, ...]:
+    """Return the feeds of which a caller may ask for events.
+
+    They only ever stand where they stood before, so the operator, who does not read them, may ask
+    for all.
+    """
+    if caller.kind is OrganisationKind.OPERATOR or RESTRICTED in caller.scopes:
+        return Channel.COMMON, Channel.RESTRICTED
+    return (Channel.COMMON,)
+
+
+def _refusal(error: Exception) -> Refusal:
+    return Refusal(CURSOR_EXPIRED if isinstance(error, CursorExpired) else CURSOR_MALFORMED)
+
+
+def _answer(done: Redelivered) -> Response:
+    redelivery = done.redelivery
+    return json_answer(
+        RedeliveryResponse(
+            redelivery_id=redelivery.redelivery_id,
+            recipient=redelivery.recipient,
+            event_count=redelivery.event_count,
+            after=Cursor(done.epoch, redelivery.behind_position).text(),
+            requested_at=redelivery.requested_at,
+        ),
+        status=201,
+        headers={"Idempotent-Replayed": "true"} if done.is_replay else {},
+    )

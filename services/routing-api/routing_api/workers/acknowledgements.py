@@ -1,0 +1,172 @@
+"""Acknowledgements from the topics of case systems: one consumer each, so none waits for another.
+
+A record is a CloudEvent in binary mode, `fi.kuntavayla.transfer.taken-over.v1`; its value is one
+item of `POST /transfers:acknowledge`. What no state could make acceptable is parked.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.http import JsonDecoder
+from kuntavayla.inbox import (
+    Consumption,
+    Incoming,
+    IncomingEvent,
+    Malformed,
+    Parking,
+    Refused,
+    Sealing,
+    StopLimits,
+)
+from kuntavayla.telemetry import trace_of
+from routing_api.operations import inbound
+from routing_api.operations.inbound import Place, Received, ReceivedAcknowledgement, Refusal
+from routing_api.operations.law import Law
+from routing_api.operations.moments import Call, Moment
+from routing_api.rules.transfers import ReportBounds
+from routing_api.schemas import AcknowledgementItem
+
+EVENT_TYPE = "fi.kuntavayla.transfer.taken-over.v1"
+CONSUMER_PREFIX = "acknowledgements."
+CODES_MAX = 20
+NIL_ID = str(UUID(int=0))
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_items = JsonDecoder(AcknowledgementItem, bytes_max=65_536)
+
+
+class _Named(Struct, frozen=True):
+    """As much of a value as an answer may repeat."""
+
+    transfer_id: str = ""
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+class AcknowledgementDesk:
+    """How the topics of case systems are handled, whichever source reads them."""
+
+    def __init__(
+        self,
+        law: Law,
+        *,
+        moment: Callable[[], Moment],
+        clock: Callable[[], datetime],
+        bounds: ReportBounds,
+        limits: StopLimits | None = None,
+    ) -> None:
+        self._law = law
+        self._moment = moment
+        self._clock = clock
+        self._bounds = bounds
+        self._limits = limits or StopLimits()
+
+    def topics(self) -> dict[str, str]:
+        """Return the consumer of each inbound topic, by topic: one a case system of today."""
+        systems = self._law.registers.newest.case_systems(on=self._moment().today)
+        return {
+            f"kv.routing-api.in.{system.case_system_id}.v1": CONSUMER_PREFIX + system.case_system_id
+            for system in systems
+        }
+
+    def consumption(self, consumer: str) -> Consumption | None:
+        """Return how a consumer handles its records; None for a name that is none of these."""
+        case_system_id = consumer.removeprefix(CONSUMER_PREFIX)
+        is_known = self._law.registers.newest.case_system(case_system_id) is not None
+        if case_system_id == consumer or not is_known:
+            return None
+        vault = self._law.vault
+
+        async def handle(connection: Connection, events: Sequence[IncomingEvent]) -> None:
+            """Give acknowledgements their effect, or their answer."""
+            await self._acknowledge(connection, events, case_system_id=case_system_id)
+
+        async def answer(connection: Connection, refused: Sequence[Refused]) -> None:
+            """Tell the case system what was parked."""
+            await inbound.answer(
+                connection,
+                [_refusal_of(one) for one in refused],
+                case_system_id=case_system_id,
+                moment=self._moment(),
+            )
+
+        parking = Parking(
+            clock=self._clock,
+            check=_check,
+            on_parked=answer,
+            sealing=Sealing(vault, vault.fingerprint_secrets[0]),
+            limits=self._limits,
+        )
+        return Consumption(handle, parking)
+
+    async def _acknowledge(
+        self, connection: Connection, events: Sequence[IncomingEvent], *, case_system_id: str
+    ) -> None:
+        trace = trace_of(None, events[0].traceparent)
+        call = Call(
+            organisation=case_system_id,
+            request_id=trace.request_id,
+            traceparent=trace.traceparent,
+        )
+        acknowledgements = [
+            ReceivedAcknowledgement(_received(event, transfer_id=item.transfer_id), item.value())
+            for event, item in ((event, _items.decode(bytes(event.data))) for event in events)
+        ]
+        await inbound.acknowledge(
+            connection, acknowledgements, call=call, moment=self._moment(), bounds=self._bounds
+        )
+
+
+def _check(event: IncomingEvent) -> None:
+    """Raise what no state could make acceptable: another type, or a value with faults."""
+    if event.type != EVENT_TYPE:
+        advice = f"Send events of the type {EVENT_TYPE}."
+        raise InvalidContent((Fault("/ce_type", "event_type_not_taken", advice),))
+    faults = _items.decode(bytes(event.data)).faults(at="")
+    if faults:
+        raise InvalidContent(tuple(faults))
+
+
+def _refusal_of(refused: Refused) -> Refusal:
+    """Return the answer to a parked record, which repeats no more of it than ids of our form."""
+    incoming = refused.incoming
+    body = incoming.body if isinstance(incoming, Malformed) else bytes(incoming.data)
+    transfer_id = _transfer_id_in(body)
+    return Refusal(
+        received=_received(incoming, transfer_id=transfer_id),
+        transfer_id=transfer_id,
+        codes=refused.codes[:CODES_MAX],
+        is_parked=True,
+    )
+
+
+def _transfer_id_in(body: bytes) -> str | None:
+    try:
+        return _id_or_none(_decode_named(body).transfer_id)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _received(incoming: Incoming, *, transfer_id: str | None) -> Received:
+    topic, partition, offset = incoming.place.rsplit("/", 2)
+    subject = _id_or_none(incoming.key) or transfer_id or NIL_ID
+    cause_id, traceparent = None, None
+    if isinstance(incoming, IncomingEvent):
+        cause_id, traceparent = _id_or_none(incoming.id), incoming.traceparent
+    return Received(
+        place=Place(topic, int(partition), int(offset)),
+        subject=subject,
+        cause_id=cause_id or subject,
+        traceparent=trace_of(None, traceparent).traceparent,
+    )
+
+
+def _id_or_none(text: str) -> str | None:
+    return text if _ID.fullmatch(text) else None
