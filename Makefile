@@ -4,7 +4,7 @@ BIN := .venv/bin
 OWN := kuntavayla kuntavayla-routing-api kuntavayla-sandbox
 LOCK := $(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --quiet $(OWN:%=--no-emit-package %)
 
-.PHONY: setup demo day-one test explore check bench faults lock format snapshots kafka demo-kafka
+.PHONY: setup demo day-one test explore journey check bench faults lock format snapshots kafka demo-kafka
 
 setup: .venv/ready  ## install the locked dependencies and our own packages into .venv
 
@@ -38,6 +38,9 @@ test: setup  ## all tests but bench, faults and journeys
 
 explore: setup  ## search at random for what breaks a property; HYPOTHESIS_SEED=7 repeats a search
 	$(BIN)/pytest -m hypothesis --hypothesis-profile=explore $(HYPOTHESIS_SEED:%=--hypothesis-seed=%)
+
+journey: setup  ## the whole system on a real broker; needs Java 17 and Maven
+	$(BIN)/pytest -m journey
 
 faults: setup  ## kill processes and the database again and again, by 3 seeds; SEEDS=50 for more, SEED=7 for one
 	SEEDS='$(SEEDS)' $(BIN)/pytest -m 'faults or not faults' tests/faults

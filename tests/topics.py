@@ -36,9 +36,17 @@ async def make_topic(broker: Broker, name: str, **settings: str) -> str:
     return name
 
 
-async def send(broker: Broker, place: TopicPartition, records: Iterable[SentRecord]) -> None:
+async def send(
+    broker: Broker,
+    place: TopicPartition,
+    records: Iterable[SentRecord],
+    *,
+    compression: str | None = None,
+) -> None:
     """Write records to a partition, in order."""
-    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
+    producer = aiokafka.AIOKafkaProducer(
+        bootstrap_servers=broker.bootstrap, compression_type=compression
+    )
     await producer.start()
     try:
         for key, value, headers in records:

@@ -7,15 +7,19 @@ from kuntavayla.audit import AuditLine, SealKey, append
 from kuntavayla.database import open_pool, transaction
 from kuntavayla.telemetry import Jobs
 from kuntavayla.testing import TestDatabase
+from routing_api.operations import operating
 from routing_api.operations.moments import Moment
 from routing_api.routes.desk import Desk, moment_at
 from routing_api.workers import FigureGauges, keep_fresh, keep_sealed
+from tests.routing_api.inbound import CONSUMER, Topic, read
 from tests.routing_api.service import DAY_ONE, Routing
 
 LIMIT_S = 30
 LINE = AuditLine(
     recorded_at=DAY_ONE, organisation="te-kainuu", action="tested", outcome="done", request_id="r"
 )
+
+CLIENT = "0177f6f0-9d20-76b5-8a23-d5962217bead"
 
 
 class Looks:
@@ -103,3 +107,32 @@ async def test_the_status_names_the_timed_loops_of_the_process_and_how_they_fare
     assert "figures" in [job["name"] for job in status["jobs"]]
     assert {"published", "parked", "seal"} & set(status) == set()
     assert status["overdue_notices"] == 0
+
+
+async def test_parked_keys_what_waits_and_stopped_consumers_are_metrics(routing: Routing) -> None:
+    desk: Desk = routing.app.state.desk
+    topic = Topic()
+    topic.write(b"garbage", key=CLIENT)
+    topic.write(b"garbage", key=CLIENT)
+    await read(routing, topic)
+    registry = CollectorRegistry()
+    gauges = FigureGauges(registry)
+
+    def shown() -> list[float | None]:
+        return [
+            registry.get_sample_value(f"kuntavayla_inbox_{name}", {"consumer": CONSUMER})
+            for name in ("parked_keys", "queued_messages", "consumer_stopped")
+        ]
+
+    async with desk.transaction() as connection:
+        gauges.show(await operating.load_figures(connection, moment=desk.moment()))
+    parked = shown()
+    await routing.fetch("UPDATE inbox_parked SET state = 'skipped', settled_at = now()")
+    await routing.fetch(
+        "INSERT INTO inbox_consumers VALUES ($1, 'stopped', 'parked_share', now())", CONSUMER
+    )
+    async with desk.transaction() as connection:
+        gauges.show(await operating.load_figures(connection, moment=desk.moment()))
+
+    assert parked == [1, 1, 0]
+    assert shown() == [0, 0, 1]

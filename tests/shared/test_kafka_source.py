@@ -150,6 +150,18 @@ async def test_what_is_sent_again_at_new_offsets_has_no_effect_and_is_counted(
     assert reader.redeliveries == 2
 
 
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_whatever_way_a_counterpart_compresses_is_read(  # noqa: PLR0917 - fixtures
+    broker: Broker, topic: str, pool: Pool, compression: str
+) -> None:
+    await send(broker, TopicPartition(topic, 0), records([1, 2]), compression=compression)
+
+    async with reading(a_source(broker, topic)) as source:
+        await read_until(pool, Inbox(pool, source, consumer=CONSUMER), count=2)
+
+    assert await pool.fetchval(EFFECTS) == [1, 2]
+
+
 async def test_where_a_stream_begins_is_noted_before_its_first_record(
     broker: Broker, topic: str, pool: Pool
 ) -> None:

@@ -35,6 +35,7 @@ from kuntavayla.http import (
 )
 from kuntavayla.outbox import Publication, Publisher, PublisherMetrics
 from kuntavayla.register import Organisation, load_register
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
     BatchMetrics,
     Jobs,
@@ -67,6 +68,7 @@ from routing_api.workers import (
     FigureGauges,
     keep_fresh,
     keep_sealed,
+    read_acknowledgements,
     tell_all_overdue,
 )
 
@@ -280,8 +282,11 @@ class _Running:
             desk.jobs.repeat("overdue", tell, interval_s=OVERDUE_INTERVAL_S),
             self._keep_sealed(),
         ]
-        publisher = self._publisher(desk.pool)
-        return loops if publisher is None else [*loops, publisher.run()]
+        broker = self._settings.kafka_connection
+        if broker is None:
+            return loops
+        reading = read_acknowledgements(desk.pool, broker, desk=self._acknowledgements)
+        return [*loops, self._publisher(desk.pool, broker).run(), reading]
 
     async def _keep_sealed(self) -> None:
         settings = self._settings
@@ -293,11 +298,8 @@ class _Running:
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
 
-    def _publisher(self, pool: Pool) -> Publisher | None:
+    def _publisher(self, pool: Pool, broker: KafkaConnection) -> Publisher:
         """Return what stands for election to publish, where events travel by a broker."""
-        broker = self._settings.kafka_connection
-        if broker is None:
-            return None
         publication = Publication(
             service=SERVICE,
             database_url=self._settings.database_url.get_secret_value(),

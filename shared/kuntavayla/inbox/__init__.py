@@ -21,7 +21,7 @@ from kuntavayla.inbox.parked import (
 from kuntavayla.inbox.parking import Parking, Refused, Sealing, Vault
 from kuntavayla.inbox.records import Record, incoming_of, offset_text, record_of
 from kuntavayla.inbox.repairing import Consumption, Consumptions, Edited, Repair, Who
-from kuntavayla.inbox.restarting import restart
+from kuntavayla.inbox.restarting import hold_back, restart
 from kuntavayla.inbox.sources import (
     EARLIEST,
     CursorRefused,
@@ -80,6 +80,7 @@ __all__ = [
     "Who",
     "add_parking_tables",
     "add_table",
+    "hold_back",
     "incoming_of",
     "offset_text",
     "parked",

@@ -102,7 +102,8 @@ class Parking(Struct, frozen=True, kw_only=True):
         if _is_id(given) or (self.sealing is None and _KEY.fullmatch(given)):
             return given
         secret = self.sealing.key_secret if self.sealing else b"key"
-        return f"digest:{hmac.digest(secret, given.encode(), 'sha256').hex()[:32]}"
+        digest = hmac.digest(secret, b"inbox key " + given.encode(), "sha256")
+        return f"digest:{digest.hex()[:32]}"
 
     def seal(self, record: Record, *, parked_id: str) -> tuple[bytes, str | None]:
         """Return a record as it is stored, and the id of the key that seals it, if one does."""

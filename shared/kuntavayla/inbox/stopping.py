@@ -15,6 +15,7 @@ from kuntavayla.database import Connection
 SHARE = "parked_share"
 KEYS = "parked_keys"
 QUEUE = "queue_too_long"
+RECORDS_LOST = "records_lost"
 STARTED = "started"
 
 RECENT = """

@@ -1,6 +1,6 @@
 """The other edge of routing-api: timed loops, and what it reads from topics; one file per noun."""
 
-from routing_api.workers.acknowledgements import AcknowledgementDesk
+from routing_api.workers.acknowledgements import AcknowledgementDesk, read_acknowledgements
 from routing_api.workers.figures import FRESH_INTERVAL_S, FigureGauges, keep_fresh
 from routing_api.workers.overdue import OVERDUE_INTERVAL_S, tell_all_overdue
 from routing_api.workers.sealing import keep_sealed
@@ -12,5 +12,6 @@ __all__ = [
     "FigureGauges",
     "keep_fresh",
     "keep_sealed",
+    "read_acknowledgements",
     "tell_all_overdue",
 ]

@@ -4,6 +4,7 @@ A record is a CloudEvent in binary mode, `fi.kuntavayla.transfer.taken-over.v1`;
 item of `POST /transfers:acknowledge`. What no state could make acceptable is parked.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -12,20 +13,26 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from kuntavayla.database import Connection
+from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import JsonDecoder
 from kuntavayla.inbox import (
     Consumption,
+    CursorRefused,
+    Inbox,
     Incoming,
     IncomingEvent,
+    KafkaSource,
     Malformed,
     Parking,
     Refused,
     Sealing,
+    Speaker,
     StopLimits,
+    hold_back,
 )
-from kuntavayla.telemetry import trace_of
+from kuntavayla.settings import KafkaConnection
+from kuntavayla.telemetry import log, trace_of
 from routing_api.operations import inbound
 from routing_api.operations.inbound import Place, Received, ReceivedAcknowledgement, Refusal
 from routing_api.operations.law import Law
@@ -35,6 +42,9 @@ from routing_api.schemas import AcknowledgementItem
 
 EVENT_TYPE = "fi.kuntavayla.transfer.taken-over.v1"
 CONSUMER_PREFIX = "acknowledgements."
+GROUP_PREFIX = "routing-api."
+OUTSIDE = Speaker.OUTSIDE
+PAUSE_S = 5.0
 CODES_MAX = 20
 NIL_ID = str(UUID(int=0))
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -101,7 +111,8 @@ class AcknowledgementDesk:
             clock=self._clock,
             check=_check,
             on_parked=answer,
-            sealing=Sealing(vault, vault.fingerprint_secrets[0]),
+            # The oldest secret stays in the ring for ever, so the same key is always the same.
+            sealing=Sealing(vault, vault.fingerprint_secrets[-1]),
             limits=self._limits,
         )
         return Consumption(handle, parking)
@@ -122,6 +133,37 @@ class AcknowledgementDesk:
         await inbound.acknowledge(
             connection, acknowledgements, call=call, moment=self._moment(), bounds=self._bounds
         )
+
+
+async def read_acknowledgements(
+    pool: Pool, broker: KafkaConnection, *, desk: AcknowledgementDesk
+) -> None:
+    """Read the inbound topics of all case systems until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        for topic, consumer in desk.topics().items():
+            group.create_task(_read(pool, broker, topic, consumer=consumer, desk=desk))
+
+
+async def _read(
+    pool: Pool, broker: KafkaConnection, topic: str, *, consumer: str, desk: AcknowledgementDesk
+) -> None:
+    """Read one topic again and again; what stops this reading is told in the log."""
+    consumption = desk.consumption(consumer)
+    assert consumption is not None, "a topic is that of a case system"
+    source = KafkaSource(broker, topics=[topic], group=GROUP_PREFIX + consumer, speaker=OUTSIDE)
+    reader = Inbox(pool, source, consumer=consumer, parking=consumption.parking)
+    while True:
+        try:
+            await reader.run(consumption.handle)
+        except CursorRefused:
+            log.error("inbox.records_lost", consumer=consumer)
+            async with transaction(pool) as connection:
+                await hold_back(connection, consumer=consumer, now=consumption.parking.clock())
+        except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
+            log.error("inbox.reading_failed", consumer=consumer, exc_info=error)
+            await asyncio.sleep(PAUSE_S)
+        finally:
+            await source.close()
 
 
 def _check(event: IncomingEvent) -> None:
