@@ -29,9 +29,9 @@ from tests.faults.waiting import until
 SEED = int(os.environ.get("SEED") or "20210301")
 SEEDS = int(os.environ.get("SEEDS") or "3")
 READERS = ("cs-sotkamo", "te-kainuu")
-FINISHED_S_MAX = 40
-DRAINED_S_MAX = 40
-CAUGHT_UP_S_MAX = 20
+FINISHED_S_MAX = 60
+DRAINED_S_MAX = 60
+CAUGHT_UP_S_MAX = 60
 SHOWN = 20
 POINTS_MIN = 30
 

@@ -124,7 +124,7 @@ async def held_key(database: TestDatabase, key: str) -> AsyncIterator[None]:
 async def test_a_key_that_another_process_holds_keeps_no_neighbour_waiting(
     database: TestDatabase,
 ) -> None:
-    async with running_routing(database) as routing:
+    async with running_routing(database, duplicate_wait_s_max=25) as routing:
         async with held_key(database, "k-1"):
             duplicate = asyncio.create_task(routing.office().register(another_person(), key="k-1"))
             neighbours = await asyncio.gather(
@@ -143,7 +143,7 @@ async def test_a_key_that_another_process_holds_keeps_no_neighbour_waiting(
 async def test_a_duplicate_that_another_process_holds_too_long_is_told_to_come_again(
     database: TestDatabase,
 ) -> None:
-    async with running_routing(database) as routing:
+    async with running_routing(database, duplicate_wait_s_max=0.2) as routing:
         async with held_key(database, "k-1"):
             refused = await routing.office().register(a_registration(), key="k-1")
         taken = await routing.office().register(a_registration(), key="k-1")

@@ -335,6 +335,7 @@ class _Running:
             body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
+            duplicate_wait_s_max=settings.duplicate_wait_s_max,
             consumptions=self._acknowledgements.consumption,
             transport=settings.transport,
             readings=self._readings,
