@@ -87,17 +87,18 @@ async def test_records_of_a_topic_have_their_effect_and_bad_ones_are_parked_and_
             ["unknown_field"],
         ]
         assert told[3]["transfer_id"] == second[1]
-        listed = (
-            await routing.operator.get("/parked-messages?state=parked", headers=OPERATOR)
-        ).json()["items"]
-        [of_second] = [message for message in listed if message["key"] == second[0]]
-        done = await repair(
-            routing.operator, f"/parked-messages/{of_second['parked_id']}:skip", REASON
-        )
-        assert done.json()["handled"] == 1
+        await _skip(routing, key=second[0])
         await send(broker, at, [a_record(*second)])
         await until(lambda: _is_read(routing, offset=7))
         assert await _counts(routing, done=3, parked=4)
+
+
+async def _skip(routing: Routing, *, key: str) -> None:
+    """Skip the parked record of a key, and see what waited behind it handled."""
+    path = f"/parked-messages?state=parked&key={key}"
+    [message] = (await routing.operator.get(path, headers=OPERATOR)).json()["items"]
+    done = await repair(routing.operator, f"/parked-messages/{message['parked_id']}:skip", REASON)
+    assert done.json()["handled"] == 1
 
 
 async def _counts(routing: Routing, *, done: int, parked: int, of: str = "cs-sotkamo") -> bool:
