@@ -27,8 +27,8 @@ POINTS = {
     ("server killed", "bulk_sent"): 1,
 }
 """How many points of each kind: 34 in all."""
-PAUSE_S_MAX = 1.2
-MOMENT_S_MAX = 2.0
+PAUSE_S_MAX = 0.6
+MOMENT_S_MAX = 10.0
 LATER_S_MAX = 0.03
 """A moment is when something begins; the fault strikes up to this much later, inside it."""
 SERVING_SHARE = 0.8
@@ -72,8 +72,7 @@ async def strike(stack: Stack, point: Point, *, signals: Signals, rng: random.Ra
         await signals.next(point.moment, within_s=MOMENT_S_MAX)
     await asyncio.sleep(point.later_s)
     if managed is not None:
-        while not managed.is_running():  # noqa: ASYNC110 - a moment between two processes
-            await asyncio.sleep(0)
+        await managed.begun.wait()
         managed.kill()
         return
     match point.target:

@@ -1,37 +1,21 @@
-"""Everything that a fault test needs to run: server, issuer, routing-api, case systems."""
+"""Everything that a fault test needs to run: routing-api and case systems on a site of theirs."""
 
-import base64
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
-from msgspec import structs
 
 from kuntavayla.events import sequence_text
-from kuntavayla.register import load_register
-from kuntavayla_sandbox.calls import credentials_of
-from kuntavayla_sandbox.case_systems.configuration import Configuration, Endpoint, Work
-from kuntavayla_sandbox.case_systems.tables import ROLE as CASE_SYSTEMS_ROLE
-from kuntavayla_sandbox.clock import LegalClock
-from kuntavayla_sandbox.identities import load_scopes
-from kuntavayla_sandbox.issuer import AUDIENCE, Issuer, make_signing_key
-from kuntavayla_sandbox.issuer import create_app as create_issuer
-from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
-from kuntavayla_sandbox.state import Identity
-from tests.faults import seals
-from tests.faults.postgres import CASE_SYSTEMS, ROUTING, Postgres
-from tests.faults.processes import Managed, Program
+from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
+from tests.faults.postgres import ROUTING
 from tests.faults.routing_process import Start
-from tests.faults.waiting import until
+from tests.faults.site import SYSTEMS, Site, clock_from_now
+from tests.faults.waiting import plain, until
 
-DAY_ONE = datetime(2021, 3, 1, 6, 0, tzinfo=UTC)
-SYSTEMS = ("cs-sotkamo", "cs-kajaani", "cs-kuhmo", "cs-tampere", "cs-oulu", "cs-pirkanmaa")
-"""The case systems of the simulator here; fewer than in the sandbox, so that it starts quickly."""
 ANSWER_S_MAX = 15
 EPOCH = 1
 """Nothing is restored from a backup here."""
@@ -49,33 +33,39 @@ POSITIONS = "SELECT consumer, stream, sequence FROM inbox_positions"
 class Stack:
     """The parts, and who calls."""
 
-    def __init__(
-        self, postgres: Postgres, routing: Managed, case_systems: Managed, *, routing_url: str
-    ) -> None:
-        self.postgres = postgres
-        self.routing = routing
-        self.case_systems = case_systems
-        self.routing_url = routing_url
-        self.authorizations: dict[str, str] = {}
-        self.token_url = ""
-        self.identities: tuple[Identity, ...] = ()
-        self.settings: dict[str, str | int | bool] = {}
+    def __init__(self, site: Site) -> None:
+        self.postgres = site.postgres
+        self.routing = site.routing
+        self.case_systems = site.case_systems
+        self.routing_url = site.routing_url
+        self.token_url = site.token_url
+        self.identities = tuple(site.identities.values())
+        self.authorizations = site.authorizations()
+        self.settings = site.settings()
+        self._clock = clock_from_now()
+
+    @property
+    def logs(self) -> Path:
+        """Return the folder in which the processes of all stacks log."""
+        return self.routing.program.log_file.parent
 
     @asynccontextmanager
     async def client(self, organisation: str = "te-national") -> AsyncIterator[httpx.AsyncClient]:
         """Give an HTTP client with the organisation's token."""
         headers = {"Authorization": self.authorizations[organisation]}
         async with httpx.AsyncClient(
-            base_url=self.routing_url, headers=headers, timeout=ANSWER_S_MAX
+            base_url=self.routing_url, headers=headers, timeout=ANSWER_S_MAX, verify=plain()
         ) as client:
             yield client
 
+    def start(self) -> bytes:
+        """Return the configuration of routing-api."""
+        return msgspec.json.encode(Start(self.settings, self._clock))
+
     async def reconfigure(self, **changes: str) -> None:
         """Let routing-api begin anew with other settings."""
-        start = msgspec.json.decode(self.routing.program.configuration, type=Start)
-        self.settings = start.settings | changes
-        configuration = msgspec.json.encode(structs.replace(start, settings=self.settings))
-        self.routing.program = structs.replace(self.routing.program, configuration=configuration)
+        self.settings |= changes
+        self.routing.configuration = self.start()
         self.routing.kill()
         await self.routing.ready()
 
@@ -100,121 +90,18 @@ class Stack:
         )
 
 
-def _key(first: int) -> str:
-    return base64.b64encode(bytes(range(first, first + 32))).decode()
-
-
-def _settings(postgres: Postgres, *, issuer_url: str, port: int) -> dict[str, str | int | bool]:
-    return {
-        "database_url": postgres.server.url(ROUTING, role="routing_api"),
-        "token_issuer": issuer_url,
-        "token_audience": AUDIENCE,
-        "token_jwks_url": f"{issuer_url}/jwks.json",
-        "listen_port": port,
-        "metrics_port": 0,
-        "identity_keys": f"k1:{_key(0)}",
-        "lookup_key_a": _key(0),
-        "lookup_key_b": _key(1),
-        "fingerprint_key": _key(2),
-        "audit_signing_key": f"{seals.KEY_ID}:{base64.b64encode(seals.SECRET).decode()}",
-        "is_test_code_allowed": True,
-    }
-
-
-def _identities() -> dict[str, Identity]:
-    roles = {"te-national": "te", "te-kainuu": "te", **dict.fromkeys(SYSTEMS, "case_system")}
-    return {
-        name: Identity(name, name, (role,), name, f"secret-{name}") for name, role in roles.items()
-    }
-
-
-def _configuration(
-    postgres: Postgres, identities: Mapping[str, Identity], *, routing_url: str, token_url: str
-) -> bytes:
-    register = load_register()
-    systems = {system.case_system_id: system for system in register.case_systems(on=DAY_ONE.date())}
-    endpoints = tuple(
-        Endpoint(
-            case_system_id=name,
-            municipality_code=systems[name].municipality_codes(on=DAY_ONE.date())[0],
-            contact_point=systems[name].contact_point,
-            credentials=credentials_of(identities[name], token_url=token_url),
-        )
-        for name in SYSTEMS
-    )
-    return msgspec.json.encode(
-        Configuration(
-            routing_url=routing_url,
-            database_url=postgres.server.url(CASE_SYSTEMS, role=CASE_SYSTEMS_ROLE),
-            clock=LegalClock(DAY_ONE, _now()),
-            work=Work.ALL,
-            endpoints=endpoints,
-        )
-    )
-
-
 @asynccontextmanager
-async def running_stack(postgres: Postgres, logs: Path) -> AsyncIterator[Stack]:
+async def running_stack(site: Site) -> AsyncIterator[Stack]:
     """Run everything inside the block, on fresh databases."""
-    await postgres.make_databases()
-    identities = _identities()
-    async with AsyncExitStack() as opened:
-        at_issuer, at_routing, at_systems = (
-            opened.enter_context(bind_loopback()) for _ in range(3)
-        )
-        issuer = _issuer(identities, url=address_of(at_issuer))
-        await opened.enter_async_context(served_here(create_issuer(issuer), listening=at_issuer))
-        routing_url = f"{address_of(at_routing)}/routing/v1"
-        token_url = f"{address_of(at_issuer)}/token"
-        settings = _settings(
-            postgres, issuer_url=address_of(at_issuer), port=at_routing.getsockname()[1]
-        )
-        routing = Program(
-            module="tests.faults.routing_process",
-            configuration=msgspec.json.encode(Start(settings, LegalClock(DAY_ONE, _now()))),
-            ready_url=f"{routing_url}/readyz",
-            log_file=logs / "routing-api.log",
-        )
-        case_systems = Program(
-            module="kuntavayla_sandbox.case_systems",
-            configuration=_configuration(
-                postgres, identities, routing_url=routing_url, token_url=token_url
-            ),
-            ready_url=f"{address_of(at_systems)}/livez",
-            log_file=logs / "case-systems.log",
-            listening=at_systems,
-        )
-        stack = Stack(postgres, Managed(routing), Managed(case_systems), routing_url=routing_url)
-        stack.authorizations = _authorizations(identities, issuer)
-        stack.token_url, stack.settings = token_url, settings
-        stack.identities = tuple(identities.values())
-        for managed in (stack.routing, stack.case_systems):
-            opened.push_async_callback(managed.stop)
-            await managed.start()
+    await site.postgres.make_databases()
+    stack = Stack(site)
+    async with (
+        stack.routing.running(stack.start()),
+        stack.case_systems.running(site.configuration()),
+    ):
         await stack.routing.ready()
         await stack.case_systems.ready()
         yield stack
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _issuer(identities: Mapping[str, Identity], *, url: str) -> Issuer:
-    return Issuer(
-        identities.values(),
-        issuer=url,
-        signing_key=make_signing_key(),
-        scopes=load_scopes(on=DAY_ONE.date()),
-    )
-
-
-def _authorizations(identities: Mapping[str, Identity], issuer: Issuer) -> dict[str, str]:
-    """Return the Authorization header of each organisation; tokens hold for an hour."""
-    return {
-        name: f"Bearer {issuer.token(identity, scopes=issuer.scopes_of(identity), now=_now())}"
-        for name, identity in identities.items()
-    }
 
 
 def decode(answer: httpx.Response) -> Any:  # noqa: ANN401 - decoded JSON

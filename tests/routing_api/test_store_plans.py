@@ -1,8 +1,6 @@
 import re
 
-import asyncpg
-
-from kuntavayla.database import open_pool, transaction
+from kuntavayla.database import Connection, open_pool, transaction
 from routing_api.store import clients, figures, registrations, transfers
 from tests.builders import another_person
 from tests.routing_api.service import Routing
@@ -63,7 +61,7 @@ async def test_a_plan_made_for_empty_tables_still_uses_the_index_when_they_have_
     assert [plan for plan in plans if re.search("Seq Scan|Hash|Merge", plan)] == []
 
 
-async def plan_of(connection: asyncpg.Connection, number: int, nothing: str) -> str:
+async def plan_of(connection: Connection, number: int, nothing: str) -> str:
     rows = await connection.fetch(f"EXPLAIN EXECUTE look_up_{number} ({nothing})")
     return "\n".join(row[0] for row in rows)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from prometheus_client import CollectorRegistry
+from typing_extensions import override
 
 from kuntavayla.auth import Refusal
 from kuntavayla.errors import Unavailable
@@ -34,9 +35,11 @@ class Bench:
 
 
 class Refused(Exception):
+    @override
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Refused) and self.args == other.args
 
+    @override
     def __hash__(self) -> int:
         return hash(self.args)
 

@@ -92,7 +92,7 @@ async def test_a_key_that_was_given_back_is_new_again(pool: Pool) -> None:
 
 
 async def until_one_waits(connection: asyncpg.Connection) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await connection.fetchval(WAITING):
             pass
 
