@@ -264,6 +264,12 @@ def settings_of(database: TestDatabase, **changes: Json) -> Settings:
     return Settings(**given_settings(database, **changes))
 
 
+def environment_of(database: TestDatabase, **changes: Json) -> dict[str, str]:
+    """Return the same as the environment of a process."""
+    settings = given_settings(database, **changes)
+    return {f"ROUTING_{name.upper()}": str(value) for name, value in settings.items()}
+
+
 @contextlib.asynccontextmanager
 async def running_routing(database: TestDatabase, **changes: Json) -> AsyncIterator[Routing]:
     """Run the service on a database inside the block; `changes` are settings."""

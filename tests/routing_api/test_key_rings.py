@@ -12,7 +12,7 @@ from tests.builders import a_registration, another_person
 from tests.routing_api.service import (
     Json,
     Routing,
-    given_settings,
+    environment_of,
     running_routing,
     settings_of,
 )
@@ -145,10 +145,8 @@ async def looked_up(routing: Routing, people: list[Json]) -> list[str]:
 
 
 async def rotate(database: TestDatabase, **changes: str) -> tuple[int | None, str]:
-    settings = given_settings(database, **changes)
-    environment = {f"ROUTING_{name.upper()}": str(value) for name, value in settings.items()}
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, stdout=asyncio.subprocess.PIPE, env=environment
+        *COMMAND, stdout=asyncio.subprocess.PIPE, env=environment_of(database, **changes)
     )
     output, _ = await process.communicate()
     return process.returncode, output.decode()
