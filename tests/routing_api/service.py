@@ -265,7 +265,7 @@ def settings_of(database: TestDatabase, **changes: Json) -> Settings:
 
 
 def environment_of(database: TestDatabase, **changes: Json) -> dict[str, str]:
-    """Return the same as the environment of a process."""
+    """Return the environment of the service's own command line: all that it is told, no more."""
     settings = given_settings(database, **changes)
     return {f"ROUTING_{name.upper()}": str(value) for name, value in settings.items()}
 

@@ -87,7 +87,16 @@ async def test_a_paused_recipients_feeds_answer_503_and_those_of_others_go_on(
     assert other.status_code == 200
     assert told["state"] == "paused"
     assert told["pause"]["until"] == "2021-03-01T06:04:11.004000Z"
-    assert (await routing.operator.get("/status")).json()["paused_recipients"] == 1
+    status = (await routing.operator.get("/status")).json()
+    assert status["paused_recipients"] == 1
+    assert status["held_recipients"] == [
+        {
+            "recipient": "cs-sotkamo",
+            "state": "paused",
+            "paused_at": "2021-03-01T06:02:11.004000Z",
+            "until": "2021-03-01T06:04:11.004000Z",
+        }
+    ]
 
 
 async def test_a_pause_without_an_end_lets_the_reader_ask_again_every_minute(
@@ -131,6 +140,7 @@ async def test_a_pause_is_over_when_its_end_has_come(routing: Routing) -> None:
 
     assert feed.status_code == 200
     assert (await standing(routing))["state"] == "open"
+    assert (await routing.operator.get("/status")).json()["held_recipients"] == []
 
 
 async def test_a_repeated_pause_sets_reason_and_end_anew(routing: Routing) -> None:

@@ -80,6 +80,7 @@ async def test_figures_are_read_again_after_any_failure_of_one_look(routing: Rou
             moment=looks.moment,
             gauges=gauges,
             readings=desk.readings,
+            transport=desk.transport,
         )
 
     task = asyncio.create_task(jobs.repeat("figures", look, interval_s=0.001))
@@ -124,15 +125,17 @@ async def test_parked_keys_what_waits_and_stopped_consumers_are_metrics(routing:
             for name in ("parked_keys", "queued_messages", "consumer_stopped")
         ]
 
+    at = desk.moment()
     async with desk.transaction() as connection:
-        gauges.show(await operating.load_figures(connection, moment=desk.moment()))
+        gauges.show(await operating.load_figures(connection, moment=at), [], now=at.now)
     parked = shown()
     await routing.fetch("UPDATE inbox_parked SET state = 'skipped', settled_at = now()")
     await routing.fetch(
         "INSERT INTO inbox_consumers VALUES ($1, 'stopped', 'parked_share', now())", CONSUMER
     )
+    at = desk.moment()
     async with desk.transaction() as connection:
-        gauges.show(await operating.load_figures(connection, moment=desk.moment()))
+        gauges.show(await operating.load_figures(connection, moment=at), [], now=at.now)
 
     assert parked == [1, 1, 0]
     assert shown() == [0, 0, 1]

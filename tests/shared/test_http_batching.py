@@ -3,12 +3,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from prometheus_client import CollectorRegistry
 from typing_extensions import override
 
 from kuntavayla.auth import Refusal
 from kuntavayla.errors import Unavailable
 from kuntavayla.http import BatchLimits, MicroBatcher, Remedy, run_halving
 from kuntavayla.http.batching import OutcomeUnknown, QueueFull, WaitedTooLong
+from kuntavayla.telemetry import BatchMetrics
 
 
 @dataclass
@@ -320,3 +322,22 @@ async def test_what_neither_repeats_nor_halves_help_is_raised(error: Exception) 
 
     with pytest.raises(type(error)):
         await run_halving(run, [1, 2], remedy_of=remedy_of)
+
+
+async def test_what_waits_behind_a_batch_that_hangs_is_seen_at_each_look() -> None:
+    bench, registry = Bench(), CollectorRegistry()
+    lane = BatchMetrics(registry).lane("numbers", "single")
+    batcher = MicroBatcher[int, int](bench.run, limits=BatchLimits(), single_metrics=lane)
+    hanging = submit(batcher, 1)
+    await ticks()
+    behind = submit(batcher, 2, 3)
+    await ticks()
+
+    labels = {"operation": "numbers", "lane": "single"}
+    while_hanging = registry.get_sample_value("kuntavayla_batch_waiting_items", labels)
+    bench.gate.release()
+    bench.gate.release()
+    await asyncio.gather(*hanging, *behind)
+
+    assert while_hanging == 2
+    assert registry.get_sample_value("kuntavayla_batch_waiting_items", labels) == 0

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import httpx
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from kuntavayla.audit import SealKey, SealKeys
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
@@ -160,6 +160,7 @@ def create_app(
     """
     law = law_of(settings)
     metrics = CollectorRegistry()
+    ProcessCollector(registry=metrics)
     client = None
     if keys is None:
         client = httpx.AsyncClient()
@@ -252,6 +253,7 @@ class _Running:
             )
             stack.callback(server.close)
             app.state.desk = desk
+            app.state.metrics_port = server.port
             app.state.before_end = waiters.end
             # The calendar is read at its first use, which takes half a second that no request
             # should pay.
@@ -271,7 +273,12 @@ class _Running:
 
         async def look() -> None:
             await keep_fresh(
-                desk.pool, law=desk.law, moment=desk.moment, gauges=gauges, readings=self._readings
+                desk.pool,
+                law=desk.law,
+                moment=desk.moment,
+                gauges=gauges,
+                readings=desk.readings,
+                transport=desk.transport,
             )
 
         async def tell() -> None:

@@ -82,6 +82,8 @@ class _Lane(Generic[Item, Outcome]):
         self.limits = limits
         self.metrics = metrics
         self.waiting_units = 0
+        if metrics is not None:
+            metrics.watch_waiting(lambda: self.waiting_units)
         self._queues: OrderedDict[str, deque[_Waiting[Item, Outcome]]] = OrderedDict()
         self._worker: asyncio.Task[None] | None = None
 
@@ -147,7 +149,6 @@ class _Lane(Generic[Item, Outcome]):
         items = [item for unit in batch for item in unit.items]
         if self.metrics is not None:
             self.metrics.observe_size(len(items))
-            self.metrics.set_waiting(self.waiting_units)
         try:
             outcomes = await self.run(items)
             assert len(outcomes) == len(items), "one outcome per item"

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+from uuid import UUID
 
 from msgspec import Struct
 
 from kuntavayla.database import Connection
+from kuntavayla.events import instant_of_id
 
 WAITING_MAX = 10_000
 """Events that are counted, at most: what lies beyond is no longer counted one by one."""
@@ -41,7 +43,11 @@ SELECT recipient, channel, counted_from, read_at,
                   AND o.position > s.counted_from
                 LIMIT {WAITING_MAX}
             ) AS behind
-       ) END AS waiting
+       ) END AS waiting,
+       (SELECT coalesce(o.redelivery_id, o.event_id) FROM outbox o
+        WHERE o.recipient = s.recipient AND o.channel = s.channel
+          AND o.position > s.counted_from
+        ORDER BY o.position LIMIT 1) AS oldest_id
 FROM streams s
 ORDER BY recipient, channel
 """  # noqa: S608 - a constant of ours
@@ -51,6 +57,8 @@ class StreamStanding(Struct, frozen=True, kw_only=True):
     """One stream of a recipient: its newest event, and what waits behind a place.
 
     The place is None, and so the count, where it is not known how far the recipient has come.
+    `oldest_waiting_at` is the time in the id of the first event that waits, or of the redelivery
+    that asked for it.
     """
 
     recipient: str
@@ -58,6 +66,7 @@ class StreamStanding(Struct, frozen=True, kw_only=True):
     newest: int | None
     counted_from: int | None
     waiting: int | None
+    oldest_waiting_at: datetime | None
     read_at: datetime | None
 
 
@@ -71,4 +80,17 @@ async def list_streams(
     the recipient's hold began.
     """
     rows = await connection.fetch(LIST, transport)
-    return [StreamStanding(**dict(row)) for row in rows]
+    return [_standing_of(row) for row in rows]
+
+
+def _standing_of(row: Any) -> StreamStanding:  # noqa: ANN401 - a record
+    oldest_id: UUID | None = row["oldest_id"]
+    return StreamStanding(
+        recipient=row["recipient"],
+        channel=row["channel"],
+        newest=row["newest"],
+        counted_from=row["counted_from"],
+        waiting=row["waiting"],
+        oldest_waiting_at=None if oldest_id is None else instant_of_id(oldest_id),
+        read_at=row["read_at"],
+    )

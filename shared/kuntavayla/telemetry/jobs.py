@@ -32,16 +32,17 @@ class Jobs:
     def __init__(self, clock: Callable[[], datetime], *, registry: CollectorRegistry) -> None:
         self._clock = clock
         self._states: dict[str, JobState] = {}
+        # The label is not "job": by that name Prometheus tells which service a series is of.
         self._succeeded_at = Gauge(
             "kuntavayla_job_last_success_timestamp_seconds",
             "When a timed loop last ran without a failure.",
-            ("job",),
+            ("loop",),
             registry=registry,
         )
         self._failures = Counter(
             "kuntavayla_job_failures",
             "Runs of a timed loop that failed.",
-            ("job",),
+            ("loop",),
             registry=registry,
         )
 

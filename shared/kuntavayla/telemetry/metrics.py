@@ -81,23 +81,27 @@ class BatchMetrics:
         labels = (operation, lane)
         return LaneMetrics(
             observe_size=self._sizes.labels(*labels).observe,
-            set_waiting=self._waiting.labels(*labels).set,
+            watch_waiting=self._waiting.labels(*labels).set_function,
             count_refused=self._refused.labels(*labels).inc,
         )
 
 
 class LaneMetrics:
-    """What one lane of a batcher reports."""
+    """What one lane of a batcher reports.
+
+    `watch_waiting` takes a function that is asked at each look at the metrics: a gauge that is set
+    when a batch begins would hide the queue behind one that hangs.
+    """
 
     def __init__(
         self,
         *,
         observe_size: Callable[[float], None],
-        set_waiting: Callable[[float], None],
+        watch_waiting: Callable[[Callable[[], float]], None],
         count_refused: Callable[[float], None],
     ) -> None:
         self.observe_size = observe_size
-        self.set_waiting = set_waiting
+        self.watch_waiting = watch_waiting
         self.count_refused = count_refused
 
 

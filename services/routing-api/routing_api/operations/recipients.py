@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import groupby
 from math import ceil
 from operator import attrgetter
+from typing import Literal
 
 from msgspec import Struct
 
@@ -25,6 +26,9 @@ RETRY_S_MAX = 300
 RETRY_S = 60
 
 
+HoldState = Literal["open", "paused", "draining"]
+
+
 class RecipientStanding(Struct, frozen=True, kw_only=True):
     """A recipient: both its streams, and its hold where there is one."""
 
@@ -32,6 +36,7 @@ class RecipientStanding(Struct, frozen=True, kw_only=True):
     common: StreamStanding
     restricted: StreamStanding
     hold: Hold | None
+    state: HoldState
 
 
 def check_recipient(recipient: str, *, register: Register) -> None:
@@ -41,7 +46,7 @@ def check_recipient(recipient: str, *, register: Register) -> None:
 
 
 async def list_of(
-    connection: Connection, *, transport: Transport, readings: Readings
+    connection: Connection, *, transport: Transport, readings: Readings, now: datetime
 ) -> Sequence[RecipientStanding]:
     """Return everybody who has events or is held back, by name."""
     await readings.save(connection)
@@ -56,9 +61,19 @@ async def list_of(
                 common=common,
                 restricted=restricted,
                 hold=holds.get(recipient),
+                state=state_of(holds.get(recipient), transport=transport, now=now),
             )
         )
     return found
+
+
+def state_of(hold: Hold | None, *, transport: Transport, now: datetime) -> HoldState:
+    """Return how a recipient stands: a pause whose end has come has yet to be drained on Kafka."""
+    if hold is None:
+        return "open"
+    if hold.is_paused(now=now):
+        return "paused"
+    return "draining" if transport is Transport.KAFKA else "open"
 
 
 async def pause(

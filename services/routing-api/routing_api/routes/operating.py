@@ -1,5 +1,6 @@
 """What operators and auditors ask: rule sets, the audit, and where things stand."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -14,10 +15,11 @@ from kuntavayla.audit import AuditFilter
 from kuntavayla.auth import require_kind
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
-from kuntavayla.outbox import Standing
+from kuntavayla.outbox import Hold, Standing
 from kuntavayla.register import OrganisationKind
 from kuntavayla.settings import Transport
 from routing_api.operations import operating as operations
+from routing_api.operations.recipients import state_of
 from routing_api.routes.answers import PREFIX, consumer_answer
 from routing_api.routes.desk import (
     LIMIT_DEFAULT,
@@ -30,7 +32,7 @@ from routing_api.routes.desk import (
 )
 from routing_api.rules.definitions import RuleSetDefinition
 from routing_api.rules.intake import instant_fault
-from routing_api.schemas import AuditList, PublishedStatus, StatusResponse
+from routing_api.schemas import AuditList, HeldRecipient, PublishedStatus, StatusResponse
 
 router = secured_router(PREFIX)
 
@@ -125,6 +127,7 @@ async def load_status(request: Request) -> Response:
             transport=desk.transport.value,
             published=_published(standing) if desk.transport is Transport.KAFKA else None,
             paused_recipients=sum(hold.is_paused(now=moment.now) for hold in figures.holds),
+            held_recipients=_held(figures.holds, transport=desk.transport, now=moment.now),
             open_reviews=figures.waiting.open_reviews,
             overdue_reviews=figures.waiting.overdue_reviews,
             offered_transfers=figures.waiting.offered_transfers,
@@ -142,6 +145,22 @@ async def load_status(request: Request) -> Response:
             jobs=desk.jobs.states,
         )
     )
+
+
+def _held(holds: Sequence[Hold], *, transport: Transport, now: datetime) -> list[HeldRecipient]:
+    found = []
+    for hold in holds:
+        state = state_of(hold, transport=transport, now=now)
+        if state != "open":
+            found.append(
+                HeldRecipient(
+                    recipient=hold.recipient,
+                    state=state,
+                    paused_at=hold.paused_at,
+                    until=hold.until,
+                )
+            )
+    return found
 
 
 def _published(standing: Standing) -> PublishedStatus:

@@ -1,7 +1,5 @@
 """Recipients of events: what waits for each, pause and resume."""
 
-from typing import Literal
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,7 +16,6 @@ from kuntavayla.http import (
 )
 from kuntavayla.outbox import Hold, Pause, StreamStanding
 from kuntavayla.register import OrganisationKind
-from kuntavayla.settings import Transport
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.errors import (
     MunicipalityNotServed,
@@ -68,12 +65,12 @@ async def list_recipients(
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     async with desk.transaction() as connection:
         found = await operations.list_of(
-            connection, transport=desk.transport, readings=desk.readings
+            connection, transport=desk.transport, readings=desk.readings, now=desk.moment().now
         )
         await operating.witness(
             connection, call_of(request), action="recipient.listed", moment=desk.moment()
         )
-    items = [_recipient(item, desk=desk) for item in found]
+    items = [_recipient(item) for item in found]
     page, cursor = page_of(items, [item.recipient for item in items], after=after, limit=limit)
     return json_answer(
         RecipientList(items=page, next_cursor=cursor, transport=desk.transport.value)
@@ -173,19 +170,14 @@ def _paused(recipient: str, hold: Hold | None, *, desk: Desk) -> PausedResponse:
     return PausedResponse(recipient=recipient, state=_state_of(hold, desk=desk), pause=_pause(hold))
 
 
-def _state_of(hold: Hold | None, *, desk: Desk) -> Literal["open", "paused", "draining"]:
-    """Return how a recipient stands: a pause whose end has come has yet to be drained on Kafka."""
-    if hold is None:
-        return "open"
-    if hold.is_paused(now=desk.moment().now):
-        return "paused"
-    return "draining" if desk.transport is Transport.KAFKA else "open"
+def _state_of(hold: Hold | None, *, desk: Desk) -> operations.HoldState:
+    return operations.state_of(hold, transport=desk.transport, now=desk.moment().now)
 
 
-def _recipient(item: RecipientStanding, *, desk: Desk) -> RecipientResponse:
+def _recipient(item: RecipientStanding) -> RecipientResponse:
     return RecipientResponse(
         recipient=item.recipient,
-        state=_state_of(item.hold, desk=desk),
+        state=item.state,
         pause=_pause(item.hold),
         common=_stream(item.common),
         restricted=_stream(item.restricted),

@@ -25,7 +25,12 @@ from routing_api.schemas.decisions import (
     Responsible,
     RuleSetName,
 )
-from routing_api.schemas.operating import PublishedStatus, QueueStatus, StatusResponse
+from routing_api.schemas.operating import (
+    HeldRecipient,
+    PublishedStatus,
+    QueueStatus,
+    StatusResponse,
+)
 from routing_api.schemas.parked import (
     ConsumerResponse,
     EditRequest,
@@ -106,6 +111,7 @@ __all__ = [
     "FetchedItem",
     "FetchedPerson",
     "HeldClienthoodResponse",
+    "HeldRecipient",
     "ItemResult",
     "ItemsResponse",
     "LookupRequest",

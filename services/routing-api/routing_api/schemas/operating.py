@@ -26,6 +26,15 @@ class PublishedStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     oldest_unpublished_at: datetime | None = None
 
 
+class HeldRecipient(Struct, frozen=True, kw_only=True):
+    """A recipient that gets nothing now, or on Kafka is being sent what it is owed."""
+
+    recipient: str
+    state: Literal["paused", "draining"]
+    paused_at: datetime
+    until: datetime | None
+
+
 class StatusResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an operator asks first: where events stand, what waits, which law holds.
 
@@ -41,6 +50,7 @@ class StatusResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     transport: Literal["feed", "kafka"]
     published: PublishedStatus | None = None
     paused_recipients: int
+    held_recipients: Sequence[HeldRecipient]
     open_reviews: int
     overdue_reviews: int
     offered_transfers: int

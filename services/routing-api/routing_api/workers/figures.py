@@ -1,14 +1,18 @@
 """The register kept fresh, figures measured, places of readers saved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from kuntavayla.database import Pool, transaction
 from kuntavayla.feed import Readings
-from routing_api.operations import operating
+from kuntavayla.inbox import ConsumerFigures
+from kuntavayla.settings import Transport
+from routing_api.operations import operating, recipients
 from routing_api.operations.law import Law
 from routing_api.operations.moments import Moment
+from routing_api.operations.recipients import RecipientStanding
 
 FRESH_INTERVAL_S = 10.0
 """Seconds between two looks at register and figures."""
@@ -64,6 +68,102 @@ class SealGauges:
         self._oldest_unsealed.set(figures.oldest_unsealed_s)
 
 
+class LabelledGauge:
+    """A gauge whose series are those of the last look, and no others.
+
+    A series that goes on is never taken away in between: a look at the metrics in that moment would
+    end an alarm.
+    """
+
+    def __init__(
+        self, name: str, text: str, names: tuple[str, ...], *, registry: CollectorRegistry
+    ) -> None:
+        self._gauge = Gauge(name, text, names, registry=registry)
+        self._shown: set[tuple[str, ...]] = set()
+
+    def show(self, values: Mapping[tuple[str, ...], float]) -> None:
+        """Show these values by their labels."""
+        for labels, value in values.items():
+            self._gauge.labels(*labels).set(value)
+        for labels in self._shown - values.keys():
+            self._gauge.remove(*labels)
+        self._shown = set(values)
+
+
+class RecipientGauges:
+    """What waits for each recipient, and who is held back."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        names = ("recipient", "channel")
+        self._waiting = LabelledGauge(
+            "kuntavayla_outbox_waiting_events",
+            "Events that a recipient is not known to have, at most 10,000.",
+            names,
+            registry=registry,
+        )
+        self._oldest = LabelledGauge(
+            "kuntavayla_outbox_oldest_waiting_seconds",
+            "Age of the oldest event that a recipient is not known to have.",
+            names,
+            registry=registry,
+        )
+        self._held = LabelledGauge(
+            "kuntavayla_outbox_recipient_held",
+            "1 for a recipient that is paused, or is being sent what it is owed.",
+            names[:1],
+            registry=registry,
+        )
+
+    def show(self, standings: Sequence[RecipientStanding], *, now: datetime) -> None:
+        """Show both streams of each recipient of which it is known how far it has come."""
+        streams = {
+            (stream.recipient, stream.channel): stream
+            for one in standings
+            for stream in (one.common, one.restricted)
+            if stream.newest is not None and stream.waiting is not None
+        }
+        self._waiting.show({labels: stream.waiting or 0 for labels, stream in streams.items()})
+        self._oldest.show(
+            {labels: _age_s(stream.oldest_waiting_at, now) for labels, stream in streams.items()}
+        )
+        self._held.show({(one.recipient,): 1 for one in standings if one.state != "open"})
+
+
+def _age_s(at: datetime | None, now: datetime) -> float:
+    return 0.0 if at is None else max(0.0, (now - at).total_seconds())
+
+
+class ConsumerGauges:
+    """What is parked for each consumer of ours, and which have stopped."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        names = ("consumer",)
+        self._parked = LabelledGauge(
+            "kuntavayla_inbox_parked_keys",
+            "Keys of which a message is parked.",
+            names,
+            registry=registry,
+        )
+        self._queued = LabelledGauge(
+            "kuntavayla_inbox_queued_messages",
+            "Messages that wait behind parked ones.",
+            names,
+            registry=registry,
+        )
+        self._stopped = LabelledGauge(
+            "kuntavayla_inbox_consumer_stopped",
+            "1 where a consumer has stopped because so much parked.",
+            names,
+            registry=registry,
+        )
+
+    def show(self, consumers: Sequence[ConsumerFigures]) -> None:
+        """Show the consumers that have parked something or have stopped."""
+        self._parked.show({(one.consumer,): one.parked for one in consumers})
+        self._queued.show({(one.consumer,): one.queued for one in consumers})
+        self._stopped.show({(one.consumer,): one.state == "stopped" for one in consumers})
+
+
 class FigureGauges:
     """What waits and what is late, as gauges."""
 
@@ -72,45 +172,30 @@ class FigureGauges:
             "kuntavayla_routing_waiting", "Cases that wait.", ("figure",), registry=registry
         )
         self._outbox = OutboxGauges(registry)
+        self._recipients = RecipientGauges(registry)
+        self._consumers = ConsumerGauges(registry)
         self._seal = SealGauges(registry)
         self._read_at = Gauge(
             "kuntavayla_routing_figures_read_timestamp_seconds",
             "When the figures were last read.",
             registry=registry,
         )
-        names = ("consumer",)
-        self._parked = Gauge(
-            "kuntavayla_inbox_parked_keys",
-            "Keys of which a message is parked.",
-            names,
-            registry=registry,
-        )
-        self._queued = Gauge(
-            "kuntavayla_inbox_queued_messages",
-            "Messages that wait behind parked ones.",
-            names,
-            registry=registry,
-        )
-        self._stopped = Gauge(
-            "kuntavayla_inbox_consumer_stopped",
-            "1 where a consumer has stopped because so much parked.",
-            names,
-            registry=registry,
-        )
 
-    def show(self, figures: operating.Figures) -> None:
+    def show(
+        self,
+        figures: operating.Figures,
+        standings: Sequence[RecipientStanding],
+        *,
+        now: datetime,
+    ) -> None:
         """Show figures as they stand, and that they were read now."""
         self._read_at.set_to_current_time()
         self._outbox.show(figures)
+        self._recipients.show(standings, now=now)
+        self._consumers.show(figures.consumers)
         self._seal.show(figures)
         for name in figures.waiting.__struct_fields__:
             self._waiting.labels(name).set(getattr(figures.waiting, name))
-        for gauge in (self._parked, self._queued, self._stopped):
-            gauge.clear()
-        for one in figures.consumers:
-            self._parked.labels(one.consumer).set(one.parked)
-            self._queued.labels(one.consumer).set(one.queued)
-            self._stopped.labels(one.consumer).set(one.state == "stopped")
 
 
 async def keep_fresh(
@@ -120,9 +205,14 @@ async def keep_fresh(
     moment: Callable[[], Moment],
     gauges: FigureGauges,
     readings: Readings,
+    transport: Transport,
 ) -> None:
     """Look at register and figures once, and save where readers are."""
     async with transaction(pool) as connection:
         await law.registers.current(connection)
-        gauges.show(await operating.load_figures(connection, moment=moment()))
-        await readings.save(connection)
+        at = moment()
+        figures = await operating.load_figures(connection, moment=at)
+        standings = await recipients.list_of(
+            connection, transport=transport, readings=readings, now=at.now
+        )
+    gauges.show(figures, standings, now=at.now)
