@@ -1,6 +1,5 @@
 import asyncio
 import base64
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,10 +7,12 @@ import asyncpg
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typer.testing import CliRunner
 
 from kuntavayla.audit.blocks import header_of
 from kuntavayla.audit.stored_blocks import list_blocks
 from kuntavayla.testing import TestDatabase
+from routing_api.cli import main
 from routing_api.operations.moments import SOURCE
 from tests.builders import another_person
 from tests.routing_api.service import Routing, running_routing
@@ -251,19 +252,10 @@ async def test_the_status_tells_the_newest_block_and_what_waits_for_one(
     }
 
 
-async def told(*options: str) -> tuple[int | None, list[str]]:
-    """Run the command line without any setting in its environment."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "routing_api.cli",
-        "verify-audit",
-        *options,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate()
-    return process.returncode, output.decode().splitlines()
+async def told(*options: str) -> tuple[int, list[str]]:
+    """Run the command, beside this loop and without any setting in its environment."""
+    result = await asyncio.to_thread(CliRunner().invoke, main, ["verify-audit", *options])
+    return result.exit_code, result.stdout.splitlines()
 
 
 async def test_the_command_line_verifies_without_a_running_service(

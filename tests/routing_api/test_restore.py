@@ -12,12 +12,14 @@ import asyncpg
 import httpx
 import pytest
 from msgspec import Struct
+from typer.testing import CliRunner
 
 from kuntavayla.database import open_pool, transaction
 from kuntavayla.events import new_ids_at
 from kuntavayla.outbox import Epoch, EpochRefused, Restore
 from kuntavayla.outbox.restoring import EPOCH_MAX
 from kuntavayla.testing import DatabaseServer, TestDatabase
+from routing_api.cli import main
 from routing_api.operations.moments import Moment
 from routing_api.operations.restores import begin_epoch
 from tests.builders import another_person
@@ -305,13 +307,13 @@ async def test_the_command_is_refused_while_a_process_serves(routing: Routing) -
 
 
 @pytest.mark.parametrize("last_epoch", ["0", "-1", "two"])
-async def test_the_command_refuses_an_epoch_that_is_none(
-    database: TestDatabase, last_epoch: str
-) -> None:
-    code, said = await run_restored(database, last_epoch=last_epoch)
+def test_the_command_refuses_an_epoch_that_is_none(last_epoch: str) -> None:
+    said = ["--reason", "the drill", "--official", "operator:u-1"]
 
-    assert code == 2
-    assert "--last-epoch" in said
+    result = CliRunner().invoke(main, ["restored", "--last-epoch", last_epoch, *said])
+
+    assert result.exit_code == 2
+    assert "--last-epoch" in result.output
 
 
 async def test_a_long_poll_that_waits_with_an_older_epoch_is_woken_and_refused(
