@@ -151,6 +151,13 @@ def documents_of_release() -> ServiceDocuments:
     )
 
 
+def metrics_of_process() -> CollectorRegistry:
+    """Return the metrics of one app: those of the process itself, to which its parts add theirs."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry
+
+
 def create_app(
     settings: Settings, *, clock: Clock = machine_clock, keys: KeySource | None = None
 ) -> FastAPI:
@@ -159,8 +166,7 @@ def create_app(
     `keys` are where the issuer's public keys come from, when not from the address in the settings.
     """
     law = law_of(settings)
-    metrics = CollectorRegistry()
-    ProcessCollector(registry=metrics)
+    metrics = metrics_of_process()
     client = None
     if keys is None:
         client = httpx.AsyncClient()

@@ -17,7 +17,7 @@ from kuntavayla.outbox.broker import PARTITIONS, topic_of
 from kuntavayla.outbox.holding import Hold, Pause, find_hold, list_holds, pause, resume
 from kuntavayla.outbox.measuring import PublisherMetrics
 from kuntavayla.outbox.publishing import Publication, Publisher
-from kuntavayla.outbox.recipients import StreamStanding, list_streams
+from kuntavayla.outbox.recipients import WAITING_MAX, StreamStanding, list_streams
 from kuntavayla.outbox.redelivering import (
     EVENTS_MAX,
     Choice,
@@ -37,6 +37,7 @@ __all__ = [
     "EVERYBODY",
     "NOTIFY_CHANNEL",
     "PARTITIONS",
+    "WAITING_MAX",
     "Choice",
     "Epoch",
     "EpochRefused",

@@ -46,12 +46,19 @@ def check_recipient(recipient: str, *, register: Register) -> None:
 
 
 async def list_of(
-    connection: Connection, *, transport: Transport, readings: Readings, now: datetime
+    connection: Connection,
+    *,
+    transport: Transport,
+    readings: Readings,
+    now: datetime,
+    waiting_max: int,
 ) -> Sequence[RecipientStanding]:
     """Return everybody who has events or is held back, by name."""
     await readings.save(connection)
     holds = {hold.recipient: hold for hold in await outbox.list_holds(connection)}
-    streams = await outbox.list_streams(connection, transport=transport.value)
+    streams = await outbox.list_streams(
+        connection, transport=transport.value, waiting_max=waiting_max
+    )
     found = []
     for recipient, pair in groupby(streams, key=attrgetter("recipient")):
         common, restricted = pair

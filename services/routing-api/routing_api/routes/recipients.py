@@ -14,7 +14,7 @@ from kuntavayla.http import (
     json_answer,
     secured_router,
 )
-from kuntavayla.outbox import Hold, Pause, StreamStanding
+from kuntavayla.outbox import WAITING_MAX, Hold, Pause, StreamStanding
 from kuntavayla.register import OrganisationKind
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.errors import (
@@ -65,7 +65,11 @@ async def list_recipients(
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     async with desk.transaction() as connection:
         found = await operations.list_of(
-            connection, transport=desk.transport, readings=desk.readings, now=desk.moment().now
+            connection,
+            transport=desk.transport,
+            readings=desk.readings,
+            now=desk.moment().now,
+            waiting_max=WAITING_MAX,
         )
         await operating.witness(
             connection, call_of(request), action="recipient.listed", moment=desk.moment()

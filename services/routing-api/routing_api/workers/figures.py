@@ -16,6 +16,8 @@ from routing_api.operations.recipients import RecipientStanding
 
 FRESH_INTERVAL_S = 10.0
 """Seconds between two looks at register and figures."""
+WAITING_MAX = 1_000
+"""Events of a stream that a look counts: it is made by every process, also on a busy day."""
 
 
 class OutboxGauges:
@@ -97,7 +99,7 @@ class RecipientGauges:
         names = ("recipient", "channel")
         self._waiting = LabelledGauge(
             "kuntavayla_outbox_waiting_events",
-            "Events that a recipient is not known to have, at most 10,000.",
+            "Events that a recipient is not known to have, at most 1,000.",
             names,
             registry=registry,
         )
@@ -213,6 +215,6 @@ async def keep_fresh(
         at = moment()
         figures = await operating.load_figures(connection, moment=at)
         standings = await recipients.list_of(
-            connection, transport=transport, readings=readings, now=at.now
+            connection, transport=transport, readings=readings, now=at.now, waiting_max=WAITING_MAX
         )
     gauges.show(figures, standings, now=at.now)
