@@ -71,7 +71,7 @@ async def assert_as_described(record: Record, *, routing: Routing) -> None:
 
 
 @pytest.mark.journey
-async def test_a_day_over_the_broker(
+async def test_a_day_over_the_broker(  # noqa: PLR0917 - fixtures
     broker: Broker, topics: Topics, inbound: str, routing: Routing
 ) -> None:
     sotkamo = Sotkamo(broker, topics, inbound=inbound, routing=routing)
