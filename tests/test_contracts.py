@@ -240,24 +240,6 @@ def test_what_needs_no_token_is_what_the_contract_lists() -> None:
     assert {path for path in OPEN_PATHS if path not in paths} == set()
 
 
-def test_the_events_document_is_asyncapi_with_every_event_in_both_feeds() -> None:
-    names = {event.type_name for event in EVENT_TYPES}
-
-    messages = ASYNCAPI["components"]["messages"]
-
-    assert ASYNCAPI["asyncapi"] == "3.0.0"
-    assert set(ASYNCAPI["info"]) >= {"title", "version"}
-    assert set(messages) == names
-    for message in messages.values():
-        assert message["payload"]["type"] == "object"
-    for channel in ASYNCAPI["channels"].values():
-        assert set(channel["messages"]) == names
-        assert channel["address"] in {"/events", "/events/restricted"}
-    for operation in ASYNCAPI["operations"].values():
-        assert operation["action"] == "send"
-        assert operation["channel"]["$ref"].removeprefix("#/channels/") in ASYNCAPI["channels"]
-
-
 def test_no_event_says_who_somebody_is() -> None:
     personal = {"name", "identity", "email", "phone", "address", "ground", "born"}
 

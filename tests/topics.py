@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
@@ -80,6 +80,16 @@ async def list_partitions(broker: Broker) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in topics}
 
 
+async def forget_topics(broker: Broker, names: Sequence[str]) -> None:
+    """Delete topics with all that is in them."""
+    client = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await client.start()
+    try:
+        await client.delete_topics(names)
+    finally:
+        await client.close()
+
+
 @contextlib.asynccontextmanager
 async def a_topic(broker: Broker, name: str) -> AsyncIterator[str]:
     """Give a topic of a name that a service reads, gone behind the block.
@@ -90,9 +100,4 @@ async def a_topic(broker: Broker, name: str) -> AsyncIterator[str]:
     try:
         yield name
     finally:
-        client = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-        await client.start()
-        try:
-            await client.delete_topics([name])
-        finally:
-            await client.close()
+        await forget_topics(broker, [name])

@@ -124,37 +124,6 @@ def event_schemas(
     }
 
 
-def asyncapi_document(
-    *, title: str, version: str, source: str, event_types: Sequence[type[Struct]]
-) -> dict[str, Any]:
-    """Return the AsyncAPI 3 document of a service's events: a feed per recipient and channel."""
-    messages = {
-        _name_of(event_type): {
-            "name": f"fi.kuntavayla.{_name_of(event_type)}.v1",
-            "title": (event_type.__doc__ or "").splitlines()[0],
-            "contentType": "application/json",
-            "payload": _inlined(event_type),
-        }
-        for event_type in event_types
-    }
-    listed = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
-    channels = {
-        "events": {"address": "/events", "messages": listed},
-        "restricted": {"address": "/events/restricted", "messages": listed},
-    }
-    return {
-        "asyncapi": "3.0.0",
-        "info": {"title": title, "version": version, "description": f"CloudEvents of {source}."},
-        "defaultContentType": "application/json",
-        "channels": channels,
-        "operations": {
-            f"send-{name}": {"action": "send", "channel": {"$ref": f"#/channels/{name}"}}
-            for name in channels
-        },
-        "components": {"messages": messages},
-    }
-
-
 def _name_of(event_type: type[Struct]) -> str:
     name: str = event_type.type_name  # type: ignore[attr-defined]
     return name

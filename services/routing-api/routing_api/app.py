@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from kuntavayla.audit import SealKey, SealKeys
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
-from kuntavayla.events import asyncapi_document, event_schemas
+from kuntavayla.events import event_schemas
 from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
     BatchLimits,
@@ -33,7 +33,14 @@ from kuntavayla.http import (
     create_service,
     run_halving,
 )
-from kuntavayla.outbox import Publication, Publisher, PublisherMetrics
+from kuntavayla.outbox import (
+    InboundMessage,
+    Publication,
+    Publisher,
+    PublisherMetrics,
+    Told,
+    asyncapi_document,
+)
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
@@ -60,10 +67,12 @@ from routing_api.rules.due_times import Deadlines
 from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.rule_sets import RuleSets, load_rule_sets
 from routing_api.rules.transfers import ReportBounds
+from routing_api.schemas import AcknowledgementItem
 from routing_api.settings import Settings
 from routing_api.workers import (
     FRESH_INTERVAL_S,
     OVERDUE_INTERVAL_S,
+    TAKEN_OVER,
     AcknowledgementDesk,
     FigureGauges,
     keep_fresh,
@@ -142,10 +151,14 @@ def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
     return ServiceDocuments(
         asyncapi=asyncapi_document(
+            Told(
+                service=SERVICE,
+                source=SOURCE,
+                event_types=EVENT_TYPES,
+                inbound=InboundMessage(type_name=TAKEN_OVER, value_type=AcknowledgementItem),
+            ),
             title="Kuntaväylä routing-api events",
             version=version("kuntavayla-routing-api"),
-            source=SOURCE,
-            event_types=EVENT_TYPES,
         ),
         schemas=event_schemas(EVENT_TYPES),
     )

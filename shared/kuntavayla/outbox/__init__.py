@@ -13,6 +13,7 @@ from kuntavayla.outbox.appending import (
     load_head,
     wake_of,
 )
+from kuntavayla.outbox.asyncapi import InboundMessage, Told, asyncapi_document
 from kuntavayla.outbox.broker import PARTITIONS, topic_of
 from kuntavayla.outbox.holding import Hold, Pause, find_hold, list_holds, pause, resume
 from kuntavayla.outbox.measuring import PublisherMetrics
@@ -42,6 +43,7 @@ __all__ = [
     "Epoch",
     "EpochRefused",
     "Hold",
+    "InboundMessage",
     "Pause",
     "Publication",
     "Publisher",
@@ -51,9 +53,11 @@ __all__ = [
     "Restore",
     "Standing",
     "StreamStanding",
+    "Told",
     "TopicsNotMade",
     "add_tables",
     "append",
+    "asyncapi_document",
     "count_chosen",
     "find_hold",
     "inbound_topic_of",

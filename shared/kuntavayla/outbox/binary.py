@@ -14,7 +14,7 @@ _TO_KEY = b'"partitionkey":"'
 _TO_REDELIVERY = b',"redeliveryid":"'
 _END_OF_REDELIVERY = b'"}'
 _REDELIVERY_BYTES = len(_TO_REDELIVERY) + 36 + len(_END_OF_REDELIVERY)
-_ATTRIBUTES = (
+ATTRIBUTES = (
     "specversion",
     "id",
     "source",
@@ -30,16 +30,17 @@ _ATTRIBUTES = (
     "sequence",
 )
 """The attributes of an event of ours, in the order in which `kuntavayla.events` writes them."""
-_QUOTED = [name.encode() for name in _ATTRIBUTES]
-_KEY_PLACE = _ATTRIBUTES.index("partitionkey")
+_QUOTED = [name.encode() for name in ATTRIBUTES]
+_KEY_PLACE = ATTRIBUTES.index("partitionkey")
 _CONTENT_TYPE = "datacontenttype"
 
 
-def _header_of(attribute: str) -> str:
+def header_of(attribute: str) -> str:
+    """Return the header that carries an attribute."""
     return "content-type" if attribute == _CONTENT_TYPE else f"ce_{attribute}"
 
 
-_HEADERS = [_header_of(name) for name in _ATTRIBUTES]
+_HEADERS = [header_of(name) for name in ATTRIBUTES]
 
 
 class BinaryEvent(Struct, frozen=True):
@@ -79,5 +80,5 @@ def binary_of(body: bytes) -> BinaryEvent:
 def _binary_of_any(head: bytes, value: bytes, more: list[tuple[str, bytes]]) -> BinaryEvent:
     """Return the record of a head with other attributes, or with escapes in them."""
     attributes = msgspec.json.decode(head + b'"}', type=dict[str, str])
-    headers = [(_header_of(name), text.encode()) for name, text in attributes.items()]
+    headers = [(header_of(name), text.encode()) for name, text in attributes.items()]
     return BinaryEvent(attributes["partitionkey"].encode(), value, [*headers, *more])

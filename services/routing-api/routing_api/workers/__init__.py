@@ -1,6 +1,10 @@
 """The other edge of routing-api: timed loops, and what it reads from topics; one file per noun."""
 
-from routing_api.workers.acknowledgements import AcknowledgementDesk, read_acknowledgements
+from routing_api.workers.acknowledgements import (
+    TAKEN_OVER,
+    AcknowledgementDesk,
+    read_acknowledgements,
+)
 from routing_api.workers.figures import FRESH_INTERVAL_S, FigureGauges, keep_fresh
 from routing_api.workers.overdue import OVERDUE_INTERVAL_S, tell_all_overdue
 from routing_api.workers.sealing import keep_sealed
@@ -8,6 +12,7 @@ from routing_api.workers.sealing import keep_sealed
 __all__ = [
     "FRESH_INTERVAL_S",
     "OVERDUE_INTERVAL_S",
+    "TAKEN_OVER",
     "AcknowledgementDesk",
     "FigureGauges",
     "keep_fresh",

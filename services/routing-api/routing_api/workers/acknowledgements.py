@@ -40,7 +40,7 @@ from routing_api.operations.moments import Call, Moment
 from routing_api.rules.transfers import ReportBounds
 from routing_api.schemas import AcknowledgementItem
 
-EVENT_TYPE = "fi.kuntavayla.transfer.taken-over.v1"
+TAKEN_OVER = "fi.kuntavayla.transfer.taken-over.v1"
 CONSUMER_PREFIX = "acknowledgements."
 GROUP_PREFIX = "routing-api."
 OUTSIDE = Speaker.OUTSIDE
@@ -168,8 +168,8 @@ async def _read(
 
 def _check(event: IncomingEvent) -> None:
     """Raise what no state could make acceptable: another type, or a value with faults."""
-    if event.type != EVENT_TYPE:
-        advice = f"Send events of the type {EVENT_TYPE}."
+    if event.type != TAKEN_OVER:
+        advice = f"Send events of the type {TAKEN_OVER}."
         raise InvalidContent((Fault("/ce_type", "event_type_not_taken", advice),))
     faults = _items.decode(bytes(event.data)).faults(at="")
     if faults:

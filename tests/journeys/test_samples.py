@@ -1,0 +1,137 @@
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kuntavayla_sandbox.broker import Broker, Listener
+from tests.builders import another_person
+from tests.rights import Cluster
+from tests.routing_api.service import Routing
+from tests.shared.published import Record, Topics
+from tests.snapshots import ROOT
+from tests.topics import forget_topics, list_partitions
+
+SAMPLES = ROOT / "docs" / "samples"
+CASE_SYSTEM = "cs-sotkamo"
+BUILD_S_MAX = 600
+RUN_S_MAX = 120
+GOALS = ("compile", "dependency:copy-dependencies", "-DoutputDirectory=target/libs")
+
+
+async def printed_by(*command: str, cwd: Path, **environment: str) -> str:
+    """Run a sample to its end, that must be a good one, and return what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=cwd,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(RUN_S_MAX):
+            printed, told = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, (printed + told).decode()
+    return printed.decode()
+
+
+@pytest.fixture(scope="session")
+def python_sample() -> Sequence[str]:
+    return sys.executable, str(SAMPLES / "kafka_consumer.py")
+
+
+@pytest.fixture(scope="session")
+def java_sample(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
+    for tool in ("javac", "mvn"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"NOT POSSIBLE HERE, the Java sample is not run: no `{tool}` is installed")
+    folder = tmp_path_factory.mktemp("java") / "kafka-java"
+    shutil.copytree(SAMPLES / "kafka-java", folder, ignore=shutil.ignore_patterns("target"))
+    command = ["mvn", "--quiet", "--batch-mode", *GOALS]
+    built = subprocess.run(  # noqa: S603 - constants
+        command, cwd=folder, capture_output=True, text=True, timeout=BUILD_S_MAX, check=False
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    places = f"{folder}/target/classes:{folder}/target/libs/*"
+    java = shutil.which("java")
+    assert java is not None
+    return java, "-cp", places, "KafkaSample"
+
+
+@pytest.fixture(scope="session")
+async def password(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the case system its user and its rights as in production; return its password."""
+    cluster = Cluster(broker, tmp_path_factory.mktemp("rights"))
+    await asyncio.to_thread(cluster.run, "--only", CASE_SYSTEM)
+    made = [name for name in await list_partitions(broker) if name.startswith("kv.routing-api.")]
+    await forget_topics(broker, made)
+    return (cluster.passwords / CASE_SYSTEM).read_text()
+
+
+def by_sasl(broker: Broker, listener: Listener, password: str) -> dict[str, str]:
+    """Return the environment of a sample that logs in as the case system."""
+    files = broker.tls_files
+    return {
+        "KAFKA_BOOTSTRAP": broker.address(listener),
+        "KAFKA_SECURITY": str(listener),
+        "KAFKA_PASSWORD": password,
+        **({"KAFKA_CA_FILE": str(files.authority)} if listener is Listener.SASL_TLS else {}),
+    }
+
+
+@pytest.fixture(params=["python", "java"])
+def sample(request: pytest.FixtureRequest) -> Sequence[str]:
+    """Give the command of each sample, ready before the service runs."""
+    command: Sequence[str] = request.getfixturevalue(f"{request.param}_sample")
+    return command
+
+
+@pytest.mark.journey
+@pytest.mark.parametrize("listener", [Listener.SASL_TLS, Listener.SASL_PLAINTEXT])
+async def test_a_sample_takes_clients_over_by_topic_alone_and_goes_on_where_it_was(  # noqa: PLR0913, PLR0917 - fixtures
+    sample: Sequence[str],
+    broker: Broker,
+    password: str,
+    topics: Topics,
+    routing: Routing,
+    tmp_path: Path,
+    *,
+    listener: Listener,
+) -> None:
+    settings = by_sasl(broker, listener, password)
+
+    async def run(events: int) -> list[str]:
+        command = [*sample, CASE_SYSTEM, str(events)]
+        printed = await printed_by(*command, cwd=tmp_path, **settings)
+        return printed.splitlines()
+
+    first = [await new_client(routing) for _ in range(3)]
+    taken = await run(3)
+    last = await new_client(routing)
+    then = await run(1)
+
+    kind = "fi.kuntavayla.client.transferred.v1"
+    assert sorted(taken) == sorted(f"{kind} {client}" for client in first)
+    assert then == [f"{kind} {last}"]
+    told = await topics.until("te-kainuu", satisfied=lambda records: len(records) == 4)
+    assert keys(told) == sorted([*first, last])
+    assert {record.headers["ce_type"] for record in told} == {
+        "fi.kuntavayla.transfer.acknowledged.v1"
+    }
+
+
+async def new_client(routing: Routing) -> str:
+    """Register a person of Sotkamo and return the client."""
+    client_id: str = (await routing.office().registered(another_person()))["client_id"]
+    return client_id
+
+
+def keys(records: Sequence[Record]) -> list[str]:
+    return sorted(record.key.decode() for record in records)
