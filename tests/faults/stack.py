@@ -83,9 +83,7 @@ class Stack:
         """Give an HTTP client with the organisation's token; odd numbers speak to the peer."""
         headers = {"Authorization": self.authorizations[organisation]}
         url = self.peer_url if number % 2 else self.routing_url
-        async with httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=ANSWER_S_MAX
-        ) as client:
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=ANSWER_S_MAX) as client:
             yield client
 
     async def publisher(self) -> Managed | None:
@@ -240,7 +238,10 @@ async def running_stack(
         )
         issuer = _issuer(identities, url=address_of(at_issuer))
         await opened.enter_async_context(served_here(create_issuer(issuer), listening=at_issuer))
-        routing_url, token_url = f"{address_of(at_routing)}{PREFIX}", f"{address_of(at_issuer)}/token"
+        routing_url, token_url = (
+            f"{address_of(at_routing)}{PREFIX}",
+            f"{address_of(at_issuer)}/token",
+        )
         settings = _settings(postgres, issuer_url=address_of(at_issuer)) | _over(broker)
         routing = Managed(_routing(at_routing, settings, log_file=logs / "routing-api.log"))
         case_systems = Program(
