@@ -36,8 +36,8 @@ snapshots: setup  ## write openapi.json, asyncapi.json, event schemas and tables
 test: setup  ## all tests but bench, faults and journeys
 	$(BIN)/pytest
 
-faults: setup  ## kill processes and the database again and again, by 3 seeds; SEEDS=50 for more, SEED=7 for one
-	SEEDS='$(SEEDS)' $(BIN)/pytest -m 'faults or not faults' tests/faults
+faults: setup  ## kill processes, database and broker again and again; SEEDS=50, SEED=7, TRANSPORT=feed
+	SEEDS='$(SEEDS)' SEED='$(SEED)' TRANSPORT='$(TRANSPORT)' $(BIN)/pytest -s -p no:logging -m 'faults or not faults' tests/faults
 
 bench: setup  ## measure beside the floors; ONLY=day-one for one row
 	ONLY='$(ONLY)' $(BIN)/python -m tests.bench

@@ -1,4 +1,4 @@
-"""The link between our processes and the broker: a TCP proxy that can be cut, slowed and stalled."""
+"""The link between our processes and the broker: a TCP proxy to be cut, slowed and stalled."""
 
 import asyncio
 from contextlib import suppress

@@ -63,7 +63,7 @@ async def load_outside(
 
 
 def check_topics(stored: Stored, outside: Outside) -> list[str]:
-    """Every common event stands on its topic, as it is, first of all in order; nothing else does."""
+    """Every common event stands on its topic as it is, at first in order; nothing else does."""
     if outside.published is None:
         return []
     common = {
@@ -181,7 +181,7 @@ def check_disturbed(stored: Stored, outside: Outside, consumers: Mapping[str, st
 
 
 def check_secrecy(stored: Stored, outside: Outside, codes: set[str]) -> list[str]:
-    """No identity code stands in an event, on a topic of ours, in a log or unsealed where parked."""
+    """No identity code stands in an event, on a topic of ours, in a log, or unsealed."""
     texts = {f"event {row['event_id']}": row["body"] for row in stored.outbox}
     texts |= {f"parked {row['place']}": row["content"] for row in outside.parked}
     texts |= outside.logs

@@ -135,7 +135,7 @@ async def _elected(stack: Stack) -> Managed:
     """Return who publishes; where nobody does for long, the process that stood for it first."""
     with suppress(TimeoutError):
         async with asyncio.timeout(SERVING_S_MAX):
-            while (publisher := await stack.publisher()) is None:
+            while (publisher := await stack.publisher()) is None:  # noqa: ASYNC110 - asked
                 await asyncio.sleep(LATER_S_MAX)
             return publisher
     return stack.routing

@@ -41,7 +41,7 @@ async def test_whatever_is_killed_nothing_is_missing_or_doubled(
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_whatever_is_killed_by_any_seed_nothing_is_missing_or_doubled(
-    postgres: Postgres, tmp_path: Path, seed: int, transport: Transport
+    postgres: Postgres, tmp_path: Path, *, seed: int, transport: Transport
 ) -> None:
     async with finished_campaign(postgres, tmp_path, seed=seed, transport=transport) as campaign:
         await assert_nothing_is_missing_or_doubled(campaign)
