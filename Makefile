@@ -4,7 +4,7 @@ BIN := .venv/bin
 OWN := kuntavayla kuntavayla-routing-api kuntavayla-sandbox
 LOCK := $(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --quiet $(OWN:%=--no-emit-package %)
 
-.PHONY: setup demo day-one test check bench faults lock format snapshots kafka demo-kafka
+.PHONY: setup demo day-one test explore journey check bench faults lock format snapshots kafka demo-kafka
 
 setup: .venv/ready  ## install the locked dependencies and our own packages into .venv
 
@@ -36,8 +36,14 @@ snapshots: setup  ## write openapi.json, asyncapi.json, event schemas and tables
 test: setup  ## all tests but bench, faults and journeys
 	$(BIN)/pytest
 
+explore: setup  ## search at random for what breaks a property; HYPOTHESIS_SEED=7 repeats a search
+	$(BIN)/pytest -m hypothesis --hypothesis-profile=explore $(HYPOTHESIS_SEED:%=--hypothesis-seed=%)
+
+journey: setup  ## the whole system on a real broker; needs Java 17 and Maven
+	$(BIN)/pytest -m journey
+
 faults: setup  ## kill processes, database and broker again and again; SEEDS=50, SEED=7, TRANSPORT=feed
-	SEEDS='$(SEEDS)' SEED='$(SEED)' TRANSPORT='$(TRANSPORT)' $(BIN)/pytest -s -p no:logging -m 'faults or not faults' tests/faults
+	SEEDS='$(SEEDS)' SEED='$(SEED)' TRANSPORT='$(TRANSPORT)' $(BIN)/pytest -s --show-capture=no -m 'faults or not faults' tests/faults
 
 bench: setup  ## measure beside the floors; ONLY=day-one for one row
 	ONLY='$(ONLY)' $(BIN)/python -m tests.bench

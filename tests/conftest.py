@@ -3,12 +3,19 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from kuntavayla.testing import DatabaseServer
 from kuntavayla.testing.databases import running_server
 from kuntavayla_sandbox.broker import Broker, BrokerPlan, Listener, missing_tool
 
 BROKER_USERS = {"admin": "admin-of-the-tests", "routing-api": "routing-api-of-the-tests"}
+
+# No property is judged by the speed of the machine.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", UNHURRIED, derandomize=True)
+settings.register_profile("explore", UNHURRIED, max_examples=3_000, print_blob=True)
+settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:

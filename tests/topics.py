@@ -1,7 +1,8 @@
 """Topics on the tests' broker: made with a name of their own, so that tests share the broker."""
 
+import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
@@ -36,9 +37,17 @@ async def make_topic(broker: Broker, name: str, **settings: str) -> str:
     return name
 
 
-async def send(broker: Broker, place: TopicPartition, records: Iterable[SentRecord]) -> None:
+async def send(
+    broker: Broker,
+    place: TopicPartition,
+    records: Iterable[SentRecord],
+    *,
+    compression: str | None = None,
+) -> None:
     """Write records to a partition, in order."""
-    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
+    producer = aiokafka.AIOKafkaProducer(
+        bootstrap_servers=broker.bootstrap, compression_type=compression
+    )
     await producer.start()
     try:
         for key, value, headers in records:
@@ -69,3 +78,21 @@ async def list_partitions(broker: Broker) -> dict[str, int]:
     finally:
         await client.close()
     return {topic["topic"]: len(topic["partitions"]) for topic in topics}
+
+
+@contextlib.asynccontextmanager
+async def a_topic(broker: Broker, name: str) -> AsyncIterator[str]:
+    """Give a topic of a name that a service reads, gone behind the block.
+
+    What is left in it would be read by the services of other tests.
+    """
+    await make_topic(broker, name)
+    try:
+        yield name
+    finally:
+        client = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        await client.start()
+        try:
+            await client.delete_topics([name])
+        finally:
+            await client.close()

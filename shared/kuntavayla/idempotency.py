@@ -19,25 +19,36 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from kuntavayla.database import Connection
+from kuntavayla.database.statements import Columns
 from kuntavayla.errors import DomainError, Kind
+from kuntavayla.values.digests import KeyedDigest
 
-CLAIM = """
-INSERT INTO idempotency_keys (organisation, route, key, fingerprint, status, result_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int2[], $6::uuid[])
-ORDER BY 1, 2, 3
+_COLUMNS = Columns(
+    {
+        "organisation": "text",
+        "route": "text",
+        "key": "text",
+        "fingerprint": "bytea",
+        "status": "int2",
+        "result_id": "uuid",
+    }
+)
+CLAIM = f"""
+INSERT INTO idempotency_keys ({_COLUMNS.listed})
+SELECT {_COLUMNS.read} FROM {_COLUMNS.recordset()}
+ORDER BY organisation, route, key
 ON CONFLICT (organisation, route, key) DO NOTHING
 RETURNING organisation, route, key
-"""
+"""  # noqa: S608 - constants of ours
 # The lock is held until the transaction ends, so an insert never meets a row in flight.
-CLAIM_FREE = """
-INSERT INTO idempotency_keys (organisation, route, key, fingerprint, status, result_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int2[], $6::uuid[])
-     AS a (organisation, route, key, fingerprint, status, result_id)
+CLAIM_FREE = f"""
+INSERT INTO idempotency_keys ({_COLUMNS.listed})
+SELECT {_COLUMNS.read} FROM {_COLUMNS.recordset()}
 WHERE pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', organisation, route, key), 0))
-ORDER BY 1, 2, 3
+ORDER BY organisation, route, key
 ON CONFLICT (organisation, route, key) DO NOTHING
 RETURNING organisation, route, key
-"""
+"""  # noqa: S608 - constants of ours
 FIND = """
 SELECT k.organisation, k.route, k.key, k.fingerprint, k.status,
        k.result_id::text
@@ -114,13 +125,13 @@ def add_table(metadata: sa.MetaData) -> None:
     )
 
 
-def fingerprints_of(content: object, *, secrets: Sequence[bytes]) -> tuple[bytes, ...]:
+def fingerprints_of(content: object, *, by: Sequence[KeyedDigest]) -> tuple[bytes, ...]:
     """Return the HMACs of a validated body in canonical form, one by each secret.
 
     The first secret is in use; what was stored under an older one stays comparable.
     """
     encoded = _encode(content)
-    return tuple(hmac.digest(secret, encoded, "sha256") for secret in secrets)
+    return tuple(digest(encoded) for digest in by)
 
 
 async def claim(
@@ -182,13 +193,7 @@ async def _claim(
 async def _insert(connection: Connection, uses: Sequence[KeyUse], *, statement: str) -> set[Scope]:
     if not uses:
         return set()
-    rows = await connection.fetch(
-        statement,
-        *_columns([use.scope for use in uses]),
-        [use.fingerprint for use in uses],
-        [use.status for use in uses],
-        [use.result_id for use in uses],
-    )
+    rows = await connection.fetch(statement, _COLUMNS.argument(uses))
     return {(row["organisation"], row["route"], row["key"]) for row in rows}
 
 

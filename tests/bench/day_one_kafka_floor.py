@@ -20,9 +20,10 @@ from kuntavayla.settings import KafkaConnection
 from tests.bench.children import read_job, report
 
 RECORDS = """
-SELECT recipient LIKE 'cs-%' AS is_consumed, body, redelivery_id IS NOT NULL AS is_redelivery
+SELECT recipient LIKE 'cs-%' AS is_consumed, body
 FROM outbox WHERE channel = 'common' ORDER BY position
 """
+RESTRICTED = "SELECT count(*) FROM outbox WHERE channel <> 'common' AND recipient LIKE 'cs-%'"
 CONSUMED, OTHERS = "floor.case-systems", "floor.others"
 LOOK_MS = 1_000
 
@@ -35,28 +36,25 @@ class KafkaFloorJob(Struct, frozen=True):
 
 
 class KafkaFloorReport(Struct, frozen=True):
-    """Seconds of both parts, and how many records were consumed."""
+    """Seconds of both parts, how many records were consumed, how many never go to a broker."""
 
     produce_s: float
     consume_s: float
     consumed: int
+    restricted: int
 
 
 Records = Sequence[tuple[str, BinaryEvent]]
 
 
-async def read_records(source_url: str) -> Records:
-    """Return topic and record of every event, in order."""
+async def read_records(source_url: str) -> tuple[Records, int]:
+    """Return topic and record of every common event, and the number of restricted ones."""
     source = await asyncpg.connect(source_url)
     rows = await source.fetch(RECORDS)
+    restricted: int = await source.fetchval(RESTRICTED)
     await source.close()
-    return [
-        (
-            CONSUMED if row["is_consumed"] else OTHERS,
-            binary_of(row["body"], is_redelivery=row["is_redelivery"]),
-        )
-        for row in rows
-    ]
+    records = [(CONSUMED if row["is_consumed"] else OTHERS, binary_of(row["body"])) for row in rows]
+    return records, restricted
 
 
 async def produce(broker: KafkaConnection, records: Records) -> float:
@@ -95,11 +93,12 @@ async def consume(broker: KafkaConnection, *, count: int) -> float:
 
 async def measure(job: KafkaFloorJob) -> KafkaFloorReport:
     """Do both parts and report."""
-    records = await read_records(job.source_url)
+    records, restricted = await read_records(job.source_url)
     await make_topics(job.broker, out=[CONSUMED, OTHERS])
     produce_s = await produce(job.broker, records)
     count = sum(topic == CONSUMED for topic, _ in records)
-    return KafkaFloorReport(produce_s, await consume(job.broker, count=count), count)
+    consume_s = await consume(job.broker, count=count)
+    return KafkaFloorReport(produce_s, consume_s, count, restricted)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from kuntavayla.register import load_register
+from kuntavayla.register import OrganisationKind, load_register
 from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox.backbone import prepare_topics
 from kuntavayla_sandbox.broker import Broker, BrokerPlan, missing_tool
 from kuntavayla_sandbox.identities import organisations_ahead
 from tests.faults.link import Link
+from tests.faults.site import SYSTEMS
 
 
 class FaultyBroker:
@@ -65,7 +66,11 @@ class FaultyBroker:
 
 @asynccontextmanager
 async def running_broker(directory: Path, *, on: date) -> AsyncIterator[FaultyBroker]:
-    """Run a fresh broker with the topics of all organisations; skip where there can be none."""
+    """Run a fresh broker; skip where there can be none.
+
+    It has the topics of the case systems that run and of the TE offices: a broker that was killed
+    looks through every partition.
+    """
     missing = missing_tool()
     if missing is not None:
         pytest.skip(f"NOT POSSIBLE HERE, no fault of a broker is tried: {missing}")
@@ -76,7 +81,11 @@ async def running_broker(directory: Path, *, on: date) -> AsyncIterator[FaultyBr
         await asyncio.to_thread(broker.start)
         try:
             faulty = FaultyBroker(broker, link)
-            organisations = organisations_ahead(load_register(), on=on)
+            organisations = [
+                each
+                for each in organisations_ahead(load_register(), on=on)
+                if each.organisation_id in SYSTEMS or each.kind is OrganisationKind.TE_OFFICE
+            ]
             await prepare_topics(faulty.connection, organisations, is_new=True)
             yield faulty
         finally:

@@ -18,12 +18,12 @@ from tests.faults.expected import Client, clients_of
 from tests.faults.inbound import InboundSender
 from tests.faults.outside import Outside
 from tests.faults.points import Point
-from tests.faults.postgres import Postgres
 from tests.faults.reader import FeedReader, check_reader, own_events
 from tests.faults.seals import check_seal
 from tests.faults.sender import Sender
 from tests.faults.signals import CountedSignals
-from tests.faults.stack import DAY_ONE, Stack, running_stack
+from tests.faults.site import DAY_ONE, Site
+from tests.faults.stack import Stack, running_stack
 from tests.faults.waiting import until
 
 READERS = ("cs-sotkamo", "te-kainuu")
@@ -37,11 +37,10 @@ CHECKS = 11
 class Campaign:
     """One run, and what it all came to."""
 
-    def __init__(self, stack: Stack, seed: int, logs: Path) -> None:
+    def __init__(self, stack: Stack, seed: int) -> None:
         self.stack = stack
         self.seed = seed
         self.transport = Transport.FEED if stack.broker is None else Transport.KAFKA
-        self.logs = logs
         self.rng = random.Random(seed)
         self.signals = CountedSignals()
         self.sender = Sender(stack, random.Random(seed + 1), self.signals)
@@ -59,7 +58,8 @@ class Campaign:
     async def run(self) -> None:
         """Strike every point under traffic, then let all of it come to its end."""
         await disturbed.prepare(self.stack.postgres)
-        reading = [asyncio.create_task(each.run()) for each in (*self.readers, *self.disturbed)]
+        reading = [asyncio.create_task(reader.run()) for reader in self.readers]
+        reading += [asyncio.create_task(consumer.run()) for consumer in self.disturbed]
         sending = [asyncio.create_task(self.sender.run())]
         if self.stack.broker is not None:
             sending.append(asyncio.create_task(self.inbound.run()))
@@ -134,7 +134,7 @@ class Campaign:
             self.stack.postgres,
             records=None if broker is None else await topics.load_records(broker.connection),
             sent=self.inbound.sent,
-            logs=self.logs.glob("*.log"),
+            logs=self.stack.logs.glob("*.log"),
         )
 
     def violations(self, stored: Stored, left: Outside) -> list[str]:
@@ -164,11 +164,11 @@ class Campaign:
         print(self.row(stored, left, found))
         return found
 
-    async def keep_evidence(self) -> None:
-        """Keep what is stored and what the servers logged, for who looks into a failure."""
+    async def keep_evidence(self, folder: Path) -> None:
+        """Keep what is stored and what the server logged, for who looks into a failure."""
         stored = await checking.load_stored(self.stack.postgres)
-        (self.logs / "stored.json").write_bytes(stored.dumped())
-        shutil.copy(self.stack.postgres.server.data / "log", self.logs / "postgres.log")
+        (folder / "stored.json").write_bytes(stored.dumped())
+        shutil.copy(self.stack.postgres.server.data / "log", folder / "postgres.log")
 
     def fallen(self) -> int:
         """Return how many points fell in their moment."""
@@ -214,22 +214,24 @@ class Campaign:
 
 @asynccontextmanager
 async def finished_campaign(
-    postgres: Postgres, logs: Path, *, seed: int, transport: Transport = Transport.FEED
+    site: Site, folder: Path, *, seed: int, transport: Transport = Transport.FEED
 ) -> AsyncIterator[Campaign]:
     """Give a campaign that has come to its end; a failure inside the block names its seed."""
     async with AsyncExitStack() as opened:
         broker = None
         if transport is Transport.KAFKA:
             broker = await opened.enter_async_context(
-                running_broker(logs / "kafka", on=DAY_ONE.date())
+                running_broker(folder / "kafka", on=DAY_ONE.date())
             )
-        stack = await opened.enter_async_context(running_stack(postgres, logs, broker=broker))
-        campaign = Campaign(stack, seed, logs)
+        stack = await opened.enter_async_context(running_stack(site, broker=broker))
+        campaign = Campaign(stack, seed)
         try:
             await campaign.run()
             yield campaign
         except BaseException as error:
-            error.add_note(f"{campaign.told()}\n{campaign.schedule()}\nlogs and rows in {logs}")
-            await campaign.keep_evidence()
+            error.add_note(
+                f"{campaign.told()}\n{campaign.schedule()}\nlogs in {stack.logs}, rows in {folder}"
+            )
+            await campaign.keep_evidence(folder)
             raise
         print(campaign.told())

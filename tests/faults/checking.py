@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from tests.faults.expected import Client
-from tests.faults.postgres import CASE_SYSTEMS, ROUTING, Postgres
+from tests.faults.postgres import ROUTING, Postgres
 from tests.faults.sender import Ids
 
 REGISTRATIONS = """

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.postgres import Postgres
+from tests.faults.site import Site, open_site
 from tests.faults.stack import Stack, running_stack
 
 
@@ -25,10 +26,14 @@ async def postgres(directory: Path) -> AsyncIterator[Postgres]:
     await postgres.stop()
 
 
+@pytest.fixture(scope="session")
+async def site(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with open_site(postgres, tmp_path_factory.mktemp("logs")) as site:
+        yield site
+
+
 @pytest.fixture(scope="module")
-async def stack(
-    postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stack]:
+async def stack(site: Site) -> AsyncIterator[Stack]:
     """One stack for the tests of a module; each uses persons of its own."""
-    async with running_stack(postgres, tmp_path_factory.mktemp("logs")) as stack:
+    async with running_stack(site) as stack:
         yield stack

@@ -20,8 +20,9 @@ from kuntavayla.inbox import (
     SourceBatch,
     Streams,
 )
+from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from kuntavayla_sandbox.case_systems.tables import ROLE
-from tests.faults.postgres import CASE_SYSTEMS, Postgres
+from tests.faults.postgres import Postgres
 from tests.faults.stack import Stack
 
 NAMES = ("cs-sotkamo", "cs-tampere")

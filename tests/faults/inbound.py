@@ -13,7 +13,8 @@ from msgspec import Struct
 from kuntavayla.register import load_register
 from tests.builders import an_identity_code
 from tests.faults.postgres import ROUTING, Postgres
-from tests.faults.stack import DAY_ONE, SYSTEMS, Stack
+from tests.faults.site import DAY_ONE, SYSTEMS
+from tests.faults.stack import Stack
 
 TYPE = "fi.kuntavayla.transfer.taken-over.v1"
 NUMBER = "x-number"

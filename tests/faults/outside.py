@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from tests.faults.checking import Stored
 from tests.faults.inbound import NUMBER, Sent
-from tests.faults.postgres import CASE_SYSTEMS, ROUTING, Postgres
+from tests.faults.postgres import ROUTING, Postgres
 from tests.faults.topics import Record
 
 INBOUND = "kv.routing-api.in."

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from kuntavayla_sandbox.expectation import Confirmation, load_memberships
 from tests.builders import a_registration, an_identity_code
-from tests.faults.stack import SYSTEMS
+from tests.faults.site import SYSTEMS
 
 MEMBERSHIPS = load_memberships(confirmed=Confirmation.AS_PUBLISHED)
 MUNICIPALITIES = sorted(

@@ -55,11 +55,11 @@ BROKER_POINTS = {
     ("link slow", "any time"): 2,
 }
 """Points that take a while, at the same time as the others: 13."""
-PAUSE_S_MAX = 1.2
+PAUSE_S_MAX = 0.6
 LASTS_S_MAX = {"broker paused": 8.0, "link cut": 3.0, "link stalled": 7.0, "link slow": 5.0}
 """How long a fault of the broker lasts at most; a killed one is started again at once."""
 DELAY_S_MAX = 0.3
-MOMENT_S_MAX = 2.0
+MOMENT_S_MAX = 10.0
 LATER_S_MAX = 0.03
 """A moment is when something begins; the fault strikes up to this much later, inside it."""
 SERVING_SHARE = 0.8
@@ -107,8 +107,7 @@ async def strike(stack: Stack, point: Point, *, signals: Signals, rng: random.Ra
         await signals.next(point.moment, within_s=MOMENT_S_MAX)
     await asyncio.sleep(point.later_s)
     if managed is not None:
-        while not managed.is_running():  # noqa: ASYNC110 - a moment between two processes
-            await asyncio.sleep(0)
+        await managed.begun.wait()
         managed.kill()
     elif stack.broker is not None and point.target.startswith(("broker", "link")):
         await _strike_broker(stack.broker, point)

@@ -5,20 +5,21 @@ import os
 import random
 import signal
 import subprocess
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 from kuntavayla.database import AWAY
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla_sandbox import routing_service
 from kuntavayla_sandbox.case_systems import starting
 from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
-from tests.faults.waiting import POLL_S, until
+from tests.faults.waiting import POLL_S, ended, until
 
 ROUTING = routing_service.DATABASE
 ROLES = [routing_service.ROLE, "case_systems"]
@@ -36,23 +37,14 @@ WHERE datname = $1 AND wait_event_type = 'Lock' AND wait_event = 'advisory'
 """
 
 
-async def ended(pid: int) -> None:
-    """Wait until a killed process has ended, whether or not somebody has collected it."""
-
-    async def is_over() -> bool:
-        try:
-            return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
-            return True
-
-    await until(is_over, within_s=PATIENCE_S)
-
-
 class Postgres:
     """The server, by its embedded form: how it is asked, hurt and healed."""
 
     def __init__(self, directory: Path) -> None:
         self.server = EmbeddedServer(directory)
+        self._has_copies = False
+        self._asking: dict[str, asyncpg.Connection] = {}
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
         """Start the server; what a killed one left running ends by itself in a moment."""
@@ -67,6 +59,8 @@ class Postgres:
 
     async def stop(self) -> None:
         """Stop the server as an operator does: sessions are cut, what has committed stays."""
+        for connection in self._asking.values():
+            connection.terminate()
         await asyncio.to_thread(self.server.stop)
 
     async def kill(self) -> None:
@@ -77,22 +71,42 @@ class Postgres:
         await ended(pid)
 
     async def make_databases(self) -> None:
-        """Make both databases anew."""
-        for name in (ROUTING, CASE_SYSTEMS):
+        """Make both databases anew, by copies of the first ones."""
+        names = (ROUTING, CASE_SYSTEMS)
+        for name in names:
             await self.execute("postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        if self._has_copies:
+            for name in names:
+                await self._copy(f"{name}_fresh", name)
+            return
         await routing_service.prepare(self.server)
         await starting.prepare(self.server)
+        for name in names:
+            await self._copy(name, f"{name}_fresh")
+        self._has_copies = True
+
+    async def _copy(self, name: str, copy: str) -> None:
+        await self.execute("postgres", f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
 
     async def fetch(self, database: str, sql: str, *arguments: object) -> list[Any]:
-        """Ask as the owner; waits for a server that is away."""
-        async with asyncio.timeout(PATIENCE_S):
+        """Ask as the owner, by a connection that is kept; waits for a server that is away."""
+        async with asyncio.timeout(PATIENCE_S), self._turns[database]:
             while True:
                 try:
-                    async with self.session(database) as connection:
-                        rows: list[Any] = await connection.fetch(sql, *arguments)
-                        return rows
+                    connection = await self._connection(database)
+                    rows: list[Any] = await connection.fetch(sql, *arguments)
                 except AWAY:
+                    if database in self._asking:
+                        self._asking.pop(database).terminate()
                     await asyncio.sleep(POLL_S)
+                else:
+                    return rows
+
+    async def _connection(self, database: str) -> asyncpg.Connection:
+        kept = self._asking.get(database)
+        if kept is None or kept.is_closed():
+            kept = self._asking[database] = await asyncpg.connect(self.server.url(database))
+        return kept
 
     async def count(self, database: str, sql: str, *arguments: object) -> int:
         """Return the one number that a statement asks for."""
@@ -124,8 +138,11 @@ class Postgres:
         """Kill a session's process: the server then cuts all sessions and recovers."""
         pid = await self._pick(rng)
         if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            # The session may have ended meanwhile, and its id be another process's.
+            with suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
+                if process.name() == "postgres":
+                    process.kill()
 
     async def _pick(self, rng: random.Random) -> int | None:
         rows = await self.fetch("postgres", BACKENDS, ROLES)

@@ -1,11 +1,9 @@
-"""Routing-api as a process of its own: `python -m tests.faults.routing_process`.
-
-Its settings and its legal clock come in the first line of its input; it imports everything before
-it reads that line, so that one can stand by while another runs.
-"""
+"""Routing-api as a process of its own; its settings and its legal clock come in its input."""
 
 import asyncio
+from typing import Any
 
+import holidays.countries  # noqa: F401 - else each fork reads all countries at its start
 from msgspec import Struct
 
 from kuntavayla.http.serving import serve
@@ -19,7 +17,7 @@ from routing_api.settings import Settings
 class Start(Struct, frozen=True):
     """What the process is told: settings by name, and the legal clock."""
 
-    settings: dict[str, str | int | bool]
+    settings: dict[str, Any]
     clock: LegalClock
 
 
@@ -32,7 +30,3 @@ def main() -> None:
     app = create_app(settings, clock=start.clock)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(app, settings, on_listening=lambda _: None))
-
-
-if __name__ == "__main__":
-    main()

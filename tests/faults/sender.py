@@ -199,4 +199,4 @@ class Sender:
         taken = [(line.key or "", line.result) for line in answered if line.result is not None]
         if len(taken) < count:
             await self._rest()
-        return [(key, ids) for key, ids in taken if ids is not None]
+        return taken

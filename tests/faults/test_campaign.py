@@ -11,8 +11,8 @@ from tests.faults.campaign import Campaign, finished_campaign
 from tests.faults.checking import Stored
 from tests.faults.damages import DAMAGES
 from tests.faults.damages_outside import DAMAGES_OF_CONSUMERS, DAMAGES_OVER_BROKER
-from tests.faults.postgres import Postgres
 from tests.faults.reader import check_reader
+from tests.faults.site import Site
 
 SEED = int(os.environ.get("SEED") or "20210301")
 SEEDS = [SEED] if os.environ.get("SEED") else range(1, int(os.environ.get("SEEDS") or "3") + 1)
@@ -29,10 +29,8 @@ async def assert_nothing_is_missing_or_doubled(campaign: Campaign) -> None:
     assert not found, f"{len(found)} violations, first: {found[:SHOWN]}"
 
 
-async def test_whatever_is_killed_nothing_is_missing_or_doubled(
-    postgres: Postgres, tmp_path: Path
-) -> None:
-    async with finished_campaign(postgres, tmp_path, seed=SEED) as campaign:
+async def test_whatever_is_killed_nothing_is_missing_or_doubled(site: Site, tmp_path: Path) -> None:
+    async with finished_campaign(site, tmp_path, seed=SEED) as campaign:
         await assert_nothing_is_missing_or_doubled(campaign)
         await assert_every_damage_is_found(campaign)
 
@@ -41,9 +39,9 @@ async def test_whatever_is_killed_nothing_is_missing_or_doubled(
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_whatever_is_killed_by_any_seed_nothing_is_missing_or_doubled(
-    postgres: Postgres, tmp_path: Path, *, seed: int, transport: Transport
+    site: Site, tmp_path: Path, *, seed: int, transport: Transport
 ) -> None:
-    async with finished_campaign(postgres, tmp_path, seed=seed, transport=transport) as campaign:
+    async with finished_campaign(site, tmp_path, seed=seed, transport=transport) as campaign:
         await assert_nothing_is_missing_or_doubled(campaign)
         await assert_every_damage_is_found(campaign)
 

@@ -5,8 +5,9 @@ import signal
 
 import msgspec
 
+from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from tests.builders import another_person
-from tests.faults.postgres import CASE_SYSTEMS, ROUTING
+from tests.faults.postgres import ROUTING
 from tests.faults.stack import Stack, decode
 from tests.faults.waiting import until
 

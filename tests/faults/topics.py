@@ -12,6 +12,7 @@ from kuntavayla.settings import KafkaConnection
 
 PREFIX = "kv.routing-api."
 POLL_MS = 500
+PARTITIONS = 6
 
 
 class Record(Struct, frozen=True):
@@ -66,11 +67,7 @@ async def _reader(connection: KafkaConnection) -> AsyncIterator[Any]:
 
 async def _ends(consumer: Any, prefix: str) -> Mapping[TopicPartition, int]:  # noqa: ANN401
     topics = sorted(name for name in await consumer.topics() if name.startswith(prefix))
-    places = [
-        TopicPartition(topic, partition)
-        for topic in topics
-        for partition in sorted(consumer.partitions_for_topic(topic))
-    ]
+    places = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
     ends: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
     return ends
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from httpx import Response
 
 from kuntavayla.inbox import (
     Inbox,
@@ -16,7 +17,7 @@ from kuntavayla.inbox import (
     offset_text,
 )
 from routing_api.routes.desk import Desk
-from tests.routing_api.service import Caller, Json, Response, Routing
+from tests.routing_api.service import Caller, Json, Routing
 
 TYPE = "fi.kuntavayla.transfer.taken-over.v1"
 CONSUMER = "acknowledgements.cs-sotkamo"

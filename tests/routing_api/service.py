@@ -239,26 +239,29 @@ def kind_of(event: Json) -> str:
     return name
 
 
-def settings_of(database: TestDatabase, **changes: Json) -> Settings:
-    """Return the settings of a test service, with keys that are its own."""
+def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
+    """Return what a test service is told, by name, with keys that are its own."""
     key = base64.b64encode(bytes(range(32))).decode()
-    return Settings(
-        **{
-            "database_url": database.url,
-            "migration_database_url": database.owner_url,
-            "token_issuer": ISSUER,
-            "token_audience": AUDIENCE,
-            "token_jwks_url": "http://127.0.0.1:9/jwks.json",
-            "metrics_port": 0,
-            "identity_keys": f"k1:{key}",
-            "lookup_key_a": key,
-            "lookup_key_b": base64.b64encode(bytes(range(1, 33))).decode(),
-            "fingerprint_key": base64.b64encode(bytes(range(2, 34))).decode(),
-            "audit_signing_key": f"s1:{key}",
-            "is_test_code_allowed": True,
-            **changes,
-        }
-    )
+    return {
+        "database_url": database.url,
+        "migration_database_url": database.owner_url,
+        "token_issuer": ISSUER,
+        "token_audience": AUDIENCE,
+        "token_jwks_url": "http://127.0.0.1:9/jwks.json",
+        "metrics_port": 0,
+        "identity_keys": f"k1:{key}",
+        "lookup_key_a": key,
+        "lookup_key_b": base64.b64encode(bytes(range(1, 33))).decode(),
+        "fingerprint_key": base64.b64encode(bytes(range(2, 34))).decode(),
+        "audit_signing_key": f"s1:{key}",
+        "is_test_code_allowed": True,
+        **changes,
+    }
+
+
+def settings_of(database: TestDatabase, **changes: Json) -> Settings:
+    """Return the settings of a test service."""
+    return Settings(**given_settings(database, **changes))
 
 
 @contextlib.asynccontextmanager

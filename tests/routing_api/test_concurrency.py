@@ -57,11 +57,13 @@ async def test_many_callers_on_the_same_persons_leave_nothing_doubled_and_nothin
             for number, routing in enumerate((one, other, one, other), start=2)
         ]
 
-        answers = await asyncio.gather(*singles, *bulks)
+        answers, bulk_answers = await asyncio.gather(
+            asyncio.gather(*singles), asyncio.gather(*bulks)
+        )
 
-        decisions = [answer.json() for answer in answers[: len(singles)]]
-        lines = [line for bulk in answers[len(singles) :] for line in bulk[:-1]]
-        statuses = {answer.status_code for answer in answers[: len(singles)]}
+        decisions = [answer.json() for answer in answers]
+        lines = [line for bulk in bulk_answers for line in bulk[:-1]]
+        statuses = {answer.status_code for answer in answers}
         assert statuses | {line["status"] for line in lines} == {201}
         clients = {item["client_id"] for item in decisions}
         clients |= {line["result"]["client_id"] for line in lines}
@@ -122,7 +124,7 @@ async def held_key(database: TestDatabase, key: str) -> AsyncIterator[None]:
 async def test_a_key_that_another_process_holds_keeps_no_neighbour_waiting(
     database: TestDatabase,
 ) -> None:
-    async with running_routing(database) as routing:
+    async with running_routing(database, duplicate_wait_s_max=25) as routing:
         async with held_key(database, "k-1"):
             duplicate = asyncio.create_task(routing.office().register(another_person(), key="k-1"))
             neighbours = await asyncio.gather(
@@ -141,7 +143,7 @@ async def test_a_key_that_another_process_holds_keeps_no_neighbour_waiting(
 async def test_a_duplicate_that_another_process_holds_too_long_is_told_to_come_again(
     database: TestDatabase,
 ) -> None:
-    async with running_routing(database) as routing:
+    async with running_routing(database, duplicate_wait_s_max=0.2) as routing:
         async with held_key(database, "k-1"):
             refused = await routing.office().register(a_registration(), key="k-1")
         taken = await routing.office().register(a_registration(), key="k-1")

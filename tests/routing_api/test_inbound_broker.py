@@ -13,7 +13,7 @@ from kuntavayla_sandbox.broker import Broker
 from tests.builders import another_person, ndjson
 from tests.routing_api.inbound import ITEM, OPERATOR, REASON, TYPE, answers_to, repair
 from tests.routing_api.service import Json, Routing, running_routing
-from tests.topics import PARTITIONS, SentRecord, make_topic, send
+from tests.topics import PARTITIONS, SentRecord, a_topic, send
 
 WITHIN_S = 90
 HEADERS = [
@@ -60,8 +60,10 @@ async def offered(routing: Routing, count: int, *, municipality: str) -> Sequenc
 async def test_records_of_a_topic_have_their_effect_and_bad_ones_are_parked_and_answered(
     broker: Broker, database: TestDatabase
 ) -> None:
-    topic = await make_topic(broker, "kv.routing-api.in.cs-sotkamo.v1")
-    async with running_routing(database, **over_kafka(broker)) as routing:
+    async with (
+        a_topic(broker, "kv.routing-api.in.cs-sotkamo.v1") as topic,
+        running_routing(database, **over_kafka(broker)) as routing,
+    ):
         first, second, third = await offered(routing, 3, municipality="765")
         at = TopicPartition(topic, 0)
         records: list[SentRecord] = [
@@ -85,17 +87,18 @@ async def test_records_of_a_topic_have_their_effect_and_bad_ones_are_parked_and_
             ["unknown_field"],
         ]
         assert told[3]["transfer_id"] == second[1]
-        listed = (
-            await routing.operator.get("/parked-messages?state=parked", headers=OPERATOR)
-        ).json()["items"]
-        [of_second] = [message for message in listed if message["key"] == second[0]]
-        done = await repair(
-            routing.operator, f"/parked-messages/{of_second['parked_id']}:skip", REASON
-        )
-        assert done.json()["handled"] == 1
+        await _skip(routing, key=second[0])
         await send(broker, at, [a_record(*second)])
         await until(lambda: _is_read(routing, offset=7))
         assert await _counts(routing, done=3, parked=4)
+
+
+async def _skip(routing: Routing, *, key: str) -> None:
+    """Skip the parked record of a key, and see what waited behind it handled."""
+    path = f"/parked-messages?state=parked&key={key}"
+    [message] = (await routing.operator.get(path, headers=OPERATOR)).json()["items"]
+    done = await repair(routing.operator, f"/parked-messages/{message['parked_id']}:skip", REASON)
+    assert done.json()["handled"] == 1
 
 
 async def _counts(routing: Routing, *, done: int, parked: int, of: str = "cs-sotkamo") -> bool:
@@ -119,9 +122,10 @@ async def _is_read(routing: Routing, *, offset: int) -> bool:
 async def test_processes_that_come_and_go_take_every_acknowledgement_once(
     broker: Broker, database: TestDatabase
 ) -> None:
-    topic = await make_topic(broker, "kv.routing-api.in.cs-kajaani.v1")
     count = 240
     async with AsyncExitStack() as stack:
+        name = "kv.routing-api.in.cs-kajaani.v1"
+        topic = await stack.enter_async_context(a_topic(broker, name))
         first = await stack.enter_async_context(running_routing(database, **over_kafka(broker)))
         clients = await offered(first, count, municipality="205")
         leaving = AsyncExitStack()

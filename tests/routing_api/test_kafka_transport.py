@@ -113,8 +113,9 @@ async def test_an_event_that_can_not_be_sent_is_seen_in_the_status(routing: Rout
 
     async def is_late() -> bool:
         published = (await routing.operator.get("/status")).json()["published"]
-        late_at = published.get("oldest_unpublished_at", "")
-        return late_at.startswith("2021-03-01T06:02:11.005") and published["lag"] == 2
+        late_at: str = published.get("oldest_unpublished_at", "")
+        is_next = late_at.startswith("2021-03-01T06:02:11.005")
+        return is_next and int(published["lag"]) == 2
 
     async with asyncio.timeout(WITHIN_S):
         while not await is_late():  # noqa: ASYNC110 - the status tells by being read

@@ -9,7 +9,13 @@ from pydantic import ValidationError
 
 from kuntavayla.testing import TestDatabase
 from tests.builders import a_registration, another_person
-from tests.routing_api.service import Json, Routing, running_routing, settings_of
+from tests.routing_api.service import (
+    Json,
+    Routing,
+    given_settings,
+    running_routing,
+    settings_of,
+)
 from tests.routing_api.test_reviews import NOT_ENTITLED, UNKNOWN, resolve
 
 OLD, OLD_B, OLD_PRINT = (base64.b64encode(bytes(range(n, n + 32))).decode() for n in (0, 1, 2))
@@ -139,18 +145,8 @@ async def looked_up(routing: Routing, people: list[Json]) -> list[str]:
 
 
 async def rotate(database: TestDatabase, **changes: str) -> tuple[int | None, str]:
-    settings = {
-        "database_url": database.url,
-        "token_issuer": "issuer",
-        "token_audience": "kuntavayla",
-        "token_jwks_url": "http://127.0.0.1:9/jwks.json",
-        "identity_keys": f"k1:{OLD}",
-        "lookup_key_a": OLD,
-        "lookup_key_b": OLD_B,
-        "fingerprint_key": OLD_PRINT,
-        **changes,
-    }
-    environment = {f"ROUTING_{name.upper()}": value for name, value in settings.items()}
+    settings = given_settings(database, **changes)
+    environment = {f"ROUTING_{name.upper()}": str(value) for name, value in settings.items()}
     process = await asyncio.create_subprocess_exec(
         *COMMAND, stdout=asyncio.subprocess.PIPE, env=environment
     )

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_each_rule_stands_in_the_sources_with_its_source_and_sureness(rule_set: 
 @pytest.mark.parametrize("rule_set", every_rule_set(), ids=name_of)
 def test_each_number_of_law_stands_in_the_sources_with_its_value(rule_set: RuleSet) -> None:
     found = {(row[0], row[1]): row for row in rows("sources.md") if len(row) == 6}
-    parameters = {
+    parameters: dict[tuple[str, str], Parameter[Any]] = {
         ("all", "abroad_municipality_codes"): rule_set.definition.abroad_municipality_codes
     }
     for name, rule in rule_set.rules.items():

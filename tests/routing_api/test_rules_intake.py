@@ -50,6 +50,7 @@ def test_all_faults_are_named_at_once_and_no_value_is_echoed() -> None:
 
     result = examined(bad)
 
+    assert isinstance(result, Refused)
     assert faults(result) == [
         ("/effective_on", "effective_on_too_far_ahead"),
         ("/person/identity_code", "identity_code_check_character"),

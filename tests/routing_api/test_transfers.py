@@ -198,7 +198,8 @@ async def test_a_list_is_paged_by_its_cursor_and_takes_no_other(routing: Routing
     answer = await routing.office().bulk(ndjson(*(another_person() for _ in range(7))))
     assert answer.status_code == 200
 
-    pages, after = [], None
+    pages: list[list[str]] = []
+    after = None
     while after is not None or not pages:
         query = {"limit": 3, "after": after} if after else {"limit": 3}
         page = (await routing.case_system().get("/transfers", params=query)).json()

@@ -24,7 +24,7 @@ CHANGES = [
     pytest.param({"person__citizenship_codes": ["643"]}, [], id="citizenship"),
     pytest.param({"registered_at": "2021-03-01T09:00:00+02:00"}, [], id="nothing"),
 ]
-ENTITLED = {"situation__earnings_related_entitlement": "entitled"}
+ENTITLED: dict[str, Any] = {"situation__earnings_related_entitlement": "entitled"}
 
 
 def again(number: int = 2, **changes: object) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -23,8 +22,10 @@ from tests.sandbox.up_process import (
     PATIENCE_S,
     SOTKAMO,
     UpProcess,
+    ask,
     counted,
     is_alive,
+    run,
     wait_for,
 )
 
@@ -37,7 +38,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
     process = UpProcess(directory)
     process.start()
     yield process
-    process.end(signal.SIGTERM)
+    process.end_if_running()
     shutil.rmtree(EmbeddedServer(directory).data, ignore_errors=True)
 
 
@@ -69,16 +70,6 @@ def test_what_does_not_exist_or_fit_together_is_refused_before_anything_is_made(
     assert not (tmp_path / "state").exists()
 
 
-def test_a_directory_keeps_the_way_that_its_events_began_on(up: UpProcess) -> None:
-    up.end(signal.SIGTERM)
-
-    done = up.run("up", "--transport", "kafka")
-
-    up.start()
-    assert done.returncode == 1
-    assert "travel by feed" in done.stderr
-
-
 def test_a_population_is_of_the_day_that_the_stack_began_on(tmp_path: Path) -> None:
     write_reached(
         tmp_path / "clock.json",
@@ -97,7 +88,7 @@ def test_a_population_is_of_the_day_that_the_stack_began_on(tmp_path: Path) -> N
 
 
 def test_without_a_stack_a_token_is_refused_with_advice(tmp_path: Path) -> None:
-    done = UpProcess(tmp_path).run("token", "te-kainuu")
+    done = run("token", "te-kainuu", "--state", str(tmp_path))
 
     assert done.returncode == 1
     assert "kuntavayla up" in done.stderr
@@ -106,7 +97,7 @@ def test_without_a_stack_a_token_is_refused_with_advice(tmp_path: Path) -> None:
 def test_the_demo_does_not_empty_somebody_elses_directory(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
 
-    done = UpProcess(tmp_path).run("demo", "--registrations", "10")
+    done = run("demo", "--registrations", "10", "--state", str(tmp_path))
 
     assert done.returncode == 1
     assert (tmp_path / "thesis.txt").exists()
@@ -115,15 +106,12 @@ def test_the_demo_does_not_empty_somebody_elses_directory(tmp_path: Path) -> Non
 def test_a_population_is_written_and_says_how_close_it_comes(tmp_path: Path) -> None:
     out = tmp_path / "population.ndjson"
     arguments = ("population", "--registrations", "50", "--seed", "4")
-    done = subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, *arguments, "--out", str(out)], capture_output=True, text=True, check=True
-    )
-    again = subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, *arguments], capture_output=True, check=True
-    )
 
+    done, again = run(*arguments, "--out", str(out)), run(*arguments)
+
+    assert (done.returncode, again.returncode) == (0, 0)
     assert len(out.read_bytes().splitlines()) == 50
-    assert again.stdout == out.read_bytes()
+    assert again.stdout == out.read_text()
     assert "fitted" in done.stderr
 
 
@@ -231,7 +219,7 @@ def test_a_process_that_is_killed_starts_again_at_the_same_address(up: UpProcess
     before = up.stack()
     os.kill(before["pids"]["routing-api"], signal.SIGKILL)
     wait_for(lambda: up.stack()["pids"]["routing-api"] != before["pids"]["routing-api"])
-    wait_for(lambda: httpx.get(up.url() + "/readyz", timeout=PATIENCE_S).status_code == 200)
+    wait_for(lambda: ask(up.url() + "/readyz").status_code == 200)
 
     assert up.url() == before["services"]["routing-api"]
 
@@ -259,7 +247,15 @@ def test_a_clean_stop_leaves_nothing_running(up: UpProcess) -> None:
     assert code == 0
     assert not up.state.stack_file.exists()
     assert [pid for pid in pids if is_alive(pid)] == []
-    up.start()
+
+
+def test_a_directory_keeps_the_way_that_its_events_began_on(up: UpProcess) -> None:
+    up.end_if_running()
+
+    done = up.run("up", "--transport", "kafka")
+
+    assert done.returncode == 1
+    assert "travel by feed" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed here")

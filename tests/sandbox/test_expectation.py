@@ -1,6 +1,7 @@
 import ast
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,9 +20,12 @@ CONFIRMED = load_memberships(confirmed=Confirmation.ALL)
 AS_PUBLISHED = load_memberships(confirmed=Confirmation.AS_PUBLISHED)
 
 
+Facts = dict[str, Any]
+
+
 def a_line(on: str = "2021-04-15", **facts: object) -> bytes:
     """An ordinary laid-off or unemployed Finn of Sotkamo, born 1980, entitled; facts change it."""
-    person = {
+    person: Facts = {
         "identity_code": "240580-9264",
         "home_municipality_code": "765",
         "home_municipality_basis": "population_register",
@@ -29,7 +33,7 @@ def a_line(on: str = "2021-04-15", **facts: object) -> bytes:
         "mother_tongue_code": "fi",
         "has_security_ban": False,
     }
-    situation = {
+    situation: Facts = {
         "employment_code": "02",
         "earnings_related_entitlement": "entitled",
         "wants_service_in_swedish": "no",
@@ -56,7 +60,7 @@ def judged(line: bytes, *, memberships: Memberships = CONFIRMED) -> tuple[str, s
 
 NOT_ENTITLED = {"earnings_related_entitlement": "not_entitled"}
 UNKNOWN = {"earnings_related_entitlement": "unknown"}
-CASES: list[tuple[str, dict[str, object], tuple[str, str]]] = [
+CASES: list[tuple[str, Facts, tuple[str, str]]] = [
     ("2021-02-28", NOT_ENTITLED, ("te_office", "R1")),
     ("2021-03-01", NOT_ENTITLED, ("municipality", "R7a")),
     ("2021-04-15", {}, ("te_office", "R9")),
@@ -131,9 +135,7 @@ CASES: list[tuple[str, dict[str, object], tuple[str, str]]] = [
 
 
 @pytest.mark.parametrize(("on", "facts", "outcome"), CASES)
-def test_the_law_puts_each_boundary_case(
-    on: str, facts: dict[str, object], outcome: tuple[str, str]
-) -> None:
+def test_the_law_puts_each_boundary_case(on: str, facts: Facts, outcome: tuple[str, str]) -> None:
     assert judged(a_line(on, **facts)) == outcome
 
 

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-import httpx
 import pytest
 from typer.testing import CliRunner
 
 from kuntavayla.database.embedded import EmbeddedServer, tool
 from kuntavayla_sandbox.cli import app
-from tests.sandbox.test_cli import LINES, UpProcess, wait_for
+from tests.sandbox.up_process import LINES, UpProcess, ask, run, wait_for
 
 OPERATOR = "operator"
 
@@ -27,7 +26,7 @@ def up(tmp_path: Path) -> Iterator[UpProcess]:
     shutil.rmtree(EmbeddedServer(tmp_path).data, ignore_errors=True)
 
 
-def run(*command: str | Path) -> None:
+def run_tool(*command: str | Path) -> None:
     subprocess.run(list(map(str, command)), check=True, capture_output=True)  # noqa: S603 - PostgreSQL's own tools
 
 
@@ -42,7 +41,7 @@ def states(up: UpProcess) -> dict[str, set[tuple[str, str]]]:
     url = up.stack()["simulators"]["case-systems"] + "/clients"
     held: dict[str, set[tuple[str, str]]] = {}
     for name in ("cs-sotkamo", "cs-kajaani"):
-        items = httpx.get(url, params={"case_system": name}).json()["items"]
+        items = ask(url, params={"case_system": name}).json()["items"]
         held[name] = {(i["client_id"], i["state"]) for i in items if i["state"] != "ended"}
     return held
 
@@ -52,7 +51,7 @@ def snapshot(up: UpProcess) -> dict[str, set[tuple[str, str]]]:
     held: dict[str, set[tuple[str, str]]] = {}
     for name in ("cs-sotkamo", "cs-kajaani"):
         headers = {"Authorization": f"Bearer {token_of(up.token, name, up.url())}"}
-        answer = httpx.get(up.url() + "/clienthoods", params={"limit": "1000"}, headers=headers)
+        answer = ask(up.url() + "/clienthoods", params={"limit": "1000"}, headers=headers)
         items = answer.json()["items"]
         held[name] = {(item["client_id"], item["transfer_state"]) for item in items}
     return held
@@ -80,7 +79,7 @@ def test_after_a_restore_the_case_systems_resync_and_hold_what_the_service_holds
     backup = up.directory / "routing.dump"
     send(up, *some)
     wait_for(lambda: is_settled(up, clients=len(some)))
-    run(tool("pg_dump"), "-Fc", f"--file={backup}", up.stack()["databases"]["routing-api"])
+    run_tool(tool("pg_dump"), "-Fc", f"--file={backup}", up.stack()["databases"]["routing-api"])
     send(up, *more)
     wait_for(lambda: is_settled(up, clients=len(LINES)))
     refused = up.run("restored", "--service", "routing-api")
@@ -88,7 +87,7 @@ def test_after_a_restore_the_case_systems_resync_and_hold_what_the_service_holds
 
     with EmbeddedServer(up.directory) as server:
         url = server.url("routing_api")
-        run(tool("pg_restore"), "--clean", "--exit-on-error", f"--dbname={url}", backup)
+        run_tool(tool("pg_restore"), "--clean", "--exit-on-error", f"--dbname={url}", backup)
     told = up.run("restored", "--service", "routing-api")
     up.start()
 
@@ -104,7 +103,7 @@ def test_after_a_restore_the_case_systems_resync_and_hold_what_the_service_holds
 def test_a_directory_without_data_is_refused(tmp_path: Path) -> None:
     directory = tmp_path / "empty"
 
-    done = UpProcess(directory).run("restored", "--service", "routing-api")
+    done = run("restored", "--service", "routing-api", "--state", str(directory))
 
     assert done.returncode == 1
     assert "no data" in done.stderr

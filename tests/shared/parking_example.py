@@ -39,6 +39,7 @@ from kuntavayla.inbox import (
     repairing,
 )
 from kuntavayla.testing import DatabaseServer, TestDatabase
+from kuntavayla.values.digests import KeyedDigest
 
 CONSUMER, STREAM = "relay", "topic/0"
 NOW = datetime(2021, 3, 1, 6, 2, 11, 4_000, tzinfo=UTC)
@@ -150,7 +151,7 @@ class Consumer:
             limits=limits or StopLimits(),
         )
         self.outside = msgspec.structs.replace(
-            self.ours, sealing=Sealing(OneKey(), b"a secret of the tests")
+            self.ours, sealing=Sealing(OneKey(), KeyedDigest(b"a secret of the tests"))
         )
         self.parking = self.ours
 

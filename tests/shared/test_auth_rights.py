@@ -77,12 +77,10 @@ def test_a_call_that_needs_an_official_is_refused_without_one() -> None:
 @pytest.mark.parametrize("official_id", ["240587-921N", "te:240587-921n"])
 def test_an_official_s_id_holds_no_identity_code(official_id: str) -> None:
     in_body = ActingOfficial(official_id, "caseworker")
-    for refused_call in (
-        lambda: require_official({"Acting-Official": f"{official_id}; role=caseworker"}),
-        lambda: require_official({}, in_body=in_body),
-    ):
+    in_header = {"Acting-Official": f"{official_id}; role=caseworker"}
+    for headers, body in ((in_header, None), ({}, in_body)):
         with pytest.raises(Refusal) as refused:
-            refused_call()
+            require_official(headers, in_body=body)
 
         assert refused.value.problem.code == "acting_official_malformed"
         assert "240587" not in str(refused.value.detail)

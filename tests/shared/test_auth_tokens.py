@@ -24,15 +24,18 @@ RSA_KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
 SECRET = "a shared secret of thirty-two bytes or more"
 
 
-def entry_of(private_key: object, key_id: str) -> dict[str, Any]:
-    public = private_key.public_key()
-    kinds = {
-        ed25519.Ed25519PublicKey: jwt.algorithms.OKPAlgorithm,
-        ec.EllipticCurvePublicKey: jwt.algorithms.ECAlgorithm,
-        rsa.RSAPublicKey: jwt.algorithms.RSAAlgorithm,
-    }
-    [algorithm] = [kind for base, kind in kinds.items() if isinstance(public, base)]
-    return {**json.loads(algorithm.to_jwk(public)), "kid": key_id, "use": "sig"}
+PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def entry_of(private_key: PrivateKey, key_id: str) -> dict[str, Any]:
+    match private_key.public_key():
+        case ed25519.Ed25519PublicKey() as public:
+            entry = jwt.algorithms.OKPAlgorithm.to_jwk(public)
+        case ec.EllipticCurvePublicKey() as public:
+            entry = jwt.algorithms.ECAlgorithm.to_jwk(public)
+        case public:
+            entry = jwt.algorithms.RSAAlgorithm.to_jwk(public)
+    return {**json.loads(entry), "kid": key_id, "use": "sig"}
 
 
 @dataclass
@@ -73,7 +76,11 @@ def claims(**changes: object) -> dict[str, Any]:
 
 
 def header(
-    key: object = ED_KEY, *, algorithm: str = "EdDSA", key_id: str | None = "k1", **changes: object
+    key: PrivateKey | str = ED_KEY,
+    *,
+    algorithm: str = "EdDSA",
+    key_id: str | None = "k1",
+    **changes: object,
 ) -> str:
     headers = {"kid": key_id} if key_id else {}
     return "Bearer " + jwt.encode(claims(**changes), key, algorithm=algorithm, headers=headers)
@@ -149,7 +156,7 @@ async def test_a_bad_token_is_refused_with_its_reason(
     ("key", "algorithm"), [(ED_KEY, "EdDSA"), (EC_KEY, "ES256"), (RSA_KEY, "RS256")]
 )
 async def test_a_good_token_of_each_algorithm_names_the_caller(
-    desk: Desk, key: object, algorithm: str
+    desk: Desk, key: PrivateKey, algorithm: str
 ) -> None:
     desk.issuer.entries = [entry_of(key, "k1")]
 

@@ -1,39 +1,46 @@
 import asyncio
+import builtins
 import importlib
 import pkgutil
+from datetime import date, datetime
+from uuid import UUID
 
 import asyncpg
 import pytest
+from msgspec import Struct
 
-from kuntavayla import audit
+from kuntavayla import audit, idempotency
 from kuntavayla.audit import AuditLine
 from kuntavayla.audit import lines as lines_of_audit
 from kuntavayla.database import Pool, open_pool, transaction
 from kuntavayla.database.preparing import ROLE_SETTINGS, migrate, prepare_database
-from kuntavayla.database.statements import Columns
+from kuntavayla.database.statements import TOGETHER_MAX, Appending, Columns
 from kuntavayla.inbox import parked
 from kuntavayla.testing import DatabaseServer, TestDatabase
 from routing_api import store
 from routing_api.tables import APPEND_ONLY, MUTABLE, Row
-from tests.shared.event_examples import NOW, a_draft, announce
+from tests.shared.event_examples import NOW, a_draft, announce, new_id
 
 LINE = AuditLine(
     recorded_at=NOW, organisation="te-kainuu", action="tested", outcome="done", request_id="r-1"
 )
 TABLE_OF = {
     "clients._STATE_COLUMNS": "clients",
-    "clients._NEW_COLUMNS": "clients",
-    "clients._CLIENTHOOD_COLUMNS": "clienthoods",
-    "decisions._COLUMNS": "decisions",
-    "registrations._COLUMNS": "registrations",
-    "reviews._OPEN": "reviews",
-    "transfers._OFFER": "transfers",
-    "lines._COLUMNS": "audit",
+    "clients.NEW": "clients",
+    "clients.CLIENTHOODS": "clienthoods",
+    "decisions.COLUMNS": "decisions",
+    "registrations.COLUMNS": "registrations",
+    "registrations._SOURCES": "registrations",
+    "reviews.OPENED": "reviews",
+    "transfers.OFFERED": "transfers",
+    "lines.COLUMNS": "audit",
     "parked._ADDED": "inbox_parked",
+    "idempotency._COLUMNS": "idempotency_keys",
 }
 MODULES = [
     lines_of_audit,
     parked,
+    idempotency,
     *(
         importlib.import_module(f"{store.__name__}.{module.name}")
         for module in pkgutil.iter_modules(store.__path__)
@@ -50,6 +57,47 @@ SELECT column_name, udt_name FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name = $1
 """
 VERSIONS = "SELECT array_agg(version_num) FROM alembic_version"
+
+
+KINDS = Columns(
+    {
+        "id": "uuid",
+        "bytes": "bytea",
+        "content": "json",
+        "day": "date",
+        "instant": "timestamptz",
+        "is_so": "bool",
+        "count": "int4",
+        "words": "text",
+    }
+)
+
+
+class Kinds(Struct, frozen=True, kw_only=True):
+    """A record with one value of each type that our tables have."""
+
+    id: UUID | None = None
+    bytes: builtins.bytes | None = None
+    content: str | None = None
+    day: date | None = None
+    instant: datetime | None = None
+    is_so: bool | None = None
+    count: int | None = None
+    words: str | None = None
+
+
+EMPTY = Kinds()
+FULL = Kinds(
+    id=UUID(new_id()),
+    bytes=b"\x00\xff'\\",
+    content='{"b": "\\u00e4\\"", "a": [1]}',
+    day=date(2, 12, 31),
+    instant=NOW,
+    is_so=False,
+    count=-1,
+    words='tab\t, line\n, quote" and back\\slash, \\N, ä',
+)
+MANY = TOGETHER_MAX // 2 + 1
 
 
 class ChangedItsMindError(Exception):
@@ -133,12 +181,30 @@ async def test_the_role_makes_no_tables_and_every_table_is_of_one_kind(pool: Poo
 @pytest.mark.parametrize("name", sorted(COLUMNS))
 async def test_every_list_of_columns_fits_its_table(pool: Pool, name: str) -> None:
     found = {row["column_name"]: row["udt_name"] for row in await pool.fetch(TYPES, TABLE_OF[name])}
-    columns = COLUMNS[name]
-    arrays = [array.partition("::")[2] for array in columns.arrays.split(", ")]
+    wanted = COLUMNS[name].types
 
-    wanted = dict(zip(columns.names, arrays, strict=True))
+    assert {column: found.get(column) for column in wanted} == wanted
 
-    assert {column: found.get(column, "") + "[]" for column in wanted} == wanted
+
+async def test_few_rows_and_many_are_added_alike(database: TestDatabase) -> None:
+    connection = await asyncpg.connect(database.owner_url)
+    described = ", ".join(f"{name} {kind}" for name, kind in KINDS.types.items())
+    appending = Appending({"kinds_one": KINDS, "kinds_other": KINDS})
+    try:
+        for table in ("kinds_one", "kinds_other"):
+            await connection.execute(f"CREATE TABLE {table} (number serial, {described})")
+
+        await appending.run(connection, {"kinds_one": [FULL, EMPTY], "kinds_other": []})
+        await appending.run(connection, {"kinds_one": [], "kinds_other": [FULL, EMPTY] * MANY})
+        few = await connection.fetch("SELECT * FROM kinds_one ORDER BY number")
+        many = await connection.fetch("SELECT * FROM kinds_other ORDER BY number")
+    finally:
+        await connection.close()
+
+    assert [tuple(row)[1:] for row in few] == [
+        tuple(getattr(record, name) for name in KINDS.names) for record in (FULL, EMPTY)
+    ]
+    assert [tuple(row)[1:] for row in many] == [tuple(row)[1:] for row in few] * MANY
 
 
 async def test_migrations_may_run_twice_and_two_at_once(

@@ -1,12 +1,24 @@
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 import asyncpg
+import psutil
 import pytest
 
-from kuntavayla.database.embedded import EmbeddedServer, data_directory_of
+from kuntavayla.database.embedded import (
+    THROWN_AWAY,
+    EmbeddedServer,
+    ServerStillRuns,
+    data_directory_of,
+)
+
+PATIENCE_S = 30
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server has another user")
 
@@ -44,12 +56,44 @@ async def run(server: EmbeddedServer, statement: str) -> object:
         await connection.close()
 
 
-def is_running(pid: int) -> bool:
+def is_running(pid: int | None) -> bool:
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return state not in "ZX"
+
+
+@contextmanager
+def somebody_else() -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that has nothing to do with PostgreSQL and ends with its input."""
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+
+
+def kill(server: EmbeddedServer) -> None:
+    pid = server.pid
+    assert pid is not None
+    process = psutil.Process(pid)
+    children = process.children()
+    process.kill()
+    psutil.wait_procs(children, timeout=PATIENCE_S)
+    assert not is_running(pid)
+
+
+def give_id_to(server: EmbeddedServer, pid: int) -> None:
+    """Let the files that a killed server has left name another process."""
+    file = server.data / "postmaster.pid"
+    _, *lines = file.read_text().splitlines()
+    socket_lock = Path(lines[3], f".s.PGSQL.{lines[2]}.lock")
+    for path in (file, socket_lock):
+        _, *rest = path.read_text().splitlines()
+        path.write_text("\n".join([str(pid), *rest]) + "\n")
 
 
 @pytest.fixture
@@ -60,6 +104,14 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture(scope="module")
+def thrown_away() -> Iterator[EmbeddedServer]:
+    """A server that does not run, whose files are made once for all who start it."""
+    with TemporaryDirectory(prefix="kuntavayla-embedded-") as name:
+        Path(name).chmod(0o755)
+        yield EmbeddedServer(Path(name), settings=THROWN_AWAY)
+
+
 async def test_a_server_keeps_its_data_over_a_stop_and_a_second_start_joins_the_first(
     folder: Path,
 ) -> None:
@@ -67,7 +119,7 @@ async def test_a_server_keeps_its_data_over_a_stop_and_a_second_start_joins_the_
         await run(first, "CREATE TABLE kept AS SELECT 17 AS number")
         first_pid = first.pid
         joined_pid = EmbeddedServer(folder).start().pid
-    has_stopped = first_pid is not None and not is_running(first_pid)
+    has_stopped = not is_running(first_pid)
 
     with EmbeddedServer(folder) as second:
         kept = await run(second, "SELECT number FROM kept")
@@ -82,3 +134,47 @@ async def test_a_server_keeps_its_data_over_a_stop_and_a_second_start_joins_the_
     assert (is_durable, listens) == ("on", "")
     assert second_pid != first_pid
     assert second.pid is None
+
+
+def test_a_process_that_has_the_id_of_an_ended_server_is_not_stopped(folder: Path) -> None:
+    server = EmbeddedServer(folder)
+    server.data.mkdir()
+
+    with somebody_else() as process:
+        (server.data / "postmaster.pid").write_text(f"{process.pid}\n")
+        server.stop()
+        is_left_alone = process.poll() is None
+
+    assert is_left_alone
+    # It ended by itself when its input did.
+    assert process.returncode == 0
+
+
+async def test_a_killed_server_starts_again_though_another_process_has_its_id(
+    thrown_away: EmbeddedServer,
+) -> None:
+    with thrown_away as server, somebody_else() as process:
+        await run(server, "CREATE TABLE kept AS SELECT 17 AS number")
+        kill(server)
+        give_id_to(server, process.pid)
+
+        server.start()
+
+        assert await run(server, "SELECT number FROM kept") == 17
+        assert await run(server, "SELECT current_setting('fsync')") == "off"
+        assert server.pid != process.pid
+        assert process.poll() is None
+
+
+def test_a_server_that_does_not_go_in_time_is_told(thrown_away: EmbeddedServer) -> None:
+    with thrown_away as server:
+        pid = server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(ServerStillRuns, match=str(pid)):
+                server.stop(within_s=0.1)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    assert not is_running(pid)

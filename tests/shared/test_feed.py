@@ -23,7 +23,7 @@ from kuntavayla.feed import (
 from kuntavayla.testing import TestDatabase
 from tests.shared.event_examples import KAJAANI, ORIGIN, SOTKAMO, a_draft, announce
 
-WAKE_S_MAX = 5
+WAKE_S_MAX = 30
 KILL_LISTENER = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ILIKE 'LISTEN%'

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from typing_extensions import override
 
 from kuntavayla.auth import Refusal
 from kuntavayla.errors import Unavailable
@@ -32,9 +33,11 @@ class Bench:
 
 
 class Refused(Exception):
+    @override
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Refused) and self.args == other.args
 
+    @override
     def __hash__(self) -> int:
         return hash(self.args)
 

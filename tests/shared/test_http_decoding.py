@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
@@ -252,7 +252,6 @@ def nearly_good(draw: st.DrawFn) -> dict[str, Any]:
     return body
 
 
-@settings(deadline=None)
 @given(nearly_good())
 def test_the_schema_refuses_whatever_the_decoder_refuses_and_nothing_else(
     body: dict[str, Any],
@@ -273,7 +272,6 @@ def test_the_schema_refuses_whatever_the_decoder_refuses_and_nothing_else(
 TEXTS = st.text(alphabet=string.ascii_letters + string.digits + "-+ÄÖ ", min_size=12, max_size=40)
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_a_refused_value_is_never_repeated(value: str) -> None:
     body = changed(identity_code=value, basis=value, at=value, colour=value)
@@ -283,7 +281,6 @@ def test_a_refused_value_is_never_repeated(value: str) -> None:
     assert value not in shown
 
 
-@settings(deadline=None)
 @given(TEXTS.filter(lambda text: re.fullmatch("[a-z][a-z0-9_]*", text) is None))
 def test_a_member_is_named_only_where_its_name_has_the_form_of_our_own(name: str) -> None:
     shown = msgspec.json.encode(faults_of(changed(**{name: 1, "part": {name: 1}}))).decode()
@@ -292,7 +289,6 @@ def test_a_member_is_named_only_where_its_name_has_the_form_of_our_own(name: str
     assert "unknown_field" in shown
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_answered_by_a_refusal_of_ours(body: bytes) -> None:
     with pytest.raises((Refusal, InvalidBody)):

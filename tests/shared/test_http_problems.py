@@ -81,4 +81,5 @@ def test_event_names_in_logs_are_constants(path: Path) -> None:
         if isinstance(owner, ast.Name) and owner.id == "log" and node.func.attr in LOG_CALLS:
             [name] = node.args
             assert isinstance(name, ast.Constant)
+            assert isinstance(name.value, str)
             assert re.fullmatch(r"[a-z_.]+", name.value)

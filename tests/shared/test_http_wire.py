@@ -41,7 +41,7 @@ async def wire() -> AsyncIterator[Wire]:
     address = f"http://127.0.0.1:{await port}"
     headers = {"Authorization": header(scope="items.read items.write")}
 
-    async with httpx.AsyncClient(base_url=address, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=30) as client:
         yield Wire(await port, client, registry)
 
     end.set()
@@ -86,7 +86,7 @@ async def test_a_caller_that_leaves_within_its_body_is_counted_and_harms_nobody(
         await writer.wait_closed()
 
     labels = {"method": "POST", "route": f"{PREFIX}/items", "status": "499"}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not wire.registry.get_sample_value("kuntavayla_http_requests_total", labels):
             await wire.client.get(f"{PREFIX}/livez")
 

@@ -16,6 +16,7 @@ from kuntavayla.idempotency import (
     release,
 )
 from kuntavayla.testing import TestDatabase
+from kuntavayla.values.digests import KeyedDigest
 from tests.shared.event_examples import new_id
 
 SECRET = bytes(32)
@@ -36,7 +37,7 @@ def a_use(
         organisation=organisation,
         route=route,
         key=key,
-        fingerprint=fingerprints_of(body, secrets=[SECRET])[0],
+        fingerprint=fingerprints_of(body, by=[KeyedDigest(SECRET)])[0],
         status=201,
         result_id=new_id(),
     )
@@ -91,7 +92,7 @@ async def test_a_key_that_was_given_back_is_new_again(pool: Pool) -> None:
 
 
 async def until_one_waits(connection: asyncpg.Connection) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await connection.fetchval(WAITING):
             pass
 
@@ -190,7 +191,7 @@ async def test_batches_with_the_same_keys_in_any_order_do_not_deadlock(pool: Poo
 def test_a_fingerprint_depends_on_the_secret_and_tells_nothing_without_it() -> None:
     body = {"identity_code": "240587-921N"}
 
-    prints = set(fingerprints_of(body, secrets=[bytes(32), bytes(31) + b"1"]))
+    prints = set(fingerprints_of(body, by=[KeyedDigest(bytes(32)), KeyedDigest(bytes(31) + b"1")]))
 
     assert len(prints) == 2
     assert all(len(fingerprint) == 32 for fingerprint in prints)

@@ -97,6 +97,8 @@ class History:
                 self.source.messages.append(message(number, stream=self.model.stream))
             case "retry" | "skip":
                 await self._repair("retry" if step == "retry" else "skip", number)
+            case _:
+                assert step == "send again", "only what was read is sent again"
 
     async def _read(self, count: int) -> None:
         self.source.page = count

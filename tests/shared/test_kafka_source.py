@@ -1,9 +1,5 @@
 import asyncio
-import contextlib
-import itertools
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Collection, Mapping
 
 import msgspec
 import pytest
@@ -26,14 +22,22 @@ from kuntavayla.settings import KafkaConnection, KafkaSecurity
 from kuntavayla.testing import DatabaseServer, TestDatabase
 from kuntavayla_sandbox.broker import Broker, Listener
 from tests.shared import parking_example
-from tests.shared.consumer_process import Start
-from tests.shared.inbox_example import EFFECTS, an_event, consumer_database, keep
+from tests.shared.inbox_example import EFFECTS, consumer_database, keep
+from tests.shared.kafka_reading import (
+    WITHIN_S,
+    a_group,
+    a_source,
+    count_effects,
+    effects_by_partition,
+    read_until,
+    reading,
+    records,
+    spread,
+)
 from tests.topics import PARTITIONS, SentRecord, a_name, forget_before, make_topic, send
 
-WITHIN_S = 60
 CONSUMER = "cs-sotkamo"
 CURSORS = "SELECT stream, cursor FROM inbox_positions WHERE cursor <> '0'"
-_groups = itertools.count(1)
 
 
 @pytest.fixture
@@ -52,70 +56,6 @@ async def pool(database: TestDatabase) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def topic(broker: Broker) -> str:
     return await make_topic(broker, a_name())
-
-
-@pytest.fixture
-async def start(broker: Broker, topic: str, database: TestDatabase) -> Start:
-    return Start(
-        database_url=database.url, bootstrap=broker.bootstrap, topic=topic, consumer=CONSUMER
-    )
-
-
-def records(numbers: Iterable[int]) -> list[SentRecord]:
-    """Return records as our publisher makes them."""
-    made = [record_of(an_event(number)) for number in numbers]
-    return [(record.key, record.body, list(record.headers)) for record in made]
-
-
-async def spread(broker: Broker, topic: str, numbers: Iterable[int]) -> None:
-    """Write events to the partition of their number, each partition in order."""
-    by_partition: dict[int, list[int]] = {}
-    for number in numbers:
-        by_partition.setdefault(number % PARTITIONS, []).append(number)
-    for partition, own in by_partition.items():
-        await send(broker, TopicPartition(topic, partition), records(own))
-
-
-@contextlib.asynccontextmanager
-async def reading(source: KafkaSource) -> AsyncIterator[KafkaSource]:
-    try:
-        yield source
-    finally:
-        await source.close()
-
-
-def a_source(broker: Broker, topic: str, *, group: str | None = None) -> KafkaSource:
-    connection = KafkaConnection(bootstrap=broker.bootstrap)
-    return KafkaSource(connection, topics=[topic], group=group or f"cs-sotkamo.{next(_groups)}")
-
-
-async def reach(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something holds."""
-    async with asyncio.timeout(WITHIN_S):
-        while not await condition():  # noqa: ASYNC110 - a process of its own tells nobody
-            await asyncio.sleep(0.05)
-
-
-async def read_until(pool: Pool, reader: Inbox, *, count: int) -> None:
-    """Read until so many effects are there."""
-
-    async def is_there() -> bool:
-        return await count_effects(pool) >= count
-
-    async with asyncio.timeout(WITHIN_S):
-        while not await is_there():
-            await reader.step(keep)
-
-
-async def count_effects(pool: Pool) -> int:
-    count: int = await pool.fetchval("SELECT count(*) FROM effects")
-    return count
-
-
-async def effects_by_partition(pool: Pool) -> list[list[int]]:
-    """Return the numbers that had effect, in order, by the partition they came from."""
-    numbers = await pool.fetchval(EFFECTS)
-    return [[n for n in numbers if n % PARTITIONS == part] for part in range(PARTITIONS)]
 
 
 async def test_every_partition_is_read_in_order_and_goes_on_where_it_was(
@@ -150,6 +90,18 @@ async def test_what_is_sent_again_at_new_offsets_has_no_effect_and_is_counted(
     assert reader.redeliveries == 2
 
 
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_whatever_way_a_counterpart_compresses_is_read(  # noqa: PLR0917 - fixtures
+    broker: Broker, topic: str, pool: Pool, compression: str
+) -> None:
+    await send(broker, TopicPartition(topic, 0), records([1, 2]), compression=compression)
+
+    async with reading(a_source(broker, topic)) as source:
+        await read_until(pool, Inbox(pool, source, consumer=CONSUMER), count=2)
+
+    assert await pool.fetchval(EFFECTS) == [1, 2]
+
+
 async def test_where_a_stream_begins_is_noted_before_its_first_record(
     broker: Broker, topic: str, pool: Pool
 ) -> None:
@@ -180,7 +132,7 @@ async def test_a_partition_that_changes_hands_in_the_middle_of_a_batch_has_each_
     broker: Broker, topic: str, pool: Pool
 ) -> None:
     await spread(broker, topic, range(12))
-    group = f"cs-sotkamo.{next(_groups)}"
+    group = a_group()
     slow = HeldSource(KafkaConnection(bootstrap=broker.bootstrap), topics=[topic], group=group)
     slow.held, slow.let_go = asyncio.Event(), asyncio.Event()
     async with reading(slow), reading(a_source(broker, topic, group=group)) as source:
@@ -327,85 +279,3 @@ async def test_a_group_that_is_not_ours_is_refused_and_asked_again_later(
     async with reading(KafkaSource(stranger, topics=[topic], group="cs-sotkamo.a")) as source:
         with pytest.raises(SourceAway):
             await source.names()
-
-
-@contextlib.asynccontextmanager
-async def consumer_process(start: Start) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a consumer in a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.shared.consumer_process",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
-    )
-    assert process.stdin is not None
-    process.stdin.write(msgspec.json.encode(start) + b"\n")
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-
-@pytest.mark.journey
-async def test_a_process_killed_between_effects_and_commit_loses_nothing_and_doubles_nothing(
-    broker: Broker, start: Start, pool: Pool
-) -> None:
-    await spread(broker, start.topic, range(300))
-    async with consumer_process(msgspec.structs.replace(start, dies_after=40)) as killed:
-        await asyncio.wait_for(killed.wait(), WITHIN_S)
-
-    async def is_done() -> bool:
-        return await count_effects(pool) >= 300
-
-    async with consumer_process(start):
-        await reach(is_done)
-
-    assert killed.returncode == -9
-    assert await effects_by_partition(pool) == [list(range(p, 300, 6)) for p in range(6)]
-
-
-@pytest.mark.journey
-async def test_processes_share_the_partitions_and_one_that_is_killed_is_taken_over_from(
-    broker: Broker, start: Start, pool: Pool
-) -> None:
-    dying = msgspec.structs.replace(start, dies_after=200)
-    async with consumer_process(start), consumer_process(dying) as killed, consumer_process(start):
-        for first in range(0, 3_000, 300):
-            await spread(broker, start.topic, range(first, first + 300))
-            # What is sent again by a publisher that was killed comes at new offsets.
-            await spread(broker, start.topic, range(max(0, first - 60), first))
-
-        async def is_done() -> bool:
-            return await count_effects(pool) >= 3_000
-
-        await reach(is_done)
-
-    assert killed.returncode == -9
-    assert await effects_by_partition(pool) == [list(range(p, 3_000, 6)) for p in range(6)]
-
-
-@pytest.mark.journey
-async def test_a_broker_that_starts_again_is_read_on(pool: Pool, tmp_path: Path) -> None:
-    with Broker(tmp_path) as broker:
-        topic = await make_topic(broker, a_name())
-        await spread(broker, topic, range(6))
-        async with reading(a_source(broker, topic)) as source:
-            reader = Inbox(pool, source, consumer=CONSUMER)
-            await read_until(pool, reader, count=6)
-            running = asyncio.create_task(reader.run(keep))
-            await asyncio.to_thread(broker.kill)
-            await asyncio.to_thread(broker.start)
-            await spread(broker, topic, range(6, 12))
-
-            async def is_done() -> bool:
-                return await count_effects(pool) >= 12
-
-            await reach(is_done)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-
-    assert await effects_by_partition(pool) == [[p, p + 6] for p in range(6)]

@@ -160,7 +160,8 @@ def test_an_office_is_a_te_office_or_from_2025_an_employment_area(
 def test_every_case_system_and_te_office_has_a_contact_point() -> None:
     sotkamo = REGISTER.case_system("cs-sotkamo")
     systems = REGISTER.case_systems(on=FIRST_DAY) + REGISTER.case_systems(on=AREAS_DAY)
-    points = [entry.contact_point for entry in (*systems, *REGISTER.te_offices(on=FIRST_DAY))]
+    points = [system.contact_point for system in systems]
+    points += [office.contact_point for office in REGISTER.te_offices(on=FIRST_DAY)]
 
     assert sotkamo is not None
     assert sotkamo.contact_point == "sotkamo-tyollisyyspalvelut"

@@ -6,7 +6,7 @@ One function per subcommand, each no more than its options and its output.
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import httpx
 import typer
 from rich.console import Console
 
+from kuntavayla.database.embedded import ServerStillRuns
 from kuntavayla.settings import Transport, is_loopback
 from kuntavayla_sandbox import status as statuses
 from kuntavayla_sandbox.backbone import Backbone
@@ -52,6 +53,7 @@ KNOWN_FAULTS = (
     SendBroken,
     BrokerUnavailable,
     BrokerFailed,
+    ServerStillRuns,
 )
 """What a user can mend; told in one sentence instead of a trace."""
 INTERRUPTED = 130
@@ -92,10 +94,10 @@ Kafka = Annotated[
 ]
 
 
-def main() -> None:
-    """Run the command line."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default that of this process; ends with SystemExit."""
     try:
-        app(standalone_mode=True)
+        app(arguments, standalone_mode=True)
     except KNOWN_FAULTS as fault:
         Console(stderr=True).print(str(fault), style="red", markup=False, soft_wrap=True)
         sys.exit(1)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -57,7 +58,7 @@ from routing_api.routes.refusals import record_refusal
 from routing_api.rules.competences import load_competences
 from routing_api.rules.due_times import Deadlines
 from routing_api.rules.intake import IntakeLimits
-from routing_api.rules.rule_sets import load_rule_sets
+from routing_api.rules.rule_sets import RuleSets, load_rule_sets
 from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
 from routing_api.workers import (
@@ -98,7 +99,7 @@ def law_of(settings: Settings) -> Law:
         fingerprint=settings.fingerprint_key.secrets,
     )
     return Law(
-        rule_sets=load_rule_sets(DATA / "rule_sets"),
+        rule_sets=rule_sets_of_release(),
         registers=RegisterKeeper(load_register()),
         deadlines=Deadlines(
             acknowledge_days=settings.acknowledge_working_days,
@@ -130,6 +131,13 @@ def seal_keys_of(settings: Settings) -> SealKeys:
     return SealKeys({key.key_id: key.public_bytes, **retired})
 
 
+@cache
+def rule_sets_of_release() -> RuleSets:
+    """Return the rule sets of this release, read once in a process."""
+    return load_rule_sets(DATA / "rule_sets")
+
+
+@cache
 def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
     return ServiceDocuments(
@@ -152,11 +160,14 @@ def create_app(
     """
     law = law_of(settings)
     metrics = CollectorRegistry()
-    client = httpx.AsyncClient()
+    client = None
+    if keys is None:
+        client = httpx.AsyncClient()
+        keys = HttpKeySource(client, settings.token_jwks_url)
     verifier = TokenVerifier(
         issuer=settings.token_issuer,
         audience=settings.token_audience,
-        keys=keys or HttpKeySource(client, settings.token_jwks_url),
+        keys=keys,
         organisation_of=_organisations_of(law),
         clock=time.time,
     )
@@ -201,7 +212,7 @@ class _Running:
         *,
         clock: Clock,
         metrics: CollectorRegistry,
-        client: httpx.AsyncClient,
+        client: httpx.AsyncClient | None,
     ) -> None:
         self._settings = settings
         self._law = law
@@ -228,7 +239,8 @@ class _Running:
                 url, connections_max=settings.database_connections_max
             )
             stack.push_async_callback(pool.close)
-            stack.push_async_callback(self._client.aclose)
+            if self._client is not None:
+                stack.push_async_callback(self._client.aclose)
             waiters = StreamWaiters(url)
             await stack.enter_async_context(waiters.listening())
             desk = self._desk(pool, waiters)
@@ -323,6 +335,7 @@ class _Running:
             body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
+            duplicate_wait_s_max=settings.duplicate_wait_s_max,
             consumptions=self._acknowledgements.consumption,
             transport=settings.transport,
             readings=self._readings,

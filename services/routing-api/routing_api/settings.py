@@ -72,6 +72,12 @@ class Settings(KafkaSettings, ServiceSettings):
     age_years_max: int = Field(
         default=120, ge=1, le=150, description="Oldest person that is taken, in years."
     )
+    duplicate_wait_s_max: float = Field(
+        default=5.0,
+        ge=0.05,
+        le=60,
+        description="Longest wait of a call for another with its key, in seconds.",
+    )
     acknowledge_working_days: int = Field(
         default=1, ge=1, le=60, description="Time to acknowledge a transfer, in working days."
     )

@@ -9,6 +9,7 @@ from kuntavayla.audit.blocks import SealKey, SealKeys
 from kuntavayla.audit.days import SealedDay
 from kuntavayla.audit.electing import keep_sealing
 from kuntavayla.audit.lines import (
+    COLUMNS,
     AuditFilter,
     AuditLine,
     StoredLine,
@@ -21,6 +22,7 @@ from kuntavayla.audit.tables import add_tables
 from kuntavayla.audit.verifying import Anchor, BlockSpan, Difference, Verification, verify
 
 __all__ = [
+    "COLUMNS",
     "Anchor",
     "AuditFilter",
     "AuditLine",

@@ -6,9 +6,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from kuntavayla.database import Connection
-from kuntavayla.database.statements import Columns
+from kuntavayla.database.statements import Appending, Columns
 
-_COLUMNS = Columns(
+COLUMNS = Columns(
     {
         "recorded_at": "timestamptz",
         "organisation": "text",
@@ -24,6 +24,8 @@ _COLUMNS = Columns(
         "request_id": "text",
     }
 )
+_APPENDING = Appending({"audit": COLUMNS})
+APPEND = _APPENDING.statement
 LIST = """
 SELECT audit_id, recorded_at, organisation, official_id, official_role, municipality_code, action,
        purpose, outcome, client_id::text, resource_id::text, rule_version, request_id
@@ -82,7 +84,8 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
 
 async def append(connection: Connection, lines: Sequence[AuditLine]) -> None:
     """Write lines in the order given, inside the caller's transaction."""
-    await _COLUMNS.append(connection, "audit", lines)
+    if lines:
+        await _APPENDING.run(connection, {"audit": lines})
 
 
 async def list_lines(

@@ -6,14 +6,19 @@ import signal
 import stat
 import tempfile
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
+
+import psutil
 
 STOP_S_MAX = 30
 MAJOR_VERSION = 18
 """PostgreSQL of the wheel that new directories are made with."""
+STOP_POLL_S = 0.02
 SETTINGS = """
 shared_buffers = 512MB
 max_wal_size = 4GB
@@ -25,6 +30,11 @@ jit = off
 """Room for a day-one load on a small machine; durability stays as PostgreSQL ships it.
 
 Fsync and synchronous commit are on.
+"""
+THROWN_AWAY = MappingProxyType({"fsync": "off", "full_page_writes": "off"})
+"""For data that nobody wants back after a loss of power, such as a test's: nothing waits for disks.
+
+Commits are written still, so what has been committed outlives the death of any process.
 """
 
 
@@ -56,27 +66,35 @@ def data_directory_of(directory: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"kuntavayla-postgres-{name}"
 
 
-def _is_running(pid: int) -> bool:
+def _is_there(process: psutil.Process) -> bool:
     """Say whether a process runs; one that has ended and that nobody has collected does not."""
     try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except ProcessLookupError:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except OSError:
-        # Where the system has no such file, ended processes are collected at once.
-        return True
-    return state not in "ZX"
+
+
+class ServerStillRuns(Exception):
+    """The server was told to stop and has not gone."""
+
+    def __init__(self, *, data: Path, pid: int, waited_s: float) -> None:
+        super().__init__(
+            f"PostgreSQL of {data} was told to stop and runs on after {waited_s:g} s: process {pid}"
+        )
 
 
 class EmbeddedServer:
     """A PostgreSQL server of its own in a directory: Unix socket only, data kept between starts.
 
     It outlives a killed starter, so it is stopped by the process id in its own `postmaster.pid`.
+    `settings` are added to those above when the server's files are made.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, *, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.data = data_directory_of(directory)
+        self._settings = settings
 
     def start(self) -> Self:
         """Start the server, or join the one that already runs on the directory.
@@ -102,6 +120,7 @@ class EmbeddedServer:
         if is_new:
             with (self.data / "postgresql.conf").open("a") as file:
                 file.write(SETTINGS)
+                file.writelines(f"{name} = {value}\n" for name, value in self._settings.items())
         server.start()
         self._url = server.get_uri()
         return self
@@ -109,15 +128,34 @@ class EmbeddedServer:
     def _forget_killed(self) -> None:
         """Remove the lock files of a server that was killed.
 
-        PostgreSQL takes an ended process that nobody has collected for a running server. That no
-        other process uses the data, it makes sure of by its shared memory.
+        PostgreSQL takes an ended process that nobody has collected, or another program that got its
+        id, for a running server. That no other process uses the data, it makes sure of by its
+        shared memory.
         """
-        pid, file = self.pid, self.data / "postmaster.pid"
-        if pid is None or _is_running(pid):
+        file = self.data / "postmaster.pid"
+        if self.pid is None or self._find_process() is not None:
             return
         _, _, _, port, sockets, *_ = file.read_text().splitlines()
-        Path(sockets, f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
+        if sockets:
+            Path(sockets, f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
         file.unlink()
+
+    def _find_process(self) -> psutil.Process | None:
+        """Return the running server's process, or None where the id in its file is nobody's.
+
+        A killed server leaves the file, and its id may be given to any program. The server belongs
+        to who owns its data, and works in that directory. One that has ended and that nobody has
+        collected does not run.
+        """
+        pid = self.pid
+        if pid is None:
+            return None
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            process = psutil.Process(pid)
+            is_owners = process.uids().effective == self.data.stat().st_uid
+            if is_owners and Path(process.cwd()).samefile(self.data):
+                return process
+        return None
 
     def url(self, database: str, *, role: str = "postgres") -> str:
         """Return the address of a database for a role."""
@@ -132,22 +170,22 @@ class EmbeddedServer:
         except (FileNotFoundError, ValueError, IndexError):
             return None
 
-    def stop(self) -> None:
+    def stop(self, *, within_s: float = STOP_S_MAX) -> None:
         """Stop the server with the fast mode and wait until its process has gone.
 
         PostgreSQL removes `postmaster.pid` a moment before its process ends, so the file's absence
-        proves nothing.
+        proves nothing. Raises ServerStillRuns where the process does not go in time.
         """
-        pid = self.pid
-        if pid is None:
+        process = self._find_process()
+        if process is None:
             return
-        try:
-            os.kill(pid, signal.SIGINT)
-        except ProcessLookupError:
-            return
-        deadline = time.monotonic() + STOP_S_MAX
-        while _is_running(pid) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + within_s
+        while _is_there(process):
+            if time.monotonic() > deadline:
+                raise ServerStillRuns(data=self.data, pid=process.pid, waited_s=within_s)
+            time.sleep(STOP_POLL_S)
 
     def __enter__(self) -> Self:
         """Start the server for the block."""

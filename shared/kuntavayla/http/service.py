@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -98,8 +99,10 @@ def create_service(spec: ServiceSpec) -> FastAPI:
     app.router.routes[:] = [_with_template(route) for route in app.router.routes]
     add_handlers(app, unavailable=spec.unavailable, on_refused=spec.on_refused)
     app.add_middleware(Edge, metrics=spec.metrics)
-    document = build_openapi(app, description=spec.description)
-    app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's documented way
+    # Made when somebody asks: no start of a process waits for it.
+    app.openapi = cache(  # type: ignore[method-assign]  # FastAPI's documented way
+        partial(build_openapi, app, description=spec.description)
+    )
     return app
 
 

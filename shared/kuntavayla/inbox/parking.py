@@ -5,7 +5,6 @@ data by mistake: it is sealed, and neither its key, id nor type is kept unless i
 ours.
 """
 
-import hmac
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -24,10 +23,12 @@ from kuntavayla.inbox.parked import NewMessage, StoredMessage
 from kuntavayla.inbox.records import Record, incoming_of, record_of
 from kuntavayla.inbox.sources import Incoming, IncomingEvent, Malformed, Speaker
 from kuntavayla.inbox.stopping import StopLimits, StopRule
+from kuntavayla.values.digests import KeyedDigest
 
 KEY_LENGTH_MAX = 100
 _EVENT_TYPE = re.compile(r"fi\.kuntavayla(?:\.[a-z]+(?:-[a-z]+)*){1,4}\.v[0-9]{1,3}")
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
+_OUR_DIGEST = KeyedDigest(b"key")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_record = msgspec.msgpack.Decoder(Record).decode
 
@@ -67,10 +68,10 @@ OnParked = Callable[[Connection, Sequence[Refused]], Awaitable[None]]
 
 
 class Sealing(Struct, frozen=True):
-    """How content from outside is kept: by which vault, and its keys of order by which secret."""
+    """How content from outside is kept: by which vault, and its keys of order by which digest."""
 
     vault: Vault
-    key_secret: bytes
+    key_digest: KeyedDigest
 
 
 class Parking(Struct, frozen=True, kw_only=True):
@@ -101,9 +102,8 @@ class Parking(Struct, frozen=True, kw_only=True):
             return f"place:{incoming.place}"[:KEY_LENGTH_MAX]
         if _is_id(given) or (self.sealing is None and _KEY.fullmatch(given)):
             return given
-        secret = self.sealing.key_secret if self.sealing else b"key"
-        digest = hmac.digest(secret, b"inbox key " + given.encode(), "sha256")
-        return f"digest:{digest.hex()[:32]}"
+        digest = self.sealing.key_digest if self.sealing else _OUR_DIGEST
+        return f"digest:{digest(b'inbox key ' + given.encode()).hex()[:32]}"
 
     def seal(self, record: Record, *, parked_id: str) -> tuple[bytes, str | None]:
         """Return a record as it is stored, and the id of the key that seals it, if one does."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -44,8 +45,12 @@ _MEMBERSHIP_FILES: tuple[tuple[str, MembershipKind, frozenset[str]], ...] = (
 """Each file of memberships with the kind that it holds and the statuses that it may use."""
 
 
+@cache
 def load_register() -> Register:
-    """Return the register of the package's own data; raises RegisterFault where it is at fault."""
+    """Return the register of the package's own data, read once in a process.
+
+    Raises RegisterFault where it is at fault.
+    """
     return parse_register(files("kuntavayla") / "data")
 
 

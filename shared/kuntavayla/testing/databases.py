@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from msgspec import Struct
 
-from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla.database.embedded import THROWN_AWAY, EmbeddedServer
 from kuntavayla.database.preparing import migrate, prepare_database
 
 _numbers = itertools.count(1)
@@ -94,5 +94,5 @@ def running_server() -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="kuntavayla-tests-") as folder:
         Path(folder).chmod(0o755)
-        with EmbeddedServer(Path(folder)) as server:
+        with EmbeddedServer(Path(folder), settings=THROWN_AWAY) as server:
             yield server.url("postgres")

@@ -123,7 +123,8 @@ def bad_cases() -> list[BadCase]:
 
 def good_body() -> dict[str, Any]:
     """Return the body of a registration without faults, effective on 1.3.2021."""
-    return msgspec.to_builtins(registration_of(Differing(), on=date(2021, 3, 1)))
+    body: dict[str, Any] = msgspec.to_builtins(registration_of(Differing(), on=date(2021, 3, 1)))
+    return body
 
 
 def changed_body(change: Change) -> bytes:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kuntavayla import audit, outbox
+from kuntavayla import outbox
 from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
 from kuntavayla.events import Channel, EventDraft
@@ -15,7 +15,8 @@ from routing_api.rules.clienthoods import ClientState
 from routing_api.rules.decisions import Decision
 from routing_api.rules.reviews import Review
 from routing_api.rules.transfers import Transfer
-from routing_api.store import clients, decisions, registrations, reviews, transfers
+from routing_api.store import appending, clients, registrations, reviews, transfers
+from routing_api.store.appending import Additions
 from routing_api.store.clients import Clienthood, EndedClienthood, NewClient
 from routing_api.store.registrations import StoredRegistration
 from routing_api.store.reviews import Closing
@@ -125,30 +126,42 @@ class Effects(Struct):
 
         Raises LostRace where another transaction stored one of the new clients first.
         """
-        await clients.append_clients(connection, list(self.new_clients.values()))
-        await clients.update_clients(connection, list(self.changed_clients.values()))
-        await registrations.append_registrations(connection, self.registrations)
-        await registrations.erase_profiles(connection, self.erased_profiles)
-        await decisions.append_decisions(connection, self.decisions)
-        await clients.end_clienthoods(connection, self.ended_clienthoods)
-        await clients.append_clienthoods(connection, list(self.clienthoods.values()))
-        await self._write_transfers(connection)
-        await reviews.close_reviews(connection, self.closings, at=moment.now)
-        await reviews.append_reviews(connection, list(self.reviews.values()))
-        await reviews.change_channels(connection, self.changed_channels)
-        await audit.append(connection, self.audit)
+        await self._end_standing(connection, at=moment.now)
+        await appending.append(connection, self._additions())
+        await self._change_standing(connection)
         await outbox.append(connection, self.events, origin=moment.origin)
 
-    async def _write_transfers(self, connection: Connection) -> None:
+    async def _end_standing(self, connection: Connection, *, at: datetime) -> None:
+        """Lock the stored transfers that are changed; end what the batch ends."""
         await transfers.lock_for_change(
             connection,
             {*self.refreshed_transfers, *self.withdrawn_transfers},
             of_clients=self.changed_channels,
         )
+        await clients.end_clienthoods(connection, self.ended_clienthoods)
         await transfers.withdraw(connection, self.withdrawn_transfers)
-        await transfers.append_transfers(connection, list(self.transfers.values()))
+        await reviews.close_reviews(connection, self.closings, at=at)
+
+    def _additions(self) -> Additions:
+        """Return what is added, new clients in the order in which their look-ups are taken."""
+        new = sorted(self.new_clients.values(), key=lambda client: client.lookup_a)
+        return Additions(
+            clients=new,
+            registrations=self.registrations,
+            decisions=self.decisions,
+            clienthoods=list(self.clienthoods.values()),
+            transfers=list(self.transfers.values()),
+            reviews=list(self.reviews.values()),
+            audit=self.audit,
+        )
+
+    async def _change_standing(self, connection: Connection) -> None:
+        """Write what goes on in another form; rows that the batch has added are among them."""
+        await clients.update_clients(connection, list(self.changed_clients.values()))
+        await registrations.erase_profiles(connection, self.erased_profiles)
         await transfers.refresh(connection, list(self.refreshed_transfers.values()))
         await transfers.change_channels(connection, self.changed_channels)
+        await reviews.change_channels(connection, self.changed_channels)
 
 
 def line_of(

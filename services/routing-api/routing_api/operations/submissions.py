@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kuntavayla.idempotency import KeyUse, fingerprints_of
+from kuntavayla.values.digests import KeyedDigest
 from kuntavayla.values.identity_codes import IdentityCode
 from routing_api.operations.judged import Judged, judge_registration
 from routing_api.operations.law import Law
@@ -50,7 +51,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     def source(self) -> SourceKey:
         """Return the business key: organisation, source system, source registration id."""
         source = self.registration.source
-        return self.call.organisation, source.system, source.registration_id
+        return SourceKey(self.call.organisation, source.system, source.registration_id)
 
     @property
     def lookup(self) -> bytes:
@@ -88,7 +89,7 @@ def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
     """Return the submission of a registration that `rules.intake` has accepted."""
     registration_id, client_id = moment.new_id(), moment.new_id()
     vault, register = law.vault, law.registers.newest
-    fingerprint, *older = _fingerprints_of(registration, secrets=vault.fingerprint_secrets)
+    fingerprint, *older = _fingerprints_of(registration, by=vault.fingerprints)
     profile = profile_of(registration)
     return Submission(
         registration=registration,
@@ -116,7 +117,7 @@ def submission_of(  # noqa: PLR0913 - what the edge knows of one registration
     )
 
 
-def _fingerprints_of(registration: Registration, *, secrets: Sequence[bytes]) -> tuple[bytes, ...]:
+def _fingerprints_of(registration: Registration, *, by: Sequence[KeyedDigest]) -> tuple[bytes, ...]:
     """Return the fingerprints of the content; an instant is the same in every zone."""
     registered_at = registration.registered_at.astimezone(UTC)
-    return fingerprints_of(replace(registration, registered_at=registered_at), secrets=secrets)
+    return fingerprints_of(replace(registration, registered_at=registered_at), by=by)

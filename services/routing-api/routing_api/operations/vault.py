@@ -5,11 +5,12 @@ uniqueness is always enforced on a complete column. Nonces are drawn from the so
 that the composition root passes in.
 """
 
-import hmac
 from collections.abc import Callable, Mapping
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
+
+from kuntavayla.values.digests import KeyedDigest
 
 NONCE_BYTES = 12
 """Length of an AES-GCM nonce (NIST SP 800-38D)."""
@@ -52,17 +53,17 @@ class IdentityVault:
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.encryption.items()}
         self._current = self._ciphers[keys.current_id]
         self._current_id = keys.current_id
-        self._lookup_a = keys.lookup_a
-        self._lookup_b = keys.lookup_b
+        self._lookup_a = tuple(map(KeyedDigest, keys.lookup_a))
+        self._lookup_b = tuple(map(KeyedDigest, keys.lookup_b))
         self._random_bytes = random_bytes
-        self.fingerprint_secrets = keys.fingerprint
+        self.fingerprints = tuple(map(KeyedDigest, keys.fingerprint))
 
     def lookups(self, identity_code: str) -> Lookups:
         """Return the keyed look-ups of an identity code."""
         text = identity_code.encode()
         return Lookups(
-            tuple(hmac.digest(key, text, "sha256") for key in self._lookup_a),
-            tuple(hmac.digest(key, text, "sha256") for key in self._lookup_b),
+            tuple(digest(text) for digest in self._lookup_a),
+            tuple(digest(text) for digest in self._lookup_b),
         )
 
     def seal(self, plain: bytes, *, belongs_to: str) -> Sealed:

@@ -73,6 +73,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     body_limits: BodyLimits
     bulk_limits: BodyLimits
     competences: Competences
+    duplicate_wait_s_max: float
     consumptions: Consumptions
     transport: Transport
     readings: Readings

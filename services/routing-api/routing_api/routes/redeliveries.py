@@ -120,7 +120,7 @@ async def redeliver(request: Request) -> Response:
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
     wanted, moment = _wanted(request, body), desk.moment()
-    fingerprint, *older = fingerprints_of(body, secrets=desk.law.vault.fingerprint_secrets)
+    fingerprint, *older = fingerprints_of(body, by=desk.law.vault.fingerprints)
     use = KeyUse(
         organisation=caller.organisation,
         route="redeliveries",

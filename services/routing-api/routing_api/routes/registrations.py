@@ -53,9 +53,8 @@ from routing_api.schemas import (
     RegistrationResponse,
 )
 
-DUPLICATE_WAIT_S_MAX = 5.0
-"""Seconds that a call waits for another with its key, before it is told to come again."""
 DUPLICATE_RETRY_S = 0.05
+"""How often a call whose key another one holds asks again."""
 router = secured_router(PREFIX)
 _decoder = JsonDecoder(RegistrationRequest)
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -105,7 +104,7 @@ async def _registered(submission: Submission, *, desk: Desk) -> Registered:
     It waits here, outside any batch, so that nobody waits with it.
     """
     loop = asyncio.get_running_loop()
-    latest = loop.time() + DUPLICATE_WAIT_S_MAX
+    latest = loop.time() + desk.duplicate_wait_s_max
     organisation = submission.call.organisation
     while True:
         try:

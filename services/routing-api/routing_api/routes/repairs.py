@@ -59,9 +59,7 @@ def repair_call(
         raise InvalidContent(tuple(faults))
     desk = desk_of(request)
     moment, call = desk.moment(), call_of(request, official)
-    fingerprint, *older = fingerprints_of(
-        (resource_id, body), secrets=desk.law.vault.fingerprint_secrets
-    )
+    fingerprint, *older = fingerprints_of((resource_id, body), by=desk.law.vault.fingerprints)
     use = KeyUse(
         organisation=call.organisation,
         route=route,

@@ -183,8 +183,7 @@ async def resolve(request: Request, review_id: UUID) -> Response:
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
     moment = desk.moment()
-    secrets = desk.law.vault.fingerprint_secrets
-    fingerprint, *older = fingerprints_of((review_id, body), secrets=secrets)
+    fingerprint, *older = fingerprints_of((review_id, body), by=desk.law.vault.fingerprints)
     use = KeyUse(
         organisation=caller.organisation,
         route="reviews/{review_id}:resolve",

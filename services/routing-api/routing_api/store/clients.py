@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-import asyncpg
 from msgspec import Struct
 
-from kuntavayla.database import Connection, LostRace
+from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from routing_api.rules.clienthoods import Authority, ClientState, Responsible
 
@@ -48,11 +47,11 @@ _STATE = {
 }
 _STATE_COLUMNS = Columns(_STATE)
 UPDATE = f"""
-UPDATE clients SET {", ".join(f"{name} = n.{name}" for name in _STATE if name != "client_id")}
-FROM unnest({_STATE_COLUMNS.arrays}) AS n ({_STATE_COLUMNS.listed})
-WHERE clients.client_id = n.client_id
+UPDATE clients SET {", ".join(f"{name} = r.{name}" for name in _STATE if name != "client_id")}
+FROM {_STATE_COLUMNS.recordset()}
+WHERE clients.client_id = r.client_id
 """  # noqa: S608 - constants of ours
-_NEW_COLUMNS = Columns(
+NEW = Columns(
     {
         **{
             name: f"{spec.partition(':')[0]}:state.{spec.partition(':')[2] or name}"
@@ -65,7 +64,7 @@ _NEW_COLUMNS = Columns(
         "created_at": "timestamptz",
     }
 )
-_CLIENTHOOD_COLUMNS = Columns(
+CLIENTHOODS = Columns(
     {
         "client_id": "uuid",
         "version": "int4",
@@ -221,27 +220,10 @@ async def find_by_lookups(connection: Connection, lookups: Sequence[bytes]) -> d
     return {row["lookup_a"]: row["client_id"] for row in rows}
 
 
-async def append_clients(connection: Connection, clients: Sequence[NewClient]) -> None:
-    """Store new clients, in the order of their look-ups.
-
-    Raises LostRace where another transaction stored one first.
-    """
-    in_order = sorted(clients, key=lambda client: client.lookup_a)
-    try:
-        await _NEW_COLUMNS.append(connection, "clients", in_order)
-    except asyncpg.UniqueViolationError as error:
-        raise LostRace from error
-
-
 async def update_clients(connection: Connection, states: Sequence[ClientState]) -> None:
     """Write the new current state of clients that the caller has locked."""
     if states:
-        await connection.execute(UPDATE, *_STATE_COLUMNS.arguments(states))
-
-
-async def append_clienthoods(connection: Connection, clienthoods: Sequence[Clienthood]) -> None:
-    """Begin versions."""
-    await _CLIENTHOOD_COLUMNS.append(connection, "clienthoods", clienthoods)
+        await connection.execute(UPDATE, _STATE_COLUMNS.argument(states))
 
 
 async def end_clienthoods(connection: Connection, ended: Sequence[EndedClienthood]) -> None:

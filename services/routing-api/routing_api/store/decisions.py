@@ -34,7 +34,7 @@ _SPECS = {
     "review_reason": "text",
     "review_due_on": "date",
 }
-_COLUMNS = Columns(
+COLUMNS = Columns(
     {
         **_SPECS,
         "facts": "json:facts_text",
@@ -62,11 +62,6 @@ SELECT {_READ} FROM decisions d WHERE d.decision_id = ANY($1::uuid[])
 
 _decode_facts = msgspec.json.Decoder(Facts).decode
 _decode_names = msgspec.json.Decoder(Names).decode
-
-
-async def append_decisions(connection: Connection, decisions: Sequence[Decision]) -> None:
-    """Store decisions with their facts and grounds."""
-    await _COLUMNS.append(connection, "decisions", decisions)
 
 
 def _decision(row: object) -> Decision:

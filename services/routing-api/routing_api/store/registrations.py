@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import asyncpg
 from msgspec import Struct
 
-from kuntavayla.database import Connection, LostRace
+from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 
-FIND_BY_SOURCE = """
-SELECT r.organisation, r.source_system, r.source_registration_id, r.registration_id::text,
-       r.fingerprint
-FROM registrations r
-JOIN unnest($1::text[], $2::text[], $3::text[])
-     AS a (organisation, source_system, source_registration_id)
+_SOURCES = Columns(
+    {"organisation": "text", "source_system": "text", "source_registration_id": "text"}
+)
+FIND_BY_SOURCE = f"""
+SELECT organisation, source_system, source_registration_id, t.registration_id::text, t.fingerprint
+FROM registrations t JOIN {_SOURCES.recordset()}
   USING (organisation, source_system, source_registration_id)
-"""
-_COLUMNS = Columns(
+"""  # noqa: S608 - a constant of ours
+COLUMNS = Columns(
     {
         "registration_id": "uuid",
         "organisation": "text",
@@ -49,8 +48,13 @@ SELECT registration_id::text, organisation, source_system, source_registration_i
 FROM registrations WHERE registration_id = $1
 """
 
-SourceKey = tuple[str, str, str]
-"""Organisation, source system, source registration id: unique for ever."""
+
+class SourceKey(Struct, frozen=True):
+    """The business key of a registration, unique for ever."""
+
+    organisation: str
+    source_system: str
+    source_registration_id: str
 
 
 class StoredRegistration(Struct, frozen=True, kw_only=True):
@@ -78,26 +82,14 @@ async def find_by_source(
     connection: Connection, keys: Sequence[SourceKey]
 ) -> dict[SourceKey, tuple[str, bytes]]:
     """Return registration id and fingerprint of the business keys that are taken."""
-    rows = await connection.fetch(
-        FIND_BY_SOURCE, *([*column] for column in zip(*keys, strict=True))
-    )
+    rows = await connection.fetch(FIND_BY_SOURCE, _SOURCES.argument(keys))
     return {
-        (row["organisation"], row["source_system"], row["source_registration_id"]): (
+        SourceKey(row["organisation"], row["source_system"], row["source_registration_id"]): (
             row["registration_id"],
             row["fingerprint"],
         )
         for row in rows
     }
-
-
-async def append_registrations(
-    connection: Connection, registrations: Sequence[StoredRegistration]
-) -> None:
-    """Store registrations; raises LostRace where a business key was taken meanwhile."""
-    try:
-        await _COLUMNS.append(connection, "registrations", registrations)
-    except asyncpg.UniqueViolationError as error:
-        raise LostRace from error
 
 
 async def load_profiles(

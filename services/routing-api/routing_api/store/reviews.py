@@ -10,7 +10,7 @@ from kuntavayla.database.statements import Columns
 from routing_api.rules.judging import Outcome
 from routing_api.rules.reviews import Review, ReviewFilter, ReviewState
 
-_OPEN = Columns(
+OPENED = Columns(
     {
         "review_id": "uuid",
         "client_id": "uuid",
@@ -76,11 +76,6 @@ def _review(row: object) -> Review:
     missing = values["missing_facts"]
     values["missing_facts"] = tuple(missing.split(",")) if missing else ()
     return Review(**values)
-
-
-async def append_reviews(connection: Connection, reviews: Sequence[Review]) -> None:
-    """Open reviews."""
-    await _OPEN.append(connection, "reviews", reviews)
 
 
 async def close_reviews(

@@ -9,7 +9,7 @@ from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from routing_api.rules.transfers import Acknowledgement, Notice, Transfer, TransferFilter
 
-_OFFER = Columns(
+OFFERED = Columns(
     {
         "transfer_id": "uuid",
         "client_id": "uuid",
@@ -131,11 +131,6 @@ class Disclosable(Struct, frozen=True, kw_only=True):
     profile_key_id: str | None
     identity_ciphertext: bytes
     identity_key_id: str
-
-
-async def append_transfers(connection: Connection, transfers: Sequence[Transfer]) -> None:
-    """Offer transfers."""
-    await _OFFER.append(connection, "transfers", transfers)
 
 
 async def lock_transfers(

@@ -112,7 +112,7 @@ class AcknowledgementDesk:
             check=_check,
             on_parked=answer,
             # The oldest secret stays in the ring for ever, so the same key is always the same.
-            sealing=Sealing(vault, vault.fingerprint_secrets[-1]),
+            sealing=Sealing(vault, vault.fingerprints[-1]),
             limits=self._limits,
         )
         return Consumption(handle, parking)
