@@ -85,8 +85,11 @@ class Campaign:
         if self.stack.broker is None:
             drawn = [points.draw(self.rng, points.POINTS)]
         else:
-            kinds = (points.POINTS_OVER_BROKER, points.BROKER_POINTS)
-            drawn = [points.draw(self.rng, each) for each in kinds]
+            pause_s_max = points.PAUSE_S_MAX_OVER_BROKER
+            drawn = [
+                points.draw(self.rng, points.POINTS_OVER_BROKER, pause_s_max=pause_s_max),
+                points.draw(self.rng, points.BROKER_POINTS),
+            ]
         await asyncio.gather(*map(self._strike, drawn))
         self._note_phase()
 

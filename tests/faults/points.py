@@ -56,6 +56,8 @@ BROKER_POINTS = {
 }
 """Points that take a while, at the same time as the others: 13."""
 PAUSE_S_MAX = 0.6
+PAUSE_S_MAX_OVER_BROKER = 4.0
+"""Longer, so that processes die at all times of a broker's faults."""
 LASTS_S_MAX = {"broker paused": 8.0, "link cut": 3.0, "link stalled": 7.0, "link slow": 5.0}
 """How long a fault of the broker lasts at most; a killed one is started again at once."""
 DELAY_S_MAX = 0.3
@@ -79,7 +81,12 @@ class Point(Struct, frozen=True):
     delay_s: float
 
 
-def draw(rng: random.Random, kinds_by_count: Mapping[tuple[str, str], int]) -> list[Point]:
+def draw(
+    rng: random.Random,
+    kinds_by_count: Mapping[tuple[str, str], int],
+    *,
+    pause_s_max: float = PAUSE_S_MAX,
+) -> list[Point]:
     """Return all points in random order, with random times."""
     kinds = [kind for kind, count in kinds_by_count.items() for _ in range(count)]
     rng.shuffle(kinds)
@@ -87,7 +94,7 @@ def draw(rng: random.Random, kinds_by_count: Mapping[tuple[str, str], int]) -> l
         Point(
             target,
             moment,
-            rng.uniform(0, PAUSE_S_MAX),
+            rng.uniform(0, pause_s_max),
             rng.uniform(0, LATER_S_MAX),
             rng.random() < SERVING_SHARE,
             rng.uniform(0, LASTS_S_MAX.get(target, 0)),
