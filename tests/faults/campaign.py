@@ -5,7 +5,7 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -140,30 +140,29 @@ class Campaign:
             logs=self.stack.logs.glob("*.log"),
         )
 
-    def violations(self, stored: Stored, left: Outside) -> list[str]:
-        """Return everything that is missing, doubled, out of order or was answered wrongly."""
+    def violations(self, stored: Stored, left: Outside) -> Iterator[str]:
+        """Yield everything that is missing, doubled, out of order or was answered wrongly."""
         clients = self.clients = self.clients or clients_of(self.sender.sent.values())
         consumers = {each.consumer: each.recipient for each in self.disturbed}
         codes = {line.identity_code for line in self.sender.sent.values()}
-        return [
-            *self.sender.complaints,
-            *checking.check_registrations(stored, clients, self.sender.answers),
-            *checking.check_clienthoods(stored, clients),
-            *checking.check_effects(stored, clients),
-            *checking.check_outbox(stored, clients),
-            *checking.check_audit(stored),
-            *outside.check_topics(stored, left),
-            *outside.check_inbound(stored, left),
-            *outside.check_disturbed(stored, left, consumers),
-            *outside.check_secrecy(stored, left, codes | inbound.GARBAGE_CODES),
-            *(each for reader in self.readers for each in reader.complaints),
-            *(each for reader in self.readers for each in check_reader(reader, stored)),
-        ]
+        yield from self.sender.complaints
+        yield from checking.check_registrations(stored, clients, self.sender.answers)
+        yield from checking.check_clienthoods(stored, clients)
+        yield from checking.check_effects(stored, clients)
+        yield from checking.check_outbox(stored, clients)
+        yield from checking.check_audit(stored)
+        yield from outside.check_topics(stored, left)
+        yield from outside.check_inbound(stored, left)
+        yield from outside.check_disturbed(stored, left, consumers)
+        for reader in self.readers:
+            yield from reader.complaints
+            yield from check_reader(reader, stored)
+        yield from outside.check_secrecy(stored, left, codes | inbound.GARBAGE_CODES)
 
     async def found(self) -> list[str]:
         """Check everything that is stored, and the seal of the audit."""
         stored, left = await checking.load_stored(self.stack.postgres), await self.load_outside()
-        found = self.violations(stored, left) + await check_seal(self.stack.postgres)
+        found = [*self.violations(stored, left)] + await check_seal(self.stack.postgres)
         print(self.row(stored, left, found))
         return found
 

@@ -133,9 +133,12 @@ class InboundSender:
         self.sent[sent.number] = sent
         topic = f"kv.routing-api.in.{sent.case_system_id}.v1"
         marked = [*headers, (NUMBER, str(sent.number).encode())]
+        producer = await self._connected()
+        if producer is None:
+            del self.sent[sent.number]
+            return
         try:
             async with asyncio.timeout(WRITE_S_MAX):
-                producer = await self._open()
                 told = await producer.send_and_wait(
                     topic, value, key=key, headers=marked, partition=sent.number % PARTITIONS
                 )
@@ -146,7 +149,18 @@ class InboundSender:
         place = f"{topic}/{told.partition}/{told.offset}"
         self.sent[sent.number] = msgspec.structs.replace(sent, place=place)
 
-    async def _open(self) -> Any:  # noqa: ANN401 - aiokafka ships no types
+    async def _connected(self) -> Any:  # noqa: ANN401 - aiokafka ships no types
+        """Return a producer, waiting for a broker that is away; None where the end is near."""
+        while not self._is_finishing.is_set():
+            try:
+                async with asyncio.timeout(WRITE_S_MAX):
+                    return await self._open()
+            except (KafkaError, OSError, TimeoutError):
+                await self._close()
+                await self._pause()
+        return None
+
+    async def _open(self) -> Any:  # noqa: ANN401
         if self._producer is None:
             assert self._stack.broker is not None, "there are topics only on a broker"
             options = self._stack.broker.connection.client_options()
