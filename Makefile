@@ -42,8 +42,8 @@ explore: setup  ## search at random for what breaks a property; HYPOTHESIS_SEED=
 journey: setup  ## the whole system on a real broker; needs Java 17 and Maven
 	$(BIN)/pytest -m journey
 
-faults: setup  ## kill processes and the database again and again, by 3 seeds; SEEDS=50 for more, SEED=7 for one
-	SEEDS='$(SEEDS)' $(BIN)/pytest -m 'faults or not faults' tests/faults
+faults: setup  ## kill processes, database and broker again and again; SEEDS=50, SEED=7, TRANSPORT=feed
+	SEEDS='$(SEEDS)' SEED='$(SEED)' TRANSPORT='$(TRANSPORT)' $(BIN)/pytest -s --show-capture=no -m 'faults or not faults' tests/faults
 
 bench: setup  ## measure beside the floors; ONLY=day-one for one row
 	ONLY='$(ONLY)' $(BIN)/python -m tests.bench

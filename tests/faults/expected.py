@@ -69,14 +69,15 @@ def _holdings(lines: list[Line], judged: list[Expected]) -> list[Holding]:
                 )
             )
         else:
-            # A new ban is told in both feeds as a change of channel, beside the new address.
-            is_new_ban = found.is_restricted and not was_restricted
-            updates = 3 if is_new_ban else 1
+            # A ban set or lifted is told in both feeds as a change of channel, beside the new
+            # address.
+            is_other_channel = found.is_restricted != was_restricted
+            updates = 3 if is_other_channel else 1
             newest = holdings[-1]
             holdings[-1] = replace(
                 newest,
                 updates=newest.updates + updates,
-                is_in_one_feed=newest.is_in_one_feed and not is_new_ban,
+                is_in_one_feed=newest.is_in_one_feed and not is_other_channel,
             )
         was_restricted = found.is_restricted
     return holdings

@@ -20,7 +20,7 @@ CONFIRMED = [code for code in MUNICIPALITIES if MEMBERSHIPS.pilots[code].is_conf
 OUTSIDE = ("005", "197")
 """A municipality outside the pilots, and a place abroad."""
 KINDS = {"moves_on": 70, "te_office": 10, "open_question": 10, "protected": 5, "anywhere": 5}
-LATER = ("contact", "move", "ban")
+LATER = ("contact", "move", "ban", "lift")
 LATER_MAX = 3
 
 
@@ -60,9 +60,13 @@ def persons(rng: random.Random) -> Iterator[list[Line]]:
 
 
 def _later(rng: random.Random) -> list[str]:
+    """Draw what changes later; a ban is set where none stands, and lifted where one does."""
     changes: list[str] = []
+    is_banned = False
     for _ in range(rng.choice((0, 0, 1, 1, 2, LATER_MAX))):
-        changes.append(rng.choice([each for each in LATER if each != "ban" or each not in changes]))
+        senseless = "ban" if is_banned else "lift"
+        changes.append(rng.choice([each for each in LATER if each != senseless]))
+        is_banned = (is_banned or changes[-1] == "ban") and changes[-1] != "lift"
     return changes
 
 
@@ -101,6 +105,8 @@ def _changed(change: str, members: dict[str, Any], rng: random.Random) -> dict[s
             }
         case "ban":
             return {"person__has_security_ban": True}
+        case "lift":
+            return {"person__has_security_ban": False}
         case _:
             return {}
 

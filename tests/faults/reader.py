@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from tests.faults.checking import Stored
 from tests.faults.signals import Signals
 from tests.faults.stack import Stack, decode
 
@@ -40,3 +41,22 @@ class FeedReader:
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     self.complaints.append(f"the feed answered {answer.status_code}")
                 await asyncio.sleep(AWAY_PAUSE_S)
+
+
+def own_events(reader: FeedReader, stored: Stored) -> list[str]:
+    """Return the ids of all events of the reader's feed, in order."""
+    return [
+        row["event_id"]
+        for row in stored.outbox
+        if row["recipient"] == reader.organisation and row["channel"] == "common"
+    ]
+
+
+def check_reader(reader: FeedReader, stored: Stored) -> list[str]:
+    """Return what a reader missed, read twice or in another order."""
+    own, read = own_events(reader, stored), [event["id"] for event in reader.events]
+    if not own:
+        return [f"{reader.organisation} had nothing to read"]
+    if read != own:
+        return [f"{reader.organisation} read {len(read)} events of {len(own)}, or in another order"]
+    return []

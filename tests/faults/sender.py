@@ -65,8 +65,8 @@ class Sender:
     async def run(self) -> None:
         """Send until `finish` was called and everything is answered."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(SINGLE_SENDERS):
-                group.create_task(self._send_singles())
+            for number in range(SINGLE_SENDERS):
+                group.create_task(self._send_singles(number))
             group.create_task(self._send_bulks())
 
     def finish(self) -> None:
@@ -102,8 +102,8 @@ class Sender:
     def _is_done(self) -> bool:
         return self._is_finishing.is_set() and not self._due and self._in_hand == 0
 
-    async def _send_singles(self) -> None:
-        async with self._stack.client() as client:
+    async def _send_singles(self, number: int) -> None:
+        async with self._stack.client(number=number) as client:
             while not self._is_done():
                 lines = self._next()
                 if lines is None:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from kuntavayla.register import load_register
+from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox.calls import credentials_of
 from kuntavayla_sandbox.case_systems.configuration import Configuration, Endpoint, Work
 from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
@@ -64,7 +65,7 @@ class Site(Struct, frozen=True, kw_only=True):
             "is_test_code_allowed": True,
         }
 
-    def configuration(self) -> bytes:
+    def configuration(self, broker: KafkaConnection | None = None) -> bytes:
         """Return the configuration of the case systems, whose clock starts now."""
         on = DAY_ONE.date()
         systems = {system.case_system_id: system for system in load_register().case_systems(on=on)}
@@ -84,6 +85,7 @@ class Site(Struct, frozen=True, kw_only=True):
                 clock=clock_from_now(),
                 work=Work.ALL,
                 endpoints=endpoints,
+                kafka=broker,
             )
         )
 

@@ -1,8 +1,9 @@
 """Everything that a fault test needs to run: routing-api and case systems on a site of theirs."""
 
 import json
+import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,19 @@ import httpx
 import msgspec
 
 from kuntavayla.events import sequence_text
+from kuntavayla_sandbox.broker.configuring import free_port
 from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
+from kuntavayla_sandbox.serving import address_of, bind_loopback
+from tests.faults.broker import FaultyBroker
 from tests.faults.postgres import ROUTING
+from tests.faults.processes import Managed, Program
 from tests.faults.routing_process import Start
 from tests.faults.site import SYSTEMS, Site, clock_from_now
 from tests.faults.waiting import plain, until
 
+PREFIX = "/routing/v1"
+PARTITIONS = 6
+"""Of every topic; a record's is the CRC-32 of its key, as docs/consumers.md says."""
 ANSWER_S_MAX = 15
 EPOCH = 1
 """Nothing is restored from a backup here."""
@@ -24,10 +32,14 @@ SELECT count(*) FROM clients
 WHERE fetched_revision < revision OR state NOT IN ('acknowledged', 'ended')
 """
 LAST_EVENTS = """
-SELECT recipient, channel, max(position) AS position FROM outbox
-WHERE recipient = ANY($1::text[]) GROUP BY recipient, channel
+SELECT recipient, channel, convert_from(body, 'UTF8')::json ->> 'partitionkey' AS key,
+       max(position) AS position
+FROM outbox WHERE recipient = ANY($1::text[]) GROUP BY 1, 2, 3
 """
 POSITIONS = "SELECT consumer, stream, sequence FROM inbox_positions"
+PUBLISHED = "SELECT position FROM outbox_publisher"
+HEAD = "SELECT position FROM outbox_head"
+IS_PUBLISHER = "kuntavayla_outbox_is_publisher 1.0"
 
 
 class Stack:
@@ -42,6 +54,10 @@ class Stack:
         self.identities = tuple(site.identities.values())
         self.authorizations = site.authorizations()
         self.settings = site.settings()
+        self.broker: FaultyBroker | None = None
+        self.peer: Managed | None = None
+        self.peer_url = site.routing_url
+        self.metrics_ports: dict[Managed, int] = {}
         self._clock = clock_from_now()
 
     @property
@@ -50,17 +66,32 @@ class Stack:
         return self.routing.program.log_file.parent
 
     @asynccontextmanager
-    async def client(self, organisation: str = "te-national") -> AsyncIterator[httpx.AsyncClient]:
-        """Give an HTTP client with the organisation's token."""
+    async def client(
+        self, organisation: str = "te-national", *, number: int = 0
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        """Give an HTTP client with the organisation's token; odd numbers speak to the peer."""
         headers = {"Authorization": self.authorizations[organisation]}
+        url = self.peer_url if number % 2 else self.routing_url
         async with httpx.AsyncClient(
-            base_url=self.routing_url, headers=headers, timeout=ANSWER_S_MAX, verify=plain()
+            base_url=url, headers=headers, timeout=ANSWER_S_MAX, verify=plain()
         ) as client:
             yield client
 
-    def start(self) -> bytes:
-        """Return the configuration of routing-api."""
-        return msgspec.json.encode(Start(self.settings, self._clock))
+    async def publisher(self) -> Managed | None:
+        """Return the process that says that it publishes; None between two."""
+        async with httpx.AsyncClient(timeout=ANSWER_S_MAX, verify=plain()) as client:
+            for managed, port in self.metrics_ports.items():
+                try:
+                    answer = await client.get(f"http://127.0.0.1:{port}/metrics")
+                except httpx.TransportError:
+                    continue
+                if IS_PUBLISHER in answer.text:
+                    return managed
+        return None
+
+    def start(self, **changes: int) -> bytes:
+        """Return the configuration of routing-api, with these changes of its settings."""
+        return msgspec.json.encode(Start(self.settings | changes, self._clock))
 
     async def reconfigure(self, **changes: str) -> None:
         """Let routing-api begin anew with other settings."""
@@ -74,34 +105,74 @@ class Stack:
         await until(self._is_drained, within_s=within_s, poll_s=0.1)
 
     async def _is_drained(self) -> bool:
-        last = {
-            (row["recipient"], f"routing-api/{row['channel']}"): sequence_text(
-                EPOCH, row["position"]
-            )
-            for row in await self.postgres.fetch(ROUTING, LAST_EVENTS, list(SYSTEMS))
-        }
+        last: dict[tuple[str, str], int] = {}
+        for row in await self.postgres.fetch(ROUTING, LAST_EVENTS, list(SYSTEMS)):
+            place = (row["recipient"], self._stream_of(row))
+            last[place] = max(last.get(place, 0), row["position"])
         read = {
             (row["consumer"], row["stream"]): row["sequence"]
             for row in await self.postgres.fetch(CASE_SYSTEMS, POSITIONS)
         }
         return (
-            all(read.get(stream) == sequence for stream, sequence in last.items())
+            all(
+                read.get(place) == sequence_text(EPOCH, position)
+                for place, position in last.items()
+            )
             and await self.postgres.count(CASE_SYSTEMS, LEFT) == 0
+            and await self._is_published()
         )
+
+    def _stream_of(self, row: Any) -> str:  # noqa: ANN401 - a record
+        if self.broker is None or row["channel"] == "restricted":
+            return f"routing-api/{row['channel']}"
+        partition = zlib.crc32(row["key"].encode()) % PARTITIONS
+        return f"kv.routing-api.{row['recipient']}.v1/{partition}"
+
+    async def _is_published(self) -> bool:
+        if self.broker is None:
+            return True
+        head = await self.postgres.count(ROUTING, HEAD)
+        return await self.postgres.count(ROUTING, PUBLISHED) == head
 
 
 @asynccontextmanager
-async def running_stack(site: Site) -> AsyncIterator[Stack]:
-    """Run everything inside the block, on fresh databases."""
+async def running_stack(site: Site, *, broker: FaultyBroker | None = None) -> AsyncIterator[Stack]:
+    """Run everything inside the block, on fresh databases; over a broker routing-api twice."""
     await site.postgres.make_databases()
     stack = Stack(site)
-    async with (
-        stack.routing.running(stack.start()),
-        stack.case_systems.running(site.configuration()),
-    ):
+    async with AsyncExitStack() as opened:
+        if broker is not None:
+            await _run_peer(stack, broker, opened)
+        connection = None if broker is None else broker.connection
+        await opened.enter_async_context(stack.routing.running(stack.start()))
+        configuration = site.configuration(connection)
+        await opened.enter_async_context(stack.case_systems.running(configuration))
         await stack.routing.ready()
         await stack.case_systems.ready()
         yield stack
+
+
+async def _run_peer(stack: Stack, broker: FaultyBroker, opened: AsyncExitStack) -> None:
+    """Run a second routing-api, so that who publishes is elected; both tell by their metrics."""
+    listening = opened.enter_context(bind_loopback())
+    stack.broker, stack.peer_url = broker, f"{address_of(listening)}{PREFIX}"
+    program = Program(
+        module=stack.routing.program.module,
+        ready_url=f"{stack.peer_url}/readyz",
+        log_file=stack.logs / "peer.log",
+    )
+    stack.peer = await opened.enter_async_context(Managed(program).standing_by())
+    stack.settings |= {
+        "transport": "kafka",
+        "kafka_bootstrap": broker.connection.bootstrap,
+        "kafka_security": "plaintext",
+        "metrics_port": free_port(),
+    }
+    metrics_port = free_port()
+    stack.metrics_ports = {stack.routing: stack.settings["metrics_port"], stack.peer: metrics_port}
+    changes = {"listen_port": listening.getsockname()[1], "metrics_port": metrics_port}
+    await opened.enter_async_context(stack.peer.running(stack.start(**changes)))
+    await stack.peer.ready()
 
 
 def decode(answer: httpx.Response) -> Any:  # noqa: ANN401 - decoded JSON

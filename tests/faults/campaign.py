@@ -1,0 +1,239 @@
+"""One campaign: steady traffic, readers and faults over a stack, all drawn from one seed."""
+
+import asyncio
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+from kuntavayla.settings import Transport
+from tests.faults import checking, disturbed, inbound, outside, points, topics
+from tests.faults.broker import running_broker
+from tests.faults.checking import Stored
+from tests.faults.disturbed import DisturbedConsumer
+from tests.faults.expected import Client, clients_of
+from tests.faults.inbound import InboundSender
+from tests.faults.outside import Outside
+from tests.faults.points import Point
+from tests.faults.reader import FeedReader, check_reader, own_events
+from tests.faults.seals import check_seal
+from tests.faults.sender import Sender
+from tests.faults.signals import CountedSignals
+from tests.faults.site import DAY_ONE, Site
+from tests.faults.stack import Stack, running_stack
+from tests.faults.waiting import until
+
+READERS = ("cs-sotkamo", "te-kainuu")
+FINISHED_S_MAX = 60
+DRAINED_S_MAX = 120
+CAUGHT_UP_S_MAX = 60
+CHECKS = 11
+"""How many checks follow a campaign: nine of `violations`, the readers' and the seal's."""
+
+
+class Campaign:
+    """One run, and what it all came to."""
+
+    def __init__(self, stack: Stack, seed: int) -> None:
+        self.stack = stack
+        self.seed = seed
+        self.transport = Transport.FEED if stack.broker is None else Transport.KAFKA
+        self.rng = random.Random(seed)
+        self.signals = CountedSignals()
+        self.sender = Sender(stack, random.Random(seed + 1), self.signals)
+        self.readers = [FeedReader(stack, name, self.signals) for name in READERS]
+        self.disturbed = [
+            DisturbedConsumer(stack, name, random.Random(f"{seed} {name}"))
+            for name in disturbed.NAMES
+        ]
+        self.inbound = InboundSender(stack, random.Random(seed + 2))
+        self.struck: list[tuple[float, Point]] = []
+        self.phases_s: list[float] = []
+        self.clients: dict[int, Client] = {}
+        self._began_s = time.monotonic()
+
+    async def run(self) -> None:
+        """Strike every point under traffic, then let all of it come to its end."""
+        await disturbed.prepare(self.stack.postgres)
+        reading = [asyncio.create_task(reader.run()) for reader in self.readers]
+        reading += [asyncio.create_task(consumer.run()) for consumer in self.disturbed]
+        sending = [asyncio.create_task(self.sender.run())]
+        if self.stack.broker is not None:
+            sending.append(asyncio.create_task(self.inbound.run()))
+        try:
+            await self._strike_all()
+            self.sender.finish()
+            self.inbound.finish()
+            async with asyncio.timeout(FINISHED_S_MAX):
+                await asyncio.gather(*sending)
+            self._note_phase()
+            await self._drained()
+            self._note_phase()
+        finally:
+            for task in (*sending, *reading):
+                task.cancel()
+            await asyncio.gather(*sending, *reading, return_exceptions=True)
+
+    def _note_phase(self) -> None:
+        self.phases_s.append(time.monotonic() - self._began_s)
+
+    async def _strike_all(self) -> None:
+        """Strike at the processes and, where there is one, at the broker at the same time."""
+        if self.stack.broker is None:
+            drawn = [points.draw(self.rng, points.POINTS)]
+        else:
+            pause_s_max = points.PAUSE_S_MAX_OVER_BROKER
+            drawn = [
+                points.draw(self.rng, points.POINTS_OVER_BROKER, pause_s_max=pause_s_max),
+                points.draw(self.rng, points.BROKER_POINTS),
+            ]
+        await asyncio.gather(*map(self._strike, drawn))
+        self._note_phase()
+
+    async def _strike(self, drawn: Sequence[Point]) -> None:
+        for point in drawn:
+            await points.strike(self.stack, point, signals=self.signals, rng=self.rng)
+            self.struck.append((time.monotonic() - self._began_s, point))
+
+    async def _drained(self) -> None:
+        """Return when everything has been read by everybody, or raise TimeoutError."""
+        broker = self.stack.broker
+        ends = {} if broker is None else await topics.list_ends(broker.connection, outside.INBOUND)
+
+        async def is_read() -> bool:
+            return await inbound.is_read(self.stack.postgres, ends)
+
+        # Answers to records are events of their own, so the records are read first.
+        await until(is_read, within_s=DRAINED_S_MAX, poll_s=0.2)
+        await self.stack.drained(within_s=DRAINED_S_MAX)
+        await self._readers_caught_up()
+
+    async def _readers_caught_up(self) -> None:
+        """Return when all readers have had as many events as there are, or not in time."""
+        stored = await checking.load_stored(self.stack.postgres)
+        missing = {reader: len(own_events(reader, stored)) for reader in self.readers}
+        recipients = {each.recipient: each.consumer for each in self.disturbed}
+        counts = Counter(
+            recipients.get(row["recipient"]) for row in stored.outbox if row["channel"] == "common"
+        )
+
+        async def is_level() -> bool:
+            had = await self.stack.postgres.fetch(*disturbed.COUNTS)
+            effects = {row["consumer"]: row["count"] for row in had}
+            return all(len(reader.events) >= count for reader, count in missing.items()) and all(
+                effects.get(name, 0) >= counts[name] for name in recipients.values()
+            )
+
+        with suppress(TimeoutError):  # Who is short of events is named by the checks.
+            await until(is_level, within_s=CAUGHT_UP_S_MAX, poll_s=0.2)
+
+    async def load_outside(self) -> Outside:
+        """Read what is left outside the checked tables."""
+        broker = self.stack.broker
+        return await outside.load_outside(
+            self.stack.postgres,
+            records=None if broker is None else await topics.load_records(broker.connection),
+            sent=self.inbound.sent,
+            logs=self.stack.logs.glob("*.log"),
+        )
+
+    def violations(self, stored: Stored, left: Outside) -> Iterator[str]:
+        """Yield everything that is missing, doubled, out of order or was answered wrongly."""
+        clients = self.clients = self.clients or clients_of(self.sender.sent.values())
+        consumers = {each.consumer: each.recipient for each in self.disturbed}
+        codes = {line.identity_code for line in self.sender.sent.values()}
+        yield from self.sender.complaints
+        yield from checking.check_registrations(stored, clients, self.sender.answers)
+        yield from checking.check_clienthoods(stored, clients)
+        yield from checking.check_effects(stored, clients)
+        yield from checking.check_outbox(stored, clients)
+        yield from checking.check_audit(stored)
+        yield from outside.check_topics(stored, left)
+        yield from outside.check_inbound(stored, left)
+        yield from outside.check_disturbed(stored, left, consumers)
+        for reader in self.readers:
+            yield from reader.complaints
+            yield from check_reader(reader, stored)
+        yield from outside.check_secrecy(stored, left, codes | inbound.GARBAGE_CODES)
+
+    async def found(self) -> list[str]:
+        """Check everything that is stored, and the seal of the audit."""
+        stored, left = await checking.load_stored(self.stack.postgres), await self.load_outside()
+        found = [*self.violations(stored, left)] + await check_seal(self.stack.postgres)
+        print(self.row(stored, left, found))
+        return found
+
+    async def keep_evidence(self, folder: Path) -> None:
+        """Keep what is stored and what the server logged, for who looks into a failure."""
+        stored = await checking.load_stored(self.stack.postgres)
+        (folder / "stored.json").write_bytes(stored.dumped())
+        shutil.copy(self.stack.postgres.server.data / "log", folder / "postgres.log")
+
+    def fallen(self) -> int:
+        """Return how many points fell in their moment."""
+        return len(self.struck) - self.signals.missed
+
+    def row(self, stored: Stored, left: Outside, found: Sequence[str]) -> str:
+        """Return the campaign as a row: transport, seed, faults, sent, events, checks, seconds."""
+        cells = (
+            self.transport.value,
+            self.seed,
+            len(self.struck),
+            f"{len(self.sender.sent)} + {len(left.sent)} records",
+            f"{len(stored.outbox)} ({len(left.records)} records on topics)",
+            f"{CHECKS}, {len(found)} violations",
+            round(self.phases_s[-1]),
+        )
+        return f"| {' | '.join(map(str, cells))} |"
+
+    def told(self) -> str:
+        """Say what happened, for who reads the run."""
+        counted = Counter(f"{point.target} at {point.moment}" for _, point in self.struck)
+        phases = ", ".join(f"{phase:.0f} s" for phase in self.phases_s)
+        garbage = sum(sent.kind.startswith("garbage") for sent in self.inbound.sent.values())
+        disturbances = [each.streams.counts for each in self.disturbed if each.streams is not None]
+        return (
+            f"SEED={self.seed} TRANSPORT={self.transport.value}:"
+            f" struck, sent, drained after {phases};"
+            f" {len(self.struck)} points, {self.signals.missed} missed their moment,"
+            f" {len(self.sender.sent)} registrations,"
+            f" {self.sender.broken} calls broken; {len(self.inbound.sent)} inbound records,"
+            f" {garbage} of them garbage, {self.inbound.broken} writes broken;"
+            f" disturbed {disturbances}; {dict(counted)}"
+        )
+
+    def schedule(self) -> str:
+        """List the faults in the order and at the times at which they struck, in seconds."""
+        return "\n".join(
+            f"{at_s:6.1f} {point.target} at {point.moment}"
+            f" (+{point.later_s:.3f}, for {point.lasts_s:.1f})"
+            for at_s, point in self.struck
+        )
+
+
+@asynccontextmanager
+async def finished_campaign(
+    site: Site, folder: Path, *, seed: int, transport: Transport = Transport.FEED
+) -> AsyncIterator[Campaign]:
+    """Give a campaign that has come to its end; a failure inside the block names its seed."""
+    async with AsyncExitStack() as opened:
+        broker = None
+        if transport is Transport.KAFKA:
+            broker = await opened.enter_async_context(
+                running_broker(folder / "kafka", on=DAY_ONE.date())
+            )
+        stack = await opened.enter_async_context(running_stack(site, broker=broker))
+        campaign = Campaign(stack, seed)
+        try:
+            await campaign.run()
+            yield campaign
+        except BaseException as error:
+            error.add_note(
+                f"{campaign.told()}\n{campaign.schedule()}\nlogs in {stack.logs}, rows in {folder}"
+            )
+            await campaign.keep_evidence(folder)
+            raise
+        print(campaign.told())

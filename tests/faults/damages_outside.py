@@ -1,0 +1,163 @@
+"""Damages to what a campaign leaves outside the tables, one of each kind that must be found."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from tests.faults.checking import Stored
+from tests.faults.inbound import GARBAGE_CODES
+from tests.faults.outside import INBOUND, Outside
+from tests.faults.topics import Record
+
+Damage = Callable[[Stored, Outside], None]
+
+
+def _out(left: Outside) -> list[int]:
+    """Return the places of the records on topics of ours."""
+    return [at for at, each in enumerate(left.records) if not each.topic.startswith(INBOUND)]
+
+
+def _inbound(left: Outside, kind: str) -> Record:
+    """Return a record of the first kind that begins so."""
+    numbers = {str(each.number) for each in left.sent.values() if each.kind.startswith(kind)}
+    return next(each for each in left.records if each.header("x-number") in numbers)
+
+
+def _answer(stored: Stored) -> int:
+    kind = "fi.kuntavayla.acknowledgement.refused.v1"
+    return next(at for at, event in enumerate(stored.events) if event["type"] == kind)
+
+
+def _lose_effect_of_consumer(_: Stored, left: Outside) -> None:
+    left.effects.pop()
+
+
+def _double_effect_of_consumer(_: Stored, left: Outside) -> None:
+    left.effects.append(left.effects[-1])
+
+
+def _turn_effects_of_client(_: Stored, left: Outside) -> None:
+    last: dict[tuple[str, str], int] = {}
+    for at, row in enumerate(left.effects):
+        place = (row["consumer"], row["subject"])
+        if place in last:
+            effects, before = left.effects, last[place]
+            effects[at], effects[before] = effects[before], effects[at]
+            return
+        last[place] = at
+
+
+def _log_identity_code(_: Stored, left: Outside) -> None:
+    left.logs["routing-api.log"] += min(GARBAGE_CODES)
+
+
+def _lose_records_of_event(_: Stored, left: Outside) -> None:
+    event_id = left.records[_out(left)[-1]].header("ce_id")
+    left.records = [each for each in left.records if each.header("ce_id") != event_id]
+
+
+def _turn_records(_: Stored, left: Outside) -> None:
+    last: dict[tuple[str, int], int] = {}
+    for at in _out(left):
+        place = (left.records[at].topic, left.records[at].partition)
+        before = last.get(place)
+        if before is not None:
+            records = left.records
+            records[at], records[before] = records[before], records[at]
+            return
+        last[place] = at
+
+
+def _publish_restricted(stored: Stored, left: Outside) -> None:
+    event_id = next(row["event_id"] for row in stored.outbox if row["channel"] == "restricted")
+    record = left.records[_out(left)[0]]
+    headers = (*record.headers, ("ce_id", str(event_id).encode()))
+    left.records.append(replace(record, headers=headers))
+
+
+def _change_record(_: Stored, left: Outside) -> None:
+    at = _out(left)[0]
+    left.records[at] = replace(left.records[at], value=b"{}")
+
+
+def _move_record(_: Stored, left: Outside) -> None:
+    at = _out(left)[0]
+    left.records[at] = replace(left.records[at], partition=7)
+
+
+def _remake_id(_: Stored, left: Outside) -> None:
+    record = left.records[_out(left)[0]]
+    left.records.append(replace(record, headers=(*record.headers, ("ce_id", b"another"))))
+
+
+def _publish_identity_code(_: Stored, left: Outside) -> None:
+    at = _out(left)[0]
+    headers = (*left.records[at].headers, ("x", min(GARBAGE_CODES).encode()))
+    left.records[at] = replace(left.records[at], headers=headers)
+
+
+def _stay_behind(_: Stored, left: Outside) -> None:
+    assert left.published is not None
+    left.published -= 1
+
+
+def _lose_parked(_: Stored, left: Outside) -> None:
+    left.parked.pop()
+
+
+def _park_twice(_: Stored, left: Outside) -> None:
+    left.parked.append(left.parked[-1])
+
+
+def _park_good(_: Stored, left: Outside) -> None:
+    place = _inbound(left, "known").place
+    left.parked.append({**dict(left.parked[-1]), "place": place})
+
+
+def _park_unsealed(_: Stored, left: Outside) -> None:
+    left.parked[-1] = {**dict(left.parked[-1]), "content": min(GARBAGE_CODES)}
+
+
+def _lose_answer(stored: Stored, _: Outside) -> None:
+    at = _answer(stored)
+    del stored.events[at], stored.outbox[at]
+
+
+def _answer_another(stored: Stored, _: Outside) -> None:
+    at = _answer(stored)
+    stored.outbox[at] = {**dict(stored.outbox[at]), "recipient": "cs-other"}
+
+
+def _lose_inbound(_: Stored, left: Outside) -> None:
+    left.records.remove(_inbound(left, "known"))
+
+
+DAMAGES_OF_CONSUMERS: dict[str, Damage] = {
+    damage.__name__.strip("_"): damage
+    for damage in (
+        _lose_effect_of_consumer,
+        _double_effect_of_consumer,
+        _turn_effects_of_client,
+        _log_identity_code,
+    )
+}
+DAMAGES_OVER_BROKER: dict[str, Damage] = {
+    damage.__name__.strip("_"): damage
+    for damage in (
+        _lose_records_of_event,
+        _turn_records,
+        _publish_restricted,
+        _change_record,
+        _move_record,
+        _remake_id,
+        _publish_identity_code,
+        _stay_behind,
+        _lose_parked,
+        _park_twice,
+        _park_good,
+        _park_unsealed,
+        _lose_answer,
+        _answer_another,
+        _lose_inbound,
+    )
+}

@@ -1,0 +1,242 @@
+"""Case systems that acknowledge by their topics, and what else turns up there: garbage."""
+
+import asyncio
+import random
+from typing import Any
+from uuid import UUID
+
+import aiokafka
+import msgspec
+from aiokafka.errors import KafkaError
+from msgspec import Struct
+
+from kuntavayla.register import load_register
+from tests.builders import an_identity_code
+from tests.faults.postgres import ROUTING, Postgres
+from tests.faults.site import DAY_ONE, SYSTEMS
+from tests.faults.stack import Stack
+
+TYPE = "fi.kuntavayla.transfer.taken-over.v1"
+NUMBER = "x-number"
+"""A header of the campaign's own, by which a record is known again; nobody else reads it."""
+PAUSE_S_MAX = 0.4
+WRITE_S_MAX = 20
+GARBAGE_SHARE = 0.25
+GARBAGE_MAX = 36
+STRANGE_SHARE = 0.1
+"""So many acknowledgements are of transfers that do not exist, or are another's."""
+LARGE_BYTES = 300_000
+DEEP = 100_000
+PARTITIONS = 6
+CANDIDATES = """
+SELECT transfer_id::text, client_id::text, case_system_id FROM transfers
+WHERE NOT is_restricted ORDER BY offered_at DESC, transfer_id LIMIT 60
+"""
+Headers = list[tuple[str, bytes]]
+
+
+class Sent(Struct, frozen=True):
+    """A record as it was written: what it is, and whose topic; a place once the broker has it."""
+
+    number: int
+    kind: str
+    case_system_id: str
+    transfer_id: str | None = None
+    place: str | None = None
+
+
+class InboundSender:
+    """Writes acknowledgements and garbage to the inbound topics until told to finish."""
+
+    def __init__(self, stack: Stack, rng: random.Random) -> None:
+        self._stack = stack
+        self._rng = rng
+        self._is_finishing = asyncio.Event()
+        self._producer: Any = None
+        systems = load_register().case_systems(on=DAY_ONE.date())
+        self._contact_points = {each.case_system_id: each.contact_point for each in systems}
+        self._garbage = 0
+        self.sent: dict[int, Sent] = {}
+        self.broken = 0
+
+    def finish(self) -> None:
+        """Write no more."""
+        self._is_finishing.set()
+
+    async def run(self) -> None:
+        """Write until `finish` was called."""
+        try:
+            while not self._is_finishing.is_set():
+                if self._rng.random() < GARBAGE_SHARE and self._garbage < GARBAGE_MAX:
+                    await self._write_garbage()
+                else:
+                    await self._acknowledge()
+                await self._pause()
+        finally:
+            await self._close()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self._rng.uniform(0, PAUSE_S_MAX)):
+                await self._is_finishing.wait()
+        except TimeoutError:
+            return
+
+    async def _acknowledge(self) -> None:
+        rows = await self._stack.postgres.fetch(ROUTING, CANDIDATES)
+        if not rows:
+            return
+        row = self._rng.choice(rows)
+        case_system_id, transfer_id, kind = row["case_system_id"], row["transfer_id"], "known"
+        if self._rng.random() < STRANGE_SHARE:
+            kind = self._rng.choice(("unknown", "foreign"))
+            if kind == "unknown":
+                transfer_id = str(UUID(int=self._rng.getrandbits(128), version=4))
+            else:
+                others = [name for name in SYSTEMS if name != case_system_id]
+                case_system_id = self._rng.choice(others)
+        body = msgspec.json.encode(self._item(transfer_id, case_system_id))
+        await self._write(
+            Sent(len(self.sent), kind, case_system_id, transfer_id),
+            key=row["client_id"].encode(),
+            value=body,
+            headers=_headers(self._rng),
+        )
+
+    def _item(self, transfer_id: str, case_system_id: str) -> dict[str, Any]:
+        """Return what the case system's own import would say of it."""
+        caseworker = {
+            "official_id": "system",
+            "contact_point": self._contact_points[case_system_id],
+        }
+        return {
+            "transfer_id": transfer_id,
+            "taken_over_at": DAY_ONE.isoformat(),
+            "caseworker": caseworker,
+        }
+
+    async def _write_garbage(self) -> None:
+        kinds = list(GARBAGE)
+        kind, number = kinds[self._garbage % len(kinds)], self._garbage
+        system = SYSTEMS[number % len(SYSTEMS)]
+        self._garbage += 1
+        item = self._item(str(UUID(int=self._rng.getrandbits(128), version=4)), system)
+        key, value, headers = garbage(kind, item, rng=self._rng, number=number)
+        await self._write(
+            Sent(len(self.sent), f"garbage: {kind}", system), key=key, value=value, headers=headers
+        )
+
+    async def _write(
+        self, sent: Sent, *, key: bytes | None, value: bytes | None, headers: Headers
+    ) -> None:
+        """Write once; where nobody knows whether it came through, the topic tells at the end."""
+        self.sent[sent.number] = sent
+        topic = f"kv.routing-api.in.{sent.case_system_id}.v1"
+        marked = [*headers, (NUMBER, str(sent.number).encode())]
+        producer = await self._connected()
+        if producer is None:
+            del self.sent[sent.number]
+            return
+        try:
+            async with asyncio.timeout(WRITE_S_MAX):
+                told = await producer.send_and_wait(
+                    topic, value, key=key, headers=marked, partition=sent.number % PARTITIONS
+                )
+        except (KafkaError, OSError, TimeoutError):
+            self.broken += 1
+            await self._close()
+            return
+        place = f"{topic}/{told.partition}/{told.offset}"
+        self.sent[sent.number] = msgspec.structs.replace(sent, place=place)
+
+    async def _connected(self) -> Any:  # noqa: ANN401 - aiokafka ships no types
+        """Return a producer, waiting for a broker that is away; None where the end is near."""
+        while not self._is_finishing.is_set():
+            try:
+                async with asyncio.timeout(WRITE_S_MAX):
+                    return await self._open()
+            except (KafkaError, OSError, TimeoutError):
+                await self._close()
+                await self._pause()
+        return None
+
+    async def _open(self) -> Any:  # noqa: ANN401
+        if self._producer is None:
+            assert self._stack.broker is not None, "there are topics only on a broker"
+            options = self._stack.broker.connection.client_options()
+            self._producer = aiokafka.AIOKafkaProducer(**options, request_timeout_ms=10_000)
+            await self._producer.start()
+        return self._producer
+
+    async def _close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                async with asyncio.timeout(WRITE_S_MAX):
+                    await producer.stop()
+            except (KafkaError, OSError, TimeoutError):
+                self.broken += 1
+
+
+def _headers(rng: random.Random, **changes: bytes) -> Headers:
+    attributes = {
+        "ce_specversion": b"1.0",
+        "ce_id": str(UUID(int=rng.getrandbits(128), version=4)).encode(),
+        "ce_source": b"/case-system",
+        "ce_type": TYPE.encode(),
+        **changes,
+    }
+    return list(attributes.items())
+
+
+def _changed(item: dict[str, Any], **changes: object) -> bytes:
+    return msgspec.json.encode({**item, **changes})
+
+
+GARBAGE_CODES = {an_identity_code(1), an_identity_code(2)}
+GARBAGE: dict[str, Any] = {
+    "no JSON": lambda item: b"\x00\xff garbage",  # noqa: ARG005 - one form for all
+    "nothing": lambda item: b"",  # noqa: ARG005
+    "tombstone": lambda item: None,  # noqa: ARG005
+    "no attributes": _changed,
+    "attribute no text": _changed,
+    "another type": _changed,
+    "unknown field": lambda item: _changed(item, surprise=an_identity_code(1)),
+    "identity code": lambda item: _changed(
+        item, caseworker={"official_id": an_identity_code(2), "contact_point": "x"}
+    ),
+    "NUL": lambda item: _changed(item, caseworker={"official_id": "a\0b"}),
+    "lone surrogate": lambda item: _changed(item).replace(b'"system"', b'"\\ud800"'),
+    "oversized": lambda item: _changed(item, caseworker={"official_id": "x" * LARGE_BYTES}),
+    "too deep": lambda item: b"[" * DEEP,  # noqa: ARG005
+}
+"""What stands in the value of each kind of garbage, made of a good item."""
+
+
+def garbage(
+    kind: str, item: dict[str, Any], *, rng: random.Random, number: int
+) -> tuple[bytes | None, bytes | None, Headers]:
+    """Return key, value and headers; the key is nobody's, none, or no text."""
+    key = rng.choice((None, f"garbage-{number}".encode(), b"\xff%d" % number))
+    match kind:
+        case "no attributes":
+            headers: Headers = []
+        case "attribute no text":
+            headers = _headers(rng, ce_id=b"\xff")
+        case "another type":
+            headers = _headers(rng, ce_type=b"fi.kuntavayla.client.transferred.v1")
+        case _:
+            headers = _headers(rng)
+    return key, GARBAGE[kind](item), headers
+
+
+READ_TO = """
+SELECT stream, cursor FROM inbox_positions WHERE consumer LIKE 'acknowledgements.%'
+"""
+
+
+async def is_read(postgres: Postgres, ends: dict[str, int]) -> bool:
+    """Say whether the service has read the inbound topics up to these ends, by topic/partition."""
+    rows = await postgres.fetch(ROUTING, READ_TO)
+    read = {row["stream"]: row["cursor"] for row in rows}
+    return all(read.get(stream) == str(end) for stream, end in ends.items() if end)
