@@ -95,3 +95,20 @@ def test_a_topic_tells_its_partitions_and_how_long_records_are_kept(
 
     assert kafka["partitions"] == PARTITIONS == 6
     assert kafka["topicConfiguration"]["retention.ms"] == days * 24 * 60 * 60 * 1000
+
+
+def test_the_catalogue_of_topics_says_what_the_document_says() -> None:
+    page = (ROOT / "docs" / "consumers.md").read_text(encoding="utf-8")
+    table = page.split("| topic | key |")[1].split("\n\n")[0].splitlines()[2:]
+
+    told = {row.split(" | ")[0].strip("| `"): row.split(" | ")[2:4] for row in table}
+
+    assert told == {
+        channel["address"]: [
+            str(kafka["partitions"]),
+            str(kafka["topicConfiguration"]["retention.ms"] // (24 * 60 * 60 * 1000)),
+        ]
+        for channel in DOCUMENT["channels"].values()
+        for kafka in [channel.get("bindings", {}).get("kafka")]
+        if kafka
+    }

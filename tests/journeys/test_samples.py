@@ -75,14 +75,13 @@ async def password(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> 
     return (cluster.passwords / CASE_SYSTEM).read_text()
 
 
-def by_sasl(broker: Broker, listener: Listener, password: str) -> dict[str, str]:
-    """Return the environment of a sample that logs in as the case system."""
-    files = broker.tls_files
+def by_sasl(broker: Broker, password: str) -> dict[str, str]:
+    """Return the environment of a sample that logs in as the case system, over TLS."""
     return {
-        "KAFKA_BOOTSTRAP": broker.address(listener),
-        "KAFKA_SECURITY": str(listener),
+        "KAFKA_BOOTSTRAP": broker.address(Listener.SASL_TLS),
+        "KAFKA_SECURITY": "SASL_SSL",
         "KAFKA_PASSWORD": password,
-        **({"KAFKA_CA_FILE": str(files.authority)} if listener is Listener.SASL_TLS else {}),
+        "KAFKA_CA_FILE": str(broker.tls_files.authority),
     }
 
 
@@ -94,18 +93,15 @@ def sample(request: pytest.FixtureRequest) -> Sequence[str]:
 
 
 @pytest.mark.journey
-@pytest.mark.parametrize("listener", [Listener.SASL_TLS, Listener.SASL_PLAINTEXT])
-async def test_a_sample_takes_clients_over_by_topic_alone_and_goes_on_where_it_was(  # noqa: PLR0913, PLR0917 - fixtures
+async def test_a_sample_takes_clients_over_by_topic_alone_and_goes_on_where_it_was(  # noqa: PLR0917 - fixtures
     sample: Sequence[str],
     broker: Broker,
     password: str,
     topics: Topics,
     routing: Routing,
     tmp_path: Path,
-    *,
-    listener: Listener,
 ) -> None:
-    settings = by_sasl(broker, listener, password)
+    settings = by_sasl(broker, password)
 
     async def run(events: int) -> list[str]:
         command = [*sample, CASE_SYSTEM, str(events)]
