@@ -19,9 +19,11 @@ from tests.faults.stack import Stack
 TYPE = "fi.kuntavayla.transfer.taken-over.v1"
 NUMBER = "x-number"
 """A header of the campaign's own, by which a record is known again; nobody else reads it."""
-PAUSE_S_MAX = 0.4
-WRITE_S_MAX = 20
-GARBAGE_SHARE = 0.25
+PAUSE_S_MAX = 0.2
+WRITE_S_MAX = 8
+STANDING_MIN = 60
+"""So many records must stand in the end, whatever happened to the broker meanwhile."""
+GARBAGE_SHARE = 0.3
 GARBAGE_MAX = 36
 STRANGE_SHARE = 0.1
 """So many acknowledgements are of transfers that do not exist, or are another's."""
@@ -60,13 +62,13 @@ class InboundSender:
         self.broken = 0
 
     def finish(self) -> None:
-        """Write no more."""
+        """Write no more than is missing of `STANDING_MIN`, without pauses."""
         self._is_finishing.set()
 
     async def run(self) -> None:
-        """Write until `finish` was called."""
+        """Write until `finish` was called and enough stands."""
         try:
-            while not self._is_finishing.is_set():
+            while not self._is_done():
                 if self._rng.random() < GARBAGE_SHARE and self._garbage < GARBAGE_MAX:
                     await self._write_garbage()
                 else:
@@ -74,6 +76,10 @@ class InboundSender:
                 await self._pause()
         finally:
             await self._close()
+
+    def _is_done(self) -> bool:
+        standing = sum(sent.place is not None for sent in self.sent.values())
+        return self._is_finishing.is_set() and standing >= STANDING_MIN
 
     async def _pause(self) -> None:
         try:
@@ -134,9 +140,6 @@ class InboundSender:
         topic = f"kv.routing-api.in.{sent.case_system_id}.v1"
         marked = [*headers, (NUMBER, str(sent.number).encode())]
         producer = await self._connected()
-        if producer is None:
-            del self.sent[sent.number]
-            return
         try:
             async with asyncio.timeout(WRITE_S_MAX):
                 told = await producer.send_and_wait(
@@ -150,15 +153,14 @@ class InboundSender:
         self.sent[sent.number] = msgspec.structs.replace(sent, place=place)
 
     async def _connected(self) -> Any:  # noqa: ANN401 - aiokafka ships no types
-        """Return a producer, waiting for a broker that is away; None where the end is near."""
-        while not self._is_finishing.is_set():
+        """Return a producer, waiting for a broker that is away."""
+        while True:
             try:
                 async with asyncio.timeout(WRITE_S_MAX):
                     return await self._open()
             except (KafkaError, OSError, TimeoutError):
                 await self._close()
-                await self._pause()
-        return None
+                await asyncio.sleep(self._rng.uniform(0, PAUSE_S_MAX))
 
     async def _open(self) -> Any:  # noqa: ANN401
         if self._producer is None:
