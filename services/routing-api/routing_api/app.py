@@ -33,14 +33,7 @@ from kuntavayla.http import (
     create_service,
     run_halving,
 )
-from kuntavayla.outbox import (
-    InboundMessage,
-    Publication,
-    Publisher,
-    PublisherMetrics,
-    Told,
-    asyncapi_document,
-)
+from kuntavayla.outbox import Publication, Publisher, PublisherMetrics, Told, asyncapi_document
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
@@ -67,12 +60,11 @@ from routing_api.rules.due_times import Deadlines
 from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.rule_sets import RuleSets, load_rule_sets
 from routing_api.rules.transfers import ReportBounds
-from routing_api.schemas import AcknowledgementItem
 from routing_api.settings import Settings
 from routing_api.workers import (
     FRESH_INTERVAL_S,
+    INBOUND,
     OVERDUE_INTERVAL_S,
-    TAKEN_OVER,
     AcknowledgementDesk,
     FigureGauges,
     keep_fresh,
@@ -151,12 +143,7 @@ def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
     return ServiceDocuments(
         asyncapi=asyncapi_document(
-            Told(
-                service=SERVICE,
-                source=SOURCE,
-                event_types=EVENT_TYPES,
-                inbound=InboundMessage(type_name=TAKEN_OVER, value_type=AcknowledgementItem),
-            ),
+            Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES, inbound=INBOUND),
             title="Kuntaväylä routing-api events",
             version=version("kuntavayla-routing-api"),
         ),

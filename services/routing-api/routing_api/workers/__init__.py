@@ -1,7 +1,7 @@
 """The other edge of routing-api: timed loops, and what it reads from topics; one file per noun."""
 
 from routing_api.workers.acknowledgements import (
-    TAKEN_OVER,
+    INBOUND,
     AcknowledgementDesk,
     read_acknowledgements,
 )
@@ -11,8 +11,8 @@ from routing_api.workers.sealing import keep_sealed
 
 __all__ = [
     "FRESH_INTERVAL_S",
+    "INBOUND",
     "OVERDUE_INTERVAL_S",
-    "TAKEN_OVER",
     "AcknowledgementDesk",
     "FigureGauges",
     "keep_fresh",

@@ -31,6 +31,7 @@ from kuntavayla.inbox import (
     StopLimits,
     hold_back,
 )
+from kuntavayla.outbox import InboundMessage
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log, trace_of
 from routing_api.operations import inbound
@@ -41,6 +42,7 @@ from routing_api.rules.transfers import ReportBounds
 from routing_api.schemas import AcknowledgementItem
 
 TAKEN_OVER = "fi.kuntavayla.transfer.taken-over.v1"
+INBOUND = InboundMessage(type_name=TAKEN_OVER, value_type=AcknowledgementItem)
 CONSUMER_PREFIX = "acknowledgements."
 GROUP_PREFIX = "routing-api."
 OUTSIDE = Speaker.OUTSIDE
