@@ -140,8 +140,7 @@ class Broker:
             process = psutil.Process(int(file.read_text()))
             if {MAIN_CLASS, properties} <= set(process.cmdline()):
                 process.terminate()
-                with suppress(psutil.TimeoutExpired):
-                    process.wait(STOP_S_MAX)
+                _wait_for_end(process)
                 process.kill()
         file.unlink()
 
@@ -224,3 +223,12 @@ def _java(libraries: Path, *options: str) -> list[str]:
 def _is_open(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         return probe.connect_ex((HOST, port)) == 0
+
+
+def _wait_for_end(process: psutil.Process) -> None:
+    """Wait until a process of somebody else has ended, collected or not, for a while at most."""
+    deadline = time.monotonic() + STOP_S_MAX
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return
+        time.sleep(READY_POLL_S)
