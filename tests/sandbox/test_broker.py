@@ -81,6 +81,8 @@ def test_the_command_runs_in_the_foreground_and_a_killed_one_is_cleared_at_the_n
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as second:  # noqa: S603 - a constant
         assert second.stdout is not None
         assert any(map(READY.search, second.stdout))
+        # What is still to be said would break on a pipe that nobody reads any more.
+        assert any("Ctrl-C" in line for line in second.stdout)
         is_left = left.is_running() and left.status() != psutil.STATUS_ZOMBIE
         os.kill(second.pid, signal.SIGINT)
 
