@@ -1,7 +1,7 @@
 """Many records as one argument of a statement, and rows of several tables added at once.
 
 Names of tables and columns are constants of ours. Few records travel as one JSON text: measured, it
-costs this process a fifth of an array per column, where asyncpg looks at each element, and one
+costs this process a third of an array per column, where asyncpg looks at each element, and one
 statement of it takes one round trip for all tables. Many rows travel by COPY, which costs the
 server less.
 """

@@ -4,25 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from kuntavayla.database import Connection
-from kuntavayla.events import EPOCH_DIGITS, POSITION_DIGITS, EventDraft, Origin, envelope
+from kuntavayla.events import EventDraft, Origin, envelope, sequence_text
 
 NOTIFY_CHANNEL = "outbox"
 NOTIFY_BYTES_MAX = 7_000
 EVERYBODY = "*"
 
-APPEND = f"""
-WITH head AS (
-    UPDATE outbox_head SET position = position + $1
-    RETURNING epoch, position - $1 AS position, pg_notify('{NOTIFY_CHANNEL}', $2)
-)
-INSERT INTO outbox (position, epoch, event_id, recipient, channel, subject, body)
-SELECT head.position + e.number, head.epoch, e.event_id, e.recipient, e.channel, e.subject,
-       e.before || convert_to(
-           lpad(head.epoch::text, {EPOCH_DIGITS}, '0') || '.'
-           || lpad((head.position + e.number)::text, {POSITION_DIGITS}, '0'), 'UTF8') || e.behind
-FROM head, unnest($3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::bytea[], $8::bytea[])
-    WITH ORDINALITY AS e (event_id, recipient, channel, subject, before, behind, number)
-"""  # noqa: S608 - constants of ours
+TAKE_POSITIONS = f"""
+UPDATE outbox_head SET position = position + $1
+RETURNING epoch, position, pg_notify('{NOTIFY_CHANNEL}', $2)
+"""  # noqa: S608 - a constant of ours
+COLUMNS = ("position", "epoch", "event_id", "recipient", "channel", "subject", "body")
 HEAD = "SELECT epoch, position, kept_from FROM outbox_head"
 
 
@@ -40,17 +32,27 @@ async def append(connection: Connection, drafts: Sequence[EventDraft], *, origin
     """
     if not drafts:
         return
-    around = [envelope(draft, origin) for draft in drafts]
-    await connection.execute(
-        APPEND,
-        len(drafts),
-        wake_of(drafts),
-        [draft.event_id for draft in drafts],
-        [draft.recipient for draft in drafts],
-        [draft.channel for draft in drafts],
-        [draft.subject for draft in drafts],
-        [before for before, _ in around],
-        [behind for _, behind in around],
+    count = len(drafts)
+    envelopes = [envelope(draft, origin) for draft in drafts]
+    head: Any = await connection.fetchrow(TAKE_POSITIONS, count, wake_of(drafts))
+    epoch, first = head["epoch"], head["position"] - count + 1
+    await connection.copy_records_to_table(
+        "outbox",
+        records=[
+            (
+                position,
+                epoch,
+                draft.event_id,
+                draft.recipient,
+                draft.channel,
+                draft.subject,
+                sequence_text(epoch, position).encode().join(around),
+            )
+            for position, draft, around in zip(
+                range(first, first + count), drafts, envelopes, strict=True
+            )
+        ],
+        columns=COLUMNS,
     )
 
 
