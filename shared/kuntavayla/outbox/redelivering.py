@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kuntavayla.database import Connection
 from kuntavayla.events import Channel
-from kuntavayla.outbox.appending import NOTIFY_CHANNEL
+from kuntavayla.outbox.appending import TAKE_POSITIONS
 
 EVENTS_MAX = 10_000
 """Events of one redelivery, at most."""
@@ -26,10 +26,6 @@ WHERE recipient = $1 AND channel = ANY($2::text[]) AND position > $3 AND positio
 COUNT = f"""
 SELECT count(*) FROM (SELECT 1 {_CHOSEN} LIMIT {EVENTS_MAX + 1}) AS chosen
 """  # noqa: S608 - constants of ours
-TAKE_POSITIONS = f"""
-UPDATE outbox_head SET position = position + $1
-RETURNING epoch, position, pg_notify('{NOTIFY_CHANNEL}', $2)
-"""  # noqa: S608 - a constant of ours
 APPEND = f"""
 INSERT INTO outbox
     (position, epoch, event_id, recipient, channel, subject, body, redelivery_id)
