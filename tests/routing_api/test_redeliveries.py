@@ -177,7 +177,7 @@ async def test_more_than_one_redelivery_sends_is_refused_and_counted_no_further(
     await routing.fetch(
         "INSERT INTO outbox (position, epoch, event_id, recipient, channel, subject, body)"
         " SELECT n, 1, gen_random_uuid(), 'cs-sotkamo', 'common', gen_random_uuid(), '{}'"
-        " FROM generate_series(1, 10_002) AS n"
+        " FROM generate_series(1, 10002) AS n"
     )
     await routing.fetch("UPDATE outbox_head SET position = 10002")
 
