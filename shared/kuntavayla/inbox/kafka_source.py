@@ -23,6 +23,7 @@ from typing_extensions import override
 from kuntavayla.feed import LIMIT_MAX, WAIT_S_MAX
 from kuntavayla.inbox.records import Record, incoming_of, offset_text
 from kuntavayla.inbox.sources import EARLIEST, CursorRefused, SourceAway, SourceBatch, Speaker
+from kuntavayla.outbox import keep_whole
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log
 
@@ -128,6 +129,7 @@ class KafkaSource:
             fetch_max_bytes=FETCH_BYTES_MAX,
             metadata_max_age_ms=METADATA_MS_MAX,
         )
+        keep_whole(consumer._client)  # noqa: SLF001 - a consumer shows it no other way
         self._listener = _Listener()
         consumer.subscribe(self._topics, listener=self._listener)
         try:

@@ -15,6 +15,7 @@ from kuntavayla.outbox.appending import (
 )
 from kuntavayla.outbox.asyncapi import InboundMessage, Told, asyncapi_document
 from kuntavayla.outbox.broker import PARTITIONS, topic_of
+from kuntavayla.outbox.connecting import keep_whole
 from kuntavayla.outbox.holding import Hold, Pause, find_hold, list_holds, pause, resume
 from kuntavayla.outbox.measuring import PublisherMetrics
 from kuntavayla.outbox.publishing import Publication, Publisher
@@ -61,6 +62,7 @@ __all__ = [
     "count_chosen",
     "find_hold",
     "inbound_topic_of",
+    "keep_whole",
     "list_holds",
     "list_streams",
     "list_topics",

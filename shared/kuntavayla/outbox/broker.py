@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from kuntavayla.outbox.binary import binary_of
+from kuntavayla.outbox.connecting import keep_whole
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log
 
@@ -84,6 +85,7 @@ class _Producer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # aiokafka sh
             max_batch_size=BATCH_BYTES_MAX,
             request_timeout_ms=REQUEST_S_MAX * 1_000,
         )
+        keep_whole(self.client)
 
     async def give_up(self) -> None:
         """Close without waiting for what is under way: an idempotent batch is else tried for ever.
