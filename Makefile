@@ -1,6 +1,7 @@
 # Everything a person or CI does here. Needs Python 3.11 or newer and make; with Kafka Java 17 and Maven too.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 2
 OWN := kuntavayla kuntavayla-routing-api kuntavayla-sandbox
 LOCK := $(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --quiet $(OWN:%=--no-emit-package %)
 
@@ -33,8 +34,8 @@ format: setup  ## put every file into the house's form, mend what can be mended 
 snapshots: setup  ## write openapi.json, asyncapi.json, event schemas and tables of docs anew
 	$(BIN)/python -m tests.snapshots
 
-test: setup  ## all tests but bench, faults and journeys
-	$(BIN)/pytest
+test: setup  ## all tests but bench, faults and journeys, side by side; WORKERS=0 one by one
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 explore: setup  ## search at random for what breaks a property; HYPOTHESIS_SEED=7 repeats a search
 	$(BIN)/pytest -m hypothesis --hypothesis-profile=explore $(HYPOTHESIS_SEED:%=--hypothesis-seed=%)

@@ -1,6 +1,6 @@
 """Fixtures for all tests: one server per run, and an event loop for the session."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +10,7 @@ from kuntavayla.testing.databases import running_server
 from kuntavayla_sandbox.broker import Broker, BrokerPlan, Listener, missing_tool
 
 BROKER_USERS = {"admin": "admin-of-the-tests", "routing-api": "routing-api-of-the-tests"}
+LONGEST = ("broker", "tests/faults", "tests/sandbox")
 
 # No property is judged by the speed of the machine.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,10 +23,27 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "database: uses PostgreSQL; marked by its fixtures")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if isinstance(item, pytest.Function) and "server_url" in item.fixturenames:
+        fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
+        if "server_url" in fixtures:
             item.add_marker(pytest.mark.database)
+        item.add_marker(pytest.mark.xdist_group(_group(item, fixtures)))
+    # The longest groups begin first, so that the workers end about together.
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    [group] = next(item.iter_markers("xdist_group")).args
+    return next((rank for rank, name in enumerate(LONGEST) if group.startswith(name)), len(LONGEST))
+
+
+def _group(item: pytest.Item, fixtures: Collection[str]) -> str:
+    """Say which tests one worker runs in a row: those of a file, or those that share a broker."""
+    if "broker" in fixtures:
+        return "broker"
+    return item.nodeid.partition("::")[0]
 
 
 @pytest.fixture(scope="session")

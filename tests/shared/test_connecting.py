@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import gc
 import warnings
 from collections.abc import Awaitable, Callable
@@ -35,9 +36,8 @@ async def test_a_start_that_is_cut_off_at_any_moment_leaves_no_connection_open(
         warnings.simplefilter("always", ResourceWarning)
         for moment_s in MOMENTS_S:
             opening, client = await start(connection)
-            with pytest.raises((TimeoutError, SourceAway, WriteFailed)):
+            with contextlib.suppress(TimeoutError, SourceAway, WriteFailed):
                 await asyncio.wait_for(opening, moment_s)
-                raise TimeoutError
             await client.close()
         gc.collect()
 

@@ -107,19 +107,19 @@ async def test_faults_of_the_content_are_listed_and_counted(client: httpx.AsyncC
         ),
         (
             {"Content-Type": "application/json", "Content-Encoding": "gzip"},
-            gzip.compress(b"{}")[:-3],
+            gzip.compress(b"{}", mtime=0)[:-3],
             400,
             "gzip_malformed",
         ),
         (
             {"Content-Type": "application/json", "Content-Encoding": "gzip"},
-            gzip.compress(b"x" * 2_001),
+            gzip.compress(b"x" * 2_001, mtime=0),
             413,
             "body_too_large",
         ),
         (
             {"Content-Type": "application/json", "Content-Encoding": "gzip"},
-            gzip.compress(b"") * 17,
+            gzip.compress(b"", mtime=0) * 17,
             400,
             "gzip_malformed",
         ),
@@ -149,7 +149,9 @@ async def test_a_body_without_a_length_is_counted_as_it_comes(client: httpx.Asyn
 async def test_a_gzip_body_is_inflated(client: httpx.AsyncClient, parts: int) -> None:
     text = json.dumps(ITEM).encode()
     size = len(text) // parts + 1
-    content = b"".join(gzip.compress(text[at : at + size]) for at in range(0, len(text), size))
+    content = b"".join(
+        gzip.compress(text[at : at + size], mtime=0) for at in range(0, len(text), size)
+    )
 
     answer = await client.post(
         f"{PREFIX}/items",
@@ -233,10 +235,10 @@ async def test_the_parameters_fault_has_a_pointer_and_no_value(client: httpx.Asy
 async def test_lines_are_counted_and_limited(client: httpx.AsyncClient) -> None:
     headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
     good = await client.post(
-        f"{PREFIX}/items:bulk", content=gzip.compress(b"{}\n{}\n"), headers=headers
+        f"{PREFIX}/items:bulk", content=gzip.compress(b"{}\n{}\n", mtime=0), headers=headers
     )
     many = await client.post(
-        f"{PREFIX}/items:bulk", content=gzip.compress(b"{}\n" * 6), headers=headers
+        f"{PREFIX}/items:bulk", content=gzip.compress(b"{}\n" * 6, mtime=0), headers=headers
     )
 
     assert good.text == '{"line":1}\n{"line":2}\n'

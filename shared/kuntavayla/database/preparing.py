@@ -10,7 +10,7 @@ from alembic.config import Config
 from sqlalchemy.ext.asyncio import create_async_engine
 
 MIGRATION_LOCK = 0x6B757461
-"""The advisory lock that serialises migrations of one database."""
+"""The advisory lock that serialises migrations of one database, and preparations of one server."""
 LOCK_TIMEOUT = "10s"
 ROLE_SETTINGS = {
     "statement_timeout": "30s",
@@ -33,6 +33,8 @@ async def prepare_database(admin_url: str, *, database: str, role: str) -> None:
     """
     connection = await asyncpg.connect(admin_url)
     try:
+        # Roles belong to the whole server: two callers at once would both find one missing.
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
             await connection.execute(f"CREATE ROLE {_named(role)} LOGIN")
         for name, value in ROLE_SETTINGS.items():
