@@ -4,6 +4,7 @@ import asyncio
 import random
 import shutil
 import time
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -255,6 +256,8 @@ async def finished_campaign(
             error.add_note(
                 f"{campaign.told()}\n{campaign.schedule()}\nlogs in {stack.logs}, rows in {folder}"
             )
+            # At once, not only behind the last campaign of a long run.
+            traceback.print_exception(error)
             await campaign.keep_evidence(folder)
             raise
         print(campaign.told())
