@@ -22,8 +22,7 @@ from kuntavayla.telemetry import new_traceparent
 from kuntavayla.testing import TestDatabase
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla_sandbox.broker import Broker
-from routing_api.events import INTERNAL, ClientTransferredV1, ResponsibilityChangedV1
-from routing_api.operations.moments import SOURCE
+from routing_api.events import INTERNAL, SOURCE, ClientTransferredV1, ResponsibilityChangedV1
 from tests.bench.children import run_job
 from tests.bench.outbox_floor import OutboxFloorJob, OutboxFloorReport
 from tests.bench.people import DAY

@@ -19,27 +19,6 @@ class EffectiveOnBeforeNewestDecision(DomainError):
     code: ClassVar[str] = "effective_on_before_newest_decision"
 
 
-class OfficeNotYours(DomainError):
-    """An office sends only registrations of its own code, by officials of its own."""
-
-    kind: ClassVar[Kind] = Kind.FORBIDDEN
-    code: ClassVar[str] = "office_not_yours"
-
-
-class MunicipalityNotServed(DomainError):
-    """The caller's case system does not serve the official's municipality."""
-
-    kind: ClassVar[Kind] = Kind.FORBIDDEN
-    code: ClassVar[str] = "municipality_not_served"
-
-
-class OfficialRoleRefused(DomainError):
-    """An official of this role may not do this."""
-
-    kind: ClassVar[Kind] = Kind.FORBIDDEN
-    code: ClassVar[str] = "official_role_refused"
-
-
 class RegistrationNotFound(DomainError):
     """No such registration for this caller."""
 

@@ -9,6 +9,8 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+SERVICE = "routing-api"
+SOURCE = f"/kuntavayla/{SERVICE}"
 Cause = Literal[
     "first_entry", "return", "move", "transfer_request", "register_change", "correction"
 ]

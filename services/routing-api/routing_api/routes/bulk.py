@@ -10,8 +10,8 @@ from msgspec import Struct
 from kuntavayla.auth import Caller, Refusal
 from kuntavayla.errors import DomainError
 from kuntavayla.http import JsonDecoder, Problem, item_problem
-from routing_api.errors import OfficeNotYours
-from routing_api.operations.moments import Call, Moment
+from kuntavayla.service.errors import OfficeNotYours
+from kuntavayla.service.moments import Call, Moment
 from routing_api.operations.registrations import Refused, witness_refusals
 from routing_api.operations.repeats import Registered
 from routing_api.operations.submissions import Submission

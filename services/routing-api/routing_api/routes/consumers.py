@@ -11,8 +11,8 @@ from kuntavayla.database import Connection
 from kuntavayla.http import JsonDecoder, described, json_answer, secured_router
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.inbox.repairing import ConsumerNotStopped
+from kuntavayla.service.errors import OfficialRoleRefused
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.errors import OfficialRoleRefused
 from routing_api.operations import parked as operations
 from routing_api.operations.parked import Started
 from routing_api.routes.answers import PREFIX, consumer_answer

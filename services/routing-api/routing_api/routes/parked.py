@@ -27,7 +27,15 @@ from kuntavayla.inbox.repairing import (
     MessageNotParked,
     ParkedMessageNotFound,
 )
-from routing_api.errors import OfficialRoleRefused
+from kuntavayla.service.errors import OfficialRoleRefused
+from kuntavayla.service.routes.desk import call_of, operator_of_call
+from kuntavayla.service.routes.pages import (
+    LIMIT_DEFAULT,
+    After,
+    Limit,
+    cursor_text,
+    place_of_number,
+)
 from routing_api.operations import parked as operations
 from routing_api.operations.parked import RepairDesk, Repaired
 from routing_api.routes.answers import (
@@ -36,16 +44,7 @@ from routing_api.routes.answers import (
     parked_content_answer,
     repair_answer,
 )
-from routing_api.routes.desk import (
-    LIMIT_DEFAULT,
-    After,
-    Limit,
-    call_of,
-    cursor_text,
-    desk_of,
-    operator_of_call,
-    place_of_number,
-)
+from routing_api.routes.desk import desk_of
 from routing_api.routes.repairs import read_repair, repair_call, run_repair
 from routing_api.schemas import (
     EditRequest,

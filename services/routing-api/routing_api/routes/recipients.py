@@ -16,27 +16,15 @@ from kuntavayla.http import (
 )
 from kuntavayla.outbox import WAITING_MAX, Hold, Pause, StreamStanding
 from kuntavayla.register import OrganisationKind
-from kuntavayla.values.officials import ActingOfficial
-from routing_api.errors import (
-    MunicipalityNotServed,
-    OfficeNotYours,
-    OfficialRoleRefused,
-    RecipientNotFound,
-)
-from routing_api.operations import operating
+from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.routes.desk import call_of, changing_official_of
+from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, page_of
+from routing_api.errors import RecipientNotFound
 from routing_api.operations import recipients as operations
 from routing_api.operations.recipients import RecipientStanding
 from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import (
-    LIMIT_DEFAULT,
-    After,
-    Desk,
-    Limit,
-    call_of,
-    desk_of,
-    official_of_call,
-    page_of,
-)
+from routing_api.routes.desk import Desk, desk_of
 from routing_api.rules.intake import instant_fault, reference_faults
 from routing_api.schemas import (
     PausedResponse,
@@ -71,9 +59,7 @@ async def list_recipients(
             now=desk.moment().now,
             waiting_max=WAITING_MAX,
         )
-        await operating.witness(
-            connection, call_of(request), action="recipient.listed", moment=desk.moment()
-        )
+        await witness(connection, call_of(request), action="recipient.listed", moment=desk.moment())
     items = [_recipient(item) for item in found]
     page, cursor = page_of(items, [item.recipient for item in items], after=after, limit=limit)
     return json_answer(
@@ -103,7 +89,7 @@ async def pause_recipient(request: Request, recipient_id: str) -> Response:
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     body = await _pauses.read(request, limits=desk.body_limits)
-    official = acting_official(request, body.acting_official)
+    official = changing_official_of(request, body.acting_official)
     operations.check_recipient(recipient_id, register=desk.law.registers.newest)
     moment = desk.moment()
     _check_pause(body, desk=desk)
@@ -142,21 +128,13 @@ async def resume_recipient(request: Request, recipient_id: str) -> Response:
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     body = await _resumes.read(request, limits=desk.body_limits)
-    official = acting_official(request, body.acting_official)
+    official = changing_official_of(request, body.acting_official)
     operations.check_recipient(recipient_id, register=desk.law.registers.newest)
     moment, call = desk.moment(), call_of(request, official)
     async with desk.transaction() as connection:
         await operations.resume(connection, recipient_id, call=call, moment=moment)
         hold = await outbox.find_hold(connection, recipient_id)
     return json_answer(_paused(recipient_id, hold, desk=desk))
-
-
-def acting_official(request: Request, in_body: ActingOfficial | None) -> ActingOfficial:
-    """Return the official who must be named; an auditor changes nothing."""
-    official = official_of_call(request, in_body)
-    if official.role == "auditor":
-        raise OfficialRoleRefused
-    return official
 
 
 def _check_pause(body: PauseRequest, *, desk: Desk) -> None:

@@ -20,21 +20,16 @@ from kuntavayla.http import (
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprints_of
 from kuntavayla.outbox import EVENTS_MAX
 from kuntavayla.register import OrganisationKind
-from routing_api.errors import (
-    EventCountDiffers,
-    MunicipalityNotServed,
-    OfficeNotYours,
-    OfficialRoleRefused,
-    RecipientNotFound,
-    RedeliveryTooLarge,
-)
-from routing_api.operations import operating
+from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.routes.desk import RESTRICTED, call_of, changing_official_of
+from kuntavayla.service.routes.outcomes import repeating
+from routing_api.errors import EventCountDiffers, RecipientNotFound, RedeliveryTooLarge
 from routing_api.operations import redeliveries as operations
 from routing_api.operations.recipients import check_recipient
 from routing_api.operations.redeliveries import Redelivered, RedeliveryDesk, Wanted
 from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import RESTRICTED, call_of, desk_of, repeating
-from routing_api.routes.recipients import acting_official
+from routing_api.routes.desk import desk_of
 from routing_api.rules.intake import reference_faults
 from routing_api.schemas import (
     PreviewRedeliveryRequest,
@@ -76,7 +71,7 @@ async def preview_redelivery(request: Request) -> Response:
     try:
         async with desk.transaction() as connection:
             count = await operations.count(connection, wanted)
-            await operating.witness(
+            await witness(
                 connection, call_of(request), action="redelivery.previewed", moment=desk.moment()
             )
     except (CursorMalformed, CursorExpired) as error:
@@ -116,7 +111,7 @@ async def redeliver(request: Request) -> Response:
     require_kind(caller, *WHO)
     key = idempotency_key(request)
     body = await _redeliveries.read(request, limits=desk.body_limits)
-    official = acting_official(request, body.acting_official)
+    official = changing_official_of(request, body.acting_official)
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
     wanted, moment = _wanted(request, body), desk.moment()

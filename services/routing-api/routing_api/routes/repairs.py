@@ -12,10 +12,12 @@ from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import JsonDecoder, caller_of, idempotency_key
 from kuntavayla.idempotency import KeyUse, fingerprints_of
 from kuntavayla.register import OrganisationKind
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.routes.desk import call_of, repairer_of_call
+from kuntavayla.service.routes.outcomes import repeating, settled
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.operations import operating
-from routing_api.operations.moments import Call, Moment
-from routing_api.routes.desk import call_of, desk_of, repairer_of_call, repeating, settled
+from routing_api.routes.desk import desk_of
 from routing_api.rules.intake import reference_faults
 
 T = TypeVar("T")
@@ -86,7 +88,7 @@ async def run_repair(
                 async with connection.transaction():
                     return await act(connection)
             except DomainError as refusal:
-                await operating.witness(
+                await witness(
                     connection,
                     asked.call,
                     action=asked.action,
