@@ -24,3 +24,31 @@ class OfficialRoleRefused(DomainError):
 
     kind: ClassVar[Kind] = Kind.FORBIDDEN
     code: ClassVar[str] = "official_role_refused"
+
+
+class RecipientNotFound(DomainError):
+    """No such recipient of events for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "recipient_not_found"
+
+
+class RecipientPaused(DomainError):
+    """The recipient's events are held back by the operator; nothing is lost."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "recipient_paused"
+
+
+class RedeliveryTooLarge(DomainError):
+    """More events are chosen than one redelivery sends."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "redelivery_too_large"
+
+
+class EventCountDiffers(DomainError):
+    """Another number of events would be sent than was expected; nothing was sent."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "event_count_differs"

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from kuntavayla.events import Channel
 from kuntavayla.register import Register
+from kuntavayla.service.events import INTERNAL
 from kuntavayla.service.moments import Call, Moment
-from routing_api.events import INTERNAL, ChangedGroup, EventData
+from routing_api.events import ChangedGroup, EventData
 from routing_api.operations import announcing
 from routing_api.operations.effects import Effects
 from routing_api.operations.law import Law

@@ -4,10 +4,11 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 """
 
 from kuntavayla.auth import ScopeTable
+from kuntavayla.service.routes.feeds import feeds_router
+from routing_api.routes.answers import PREFIX
 from routing_api.routes.clients import router as clients
 from routing_api.routes.consumers import router as consumers
 from routing_api.routes.disclosures import router as disclosures
-from routing_api.routes.events import router as events
 from routing_api.routes.operating import router as operating
 from routing_api.routes.parked import router as parked
 from routing_api.routes.persons import router as persons
@@ -27,7 +28,7 @@ ROUTERS = (
     disclosures,
     transfers,
     persons,
-    events,
+    feeds_router(PREFIX, restart="start again from GET /clienthoods"),
     recipients,
     redeliveries,
     reconciliations,

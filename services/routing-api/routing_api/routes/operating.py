@@ -17,6 +17,7 @@ from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
 from kuntavayla.outbox import Hold, Standing
 from kuntavayla.register import OrganisationKind
+from kuntavayla.service.operations.recipients import state_of
 from kuntavayla.service.routes.desk import call_of
 from kuntavayla.service.routes.pages import (
     LIMIT_DEFAULT,
@@ -27,7 +28,6 @@ from kuntavayla.service.routes.pages import (
 )
 from kuntavayla.settings import Transport
 from routing_api.operations import operating as operations
-from routing_api.operations.recipients import state_of
 from routing_api.routes.answers import PREFIX, consumer_answer
 from routing_api.routes.desk import desk_of
 from routing_api.rules.definitions import RuleSetDefinition

@@ -16,13 +16,17 @@ from kuntavayla.http import (
 )
 from kuntavayla.outbox import WAITING_MAX, Hold, Pause, StreamStanding
 from kuntavayla.register import OrganisationKind
-from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.errors import (
+    MunicipalityNotServed,
+    OfficeNotYours,
+    OfficialRoleRefused,
+    RecipientNotFound,
+)
+from kuntavayla.service.operations import recipients as operations
+from kuntavayla.service.operations.recipients import RecipientStanding
 from kuntavayla.service.operations.witnessing import witness
 from kuntavayla.service.routes.desk import call_of, changing_official_of
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, page_of
-from routing_api.errors import RecipientNotFound
-from routing_api.operations import recipients as operations
-from routing_api.operations.recipients import RecipientStanding
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.desk import Desk, desk_of
 from routing_api.rules.intake import instant_fault, reference_faults

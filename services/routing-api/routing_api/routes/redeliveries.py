@@ -20,13 +20,19 @@ from kuntavayla.http import (
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprints_of
 from kuntavayla.outbox import EVENTS_MAX
 from kuntavayla.register import OrganisationKind
-from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.errors import (
+    EventCountDiffers,
+    MunicipalityNotServed,
+    OfficeNotYours,
+    OfficialRoleRefused,
+    RecipientNotFound,
+    RedeliveryTooLarge,
+)
+from kuntavayla.service.operations.recipients import check_recipient
 from kuntavayla.service.operations.witnessing import witness
 from kuntavayla.service.routes.desk import RESTRICTED, call_of, changing_official_of
 from kuntavayla.service.routes.outcomes import repeating
-from routing_api.errors import EventCountDiffers, RecipientNotFound, RedeliveryTooLarge
 from routing_api.operations import redeliveries as operations
-from routing_api.operations.recipients import check_recipient
 from routing_api.operations.redeliveries import Redelivered, RedeliveryDesk, Wanted
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.desk import desk_of
