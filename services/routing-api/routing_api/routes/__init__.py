@@ -5,6 +5,7 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 
 from kuntavayla.auth import ScopeTable
 from kuntavayla.service.routes.feeds import feeds_router
+from kuntavayla.service.routes.recipients import recipients_router
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.clients import router as clients
 from routing_api.routes.consumers import router as consumers
@@ -12,7 +13,6 @@ from routing_api.routes.disclosures import router as disclosures
 from routing_api.routes.operating import router as operating
 from routing_api.routes.parked import router as parked
 from routing_api.routes.persons import router as persons
-from routing_api.routes.recipients import router as recipients
 from routing_api.routes.reconciliations import router as reconciliations
 from routing_api.routes.redeliveries import router as redeliveries
 from routing_api.routes.register import router as register
@@ -29,7 +29,7 @@ ROUTERS = (
     transfers,
     persons,
     feeds_router(PREFIX, restart="start again from GET /clienthoods"),
-    recipients,
+    recipients_router(PREFIX),
     redeliveries,
     reconciliations,
     register,

@@ -27,11 +27,11 @@ from kuntavayla.service.routes.pages import (
     place_of_number,
 )
 from kuntavayla.settings import Transport
+from kuntavayla.values.faults import instant_fault
 from routing_api.operations import operating as operations
 from routing_api.routes.answers import PREFIX, consumer_answer
 from routing_api.routes.desk import desk_of
 from routing_api.rules.definitions import RuleSetDefinition
-from routing_api.rules.intake import instant_fault
 from routing_api.schemas import AuditList, HeldRecipient, PublishedStatus, StatusResponse
 
 router = secured_router(PREFIX)

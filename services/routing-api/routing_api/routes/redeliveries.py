@@ -32,17 +32,17 @@ from kuntavayla.service.operations.recipients import check_recipient
 from kuntavayla.service.operations.witnessing import witness
 from kuntavayla.service.routes.desk import RESTRICTED, call_of, changing_official_of
 from kuntavayla.service.routes.outcomes import repeating
-from routing_api.operations import redeliveries as operations
-from routing_api.operations.redeliveries import Redelivered, RedeliveryDesk, Wanted
-from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import desk_of
-from routing_api.rules.intake import reference_faults
-from routing_api.schemas import (
+from kuntavayla.service.schemas.recipients import (
     PreviewRedeliveryRequest,
     RedeliveryPreview,
     RedeliveryRequest,
     RedeliveryResponse,
 )
+from kuntavayla.values.faults import reference_faults
+from routing_api.operations import redeliveries as operations
+from routing_api.operations.redeliveries import Redelivered, RedeliveryDesk, Wanted
+from routing_api.routes.answers import PREFIX
+from routing_api.routes.desk import desk_of
 
 router = secured_router(PREFIX)
 _previews = JsonDecoder(PreviewRedeliveryRequest)

@@ -16,9 +16,9 @@ from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import witness
 from kuntavayla.service.routes.desk import call_of, repairer_of_call
 from kuntavayla.service.routes.outcomes import repeating, settled
+from kuntavayla.values.faults import reference_faults
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.routes.desk import desk_of
-from routing_api.rules.intake import reference_faults
 
 T = TypeVar("T")
 

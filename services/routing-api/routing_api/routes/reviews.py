@@ -36,6 +36,7 @@ from kuntavayla.service.operations.witnessing import REFUSED, witness
 from kuntavayla.service.routes.desk import call_of, official_of_call
 from kuntavayla.service.routes.outcomes import repeating, settled
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
+from kuntavayla.values.faults import reference_faults
 from routing_api.errors import (
     FactsErased,
     MunicipalityNotInAnArea,
@@ -49,7 +50,6 @@ from routing_api.operations.reviews import Resolution, ResolutionDesk
 from routing_api.routes.answers import PREFIX, decision_answer, review_answer
 from routing_api.routes.desk import desk_of, party_of
 from routing_api.routes.intake import READERS
-from routing_api.rules.intake import reference_faults
 from routing_api.rules.judging import ReviewReason
 from routing_api.rules.reviews import Review, ReviewFilter
 from routing_api.schemas import DecisionResponse, ResolveRequest, ReviewList, ReviewResponse

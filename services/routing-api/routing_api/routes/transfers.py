@@ -27,6 +27,7 @@ from kuntavayla.service.operations.witnessing import witness
 from kuntavayla.service.routes.desk import call_of, official_of_call
 from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
+from kuntavayla.values.faults import instant_fault, reference_faults
 from routing_api.errors import (
     AlreadyAcknowledged,
     NoticeAlreadyGiven,
@@ -40,7 +41,6 @@ from routing_api.operations.transfers import Outcome
 from routing_api.routes.answers import PREFIX, transfer_answer
 from routing_api.routes.desk import desk_of, party_of
 from routing_api.routes.intake import READERS, SENDERS
-from routing_api.rules.intake import instant_fault, reference_faults
 from routing_api.rules.transfers import Notice, TransferFilter
 from routing_api.schemas import (
     AcknowledgeRequest,
