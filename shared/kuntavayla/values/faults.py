@@ -1,4 +1,4 @@
-"""Faults that values of any body may have: instants out of the calendar, identity codes in texts."""
+"""Faults that values of any body may have: an instant out of the calendar, an identity code."""
 
 from collections.abc import Iterable
 from datetime import MAXYEAR, MINYEAR, datetime

@@ -6,6 +6,7 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 from kuntavayla.auth import ScopeTable
 from kuntavayla.service.routes.feeds import feeds_router
 from kuntavayla.service.routes.recipients import recipients_router
+from kuntavayla.service.routes.redeliveries import redeliveries_router
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.clients import router as clients
 from routing_api.routes.consumers import router as consumers
@@ -14,7 +15,6 @@ from routing_api.routes.operating import router as operating
 from routing_api.routes.parked import router as parked
 from routing_api.routes.persons import router as persons
 from routing_api.routes.reconciliations import router as reconciliations
-from routing_api.routes.redeliveries import router as redeliveries
 from routing_api.routes.register import router as register
 from routing_api.routes.registrations import router as registrations
 from routing_api.routes.reviews import router as reviews
@@ -30,7 +30,7 @@ ROUTERS = (
     persons,
     feeds_router(PREFIX, restart="start again from GET /clienthoods"),
     recipients_router(PREFIX),
-    redeliveries,
+    redeliveries_router(PREFIX),
     reconciliations,
     register,
     operating,
