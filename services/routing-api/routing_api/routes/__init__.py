@@ -4,15 +4,15 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 """
 
 from kuntavayla.auth import ScopeTable
+from kuntavayla.service.routes.consumers import consumers_router
 from kuntavayla.service.routes.feeds import feeds_router
+from kuntavayla.service.routes.parked import parked_router
 from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.clients import router as clients
-from routing_api.routes.consumers import router as consumers
 from routing_api.routes.disclosures import router as disclosures
 from routing_api.routes.operating import router as operating
-from routing_api.routes.parked import router as parked
 from routing_api.routes.persons import router as persons
 from routing_api.routes.reconciliations import router as reconciliations
 from routing_api.routes.register import router as register
@@ -34,8 +34,8 @@ ROUTERS = (
     reconciliations,
     register,
     operating,
-    parked,
-    consumers,
+    parked_router(PREFIX),
+    consumers_router(PREFIX),
     seals,
 )
 SCOPES: ScopeTable = {
