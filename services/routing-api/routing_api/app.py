@@ -36,6 +36,7 @@ from kuntavayla.http import (
 from kuntavayla.outbox import Publication, Publisher, PublisherMetrics, Told, asyncapi_document
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.service.routes.desk import moment_at
+from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
     BatchMetrics,
@@ -68,7 +69,6 @@ from routing_api.workers import (
     AcknowledgementDesk,
     FigureGauges,
     keep_fresh,
-    keep_sealed,
     read_acknowledgements,
     tell_all_overdue,
 )

@@ -1,16 +1,15 @@
-"""What operators and auditors ask: figures of the state, and the audit."""
+"""What operators and auditors ask: figures of the state."""
 
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 from kuntavayla import audit, outbox
-from kuntavayla.audit import AuditFilter, SealState, StoredLine
+from kuntavayla.audit import SealState
 from kuntavayla.database import Connection
 from kuntavayla.inbox import ConsumerFigures, parked
 from kuntavayla.outbox import Hold, Standing
-from kuntavayla.service.moments import Call, Moment
-from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.moments import Moment
 from routing_api.store import figures
 from routing_api.store.figures import Waiting
 
@@ -42,18 +41,3 @@ async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     since = seal.oldest_unsealed_at
     unsealed_s = 0.0 if since is None else max(0.0, (moment.now - since).total_seconds())
     return Figures(standing, age_s, holds, waiting, consumers, seal, unsealed_s)
-
-
-async def read_audit(
-    connection: Connection,
-    query: AuditFilter,
-    *,
-    after: int,
-    limit: int,
-    call: Call,
-    moment: Moment,
-) -> list[StoredLine]:
-    """List audit lines, oldest first; the reading adds its own line in the same transaction."""
-    lines = await audit.list_lines(connection, query, after=after, limit=limit)
-    await witness(connection, call, action="audit.read", moment=moment, client_id=query.client_id)
-    return lines

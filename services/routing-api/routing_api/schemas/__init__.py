@@ -1,14 +1,5 @@
 """The wire types of routing-api, one file per noun; field names are binding (contracts.md)."""
 
-from routing_api.schemas.audit import (
-    AuditList,
-    DisclosureList,
-    DisclosureResponse,
-    SealKeyList,
-    SealKeyResponse,
-    VerifyRequest,
-    VerifyResponse,
-)
 from routing_api.schemas.clients import (
     ClienthoodList,
     ClienthoodResponse,
@@ -25,6 +16,7 @@ from routing_api.schemas.decisions import (
     Responsible,
     RuleSetName,
 )
+from routing_api.schemas.disclosures import DisclosureList, DisclosureResponse
 from routing_api.schemas.operating import (
     HeldRecipient,
     PublishedStatus,
@@ -63,7 +55,6 @@ from routing_api.schemas.transfers import (
 __all__ = [
     "AcknowledgeRequest",
     "AcknowledgementItem",
-    "AuditList",
     "BulkEnd",
     "BulkLine",
     "BulkSummary",
@@ -103,12 +94,8 @@ __all__ = [
     "ReviewList",
     "ReviewResponse",
     "RuleSetName",
-    "SealKeyList",
-    "SealKeyResponse",
     "ShortDecision",
     "StatusResponse",
     "TransferList",
     "TransferResponse",
-    "VerifyRequest",
-    "VerifyResponse",
 ]

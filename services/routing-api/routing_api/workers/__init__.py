@@ -7,7 +7,6 @@ from routing_api.workers.acknowledgements import (
 )
 from routing_api.workers.figures import FRESH_INTERVAL_S, FigureGauges, keep_fresh
 from routing_api.workers.overdue import OVERDUE_INTERVAL_S, tell_all_overdue
-from routing_api.workers.sealing import keep_sealed
 
 __all__ = [
     "FRESH_INTERVAL_S",
@@ -16,7 +15,6 @@ __all__ = [
     "AcknowledgementDesk",
     "FigureGauges",
     "keep_fresh",
-    "keep_sealed",
     "read_acknowledgements",
     "tell_all_overdue",
 ]
