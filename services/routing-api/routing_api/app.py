@@ -36,6 +36,7 @@ from kuntavayla.http import (
 from kuntavayla.outbox import Publication, Publisher, PublisherMetrics, Told, asyncapi_document
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.service.routes.desk import moment_at
+from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
 from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
@@ -63,7 +64,6 @@ from routing_api.rules.rule_sets import RuleSets, load_rule_sets
 from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
 from routing_api.workers import (
-    FRESH_INTERVAL_S,
     INBOUND,
     OVERDUE_INTERVAL_S,
     AcknowledgementDesk,

@@ -17,12 +17,7 @@ from routing_api.schemas.decisions import (
     RuleSetName,
 )
 from routing_api.schemas.disclosures import DisclosureList, DisclosureResponse
-from routing_api.schemas.operating import (
-    HeldRecipient,
-    PublishedStatus,
-    QueueStatus,
-    StatusResponse,
-)
+from routing_api.schemas.operating import StatusResponse
 from routing_api.schemas.persons import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
 from routing_api.schemas.reconciliations import (
     ReconciledDifference,
@@ -72,7 +67,6 @@ __all__ = [
     "FetchedItem",
     "FetchedPerson",
     "HeldClienthoodResponse",
-    "HeldRecipient",
     "ItemResult",
     "ItemsResponse",
     "LookupRequest",
@@ -80,8 +74,6 @@ __all__ = [
     "NoticeRequest",
     "OfferedTransfer",
     "OpenedReview",
-    "PublishedStatus",
-    "QueueStatus",
     "Recomputed",
     "ReconciledDifference",
     "ReconciliationList",
