@@ -7,7 +7,7 @@ from jsonschema.exceptions import ValidationError
 
 from kuntavayla.outbox import PARTITIONS, inbound_topic_of, topic_of
 from routing_api.events import EVENT_TYPES
-from routing_api.operations.moments import SERVICE as NAME
+from routing_api.events import SERVICE as NAME
 from tests.snapshots import ROOT, SERVICE
 
 DOCUMENT: dict[str, Any] = json.loads((SERVICE / "asyncapi.json").read_text(encoding="utf-8"))
