@@ -15,6 +15,7 @@ from routing_api.operations import registrations
 
 OURS = (
     "routing_api.",
+    "statement_relay.",
     "kuntavayla.auth.",
     "kuntavayla.http.",
     "kuntavayla.idempotency",
@@ -26,8 +27,8 @@ THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
 """Calls whose way goes through a value of the running app: the batcher's run is `register`."""
 BY_CHUNKS = "registrations.submit_chunk"
 """The same by chunks: whatever fails there is the failure of a line."""
-PACKAGES = ("routing_api.", "kuntavayla.")
-NAMED = {"routing_api.errors", "kuntavayla.idempotency", "kuntavayla.inbox.repairing"}
+PACKAGES = ("routing_api.", "statement_relay.", "kuntavayla.")
+NAMED = {"routing_api.errors", "statement_relay.errors", "kuntavayla.idempotency", "kuntavayla.inbox.repairing"}
 """Modules whose failures belong to single calls; all others are of every call."""
 LOCAL = object()
 """What a name stands for that a function gives its value itself."""
