@@ -20,6 +20,7 @@ OURS = (
     "kuntavayla.http.",
     "kuntavayla.idempotency",
     "kuntavayla.inbox.",
+    "kuntavayla.service.",
 )
 THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
     "registrations.submit": (MicroBatcher.submit, registrations.register),
@@ -28,7 +29,13 @@ THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
 BY_CHUNKS = "registrations.submit_chunk"
 """The same by chunks: whatever fails there is the failure of a line."""
 PACKAGES = ("routing_api.", "statement_relay.", "kuntavayla.")
-NAMED = {"routing_api.errors", "statement_relay.errors", "kuntavayla.idempotency", "kuntavayla.inbox.repairing"}
+NAMED = {
+    "routing_api.errors",
+    "statement_relay.errors",
+    "kuntavayla.idempotency",
+    "kuntavayla.inbox.repairing",
+    "kuntavayla.service.errors",
+}
 """Modules whose failures belong to single calls; all others are of every call."""
 LOCAL = object()
 """What a name stands for that a function gives its value itself."""

@@ -7,7 +7,7 @@ from jsonschema.exceptions import ValidationError
 
 from kuntavayla.outbox import PARTITIONS, inbound_topic_of, topic_of
 from routing_api.events import EVENT_TYPES
-from routing_api.operations.moments import SERVICE as NAME
+from routing_api.events import SERVICE as NAME
 from tests.releases import RELEASES, ROOT
 
 SERVICE = next(release.folder for release in RELEASES if release.name == NAME)

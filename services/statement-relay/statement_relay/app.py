@@ -24,8 +24,7 @@ from kuntavayla.http import (
 )
 from kuntavayla.register import load_register
 from kuntavayla.telemetry import RequestMetrics, start_metrics_server
-from statement_relay.events import EVENT_TYPES
-from statement_relay.operations.moments import SERVICE
+from statement_relay.events import EVENT_TYPES, SERVICE
 from statement_relay.routes import ROUTERS, SCOPES
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import Desk

@@ -26,13 +26,6 @@ class ResponsibleOther(DomainError):
     code: ClassVar[str] = "responsible_other"
 
 
-class MunicipalityNotServed(DomainError):
-    """The caller's case system does not serve the municipality."""
-
-    kind: ClassVar[Kind] = Kind.FORBIDDEN
-    code: ClassVar[str] = "municipality_not_served"
-
-
 class AlreadyReplaced(DomainError):
     """The item was corrected or withdrawn before; its newest successor is what can be changed."""
 

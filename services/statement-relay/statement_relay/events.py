@@ -10,6 +10,8 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+SERVICE = "statement-relay"
+SOURCE = f"/kuntavayla/{SERVICE}"
 Action = Literal["new", "correct", "withdraw"]
 
 
