@@ -1,0 +1,1 @@
+"""The law of information as pure functions and frozen values; no clock, no I/O."""
