@@ -16,7 +16,6 @@ InformationState = Literal[
     "withdrawn",
 ]
 """What is stored; `accepted` is what a caller is told of a waiting item with nothing before it."""
-IssuerAuthority = Literal["te_office", "municipality", "employment_area"]
 BreakerState = Literal["closed", "open", "half_open"]
 SETTLED: frozenset[InformationState] = frozenset(
     {"delivered", "rejected", "refused", "not_relayed", "withdrawn"}

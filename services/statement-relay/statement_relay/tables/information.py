@@ -8,7 +8,8 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field
 
 from kuntavayla.database.constraints import one_of
-from statement_relay.rules.states import Action, InformationState, IssuerAuthority
+from statement_relay.rules.issuers import IssuerAuthority
+from statement_relay.rules.states import Action, InformationState
 from statement_relay.tables.rows import Row, index, instant, number
 
 UNSETTLED = "settled_at IS NULL"
