@@ -15,6 +15,7 @@ from routing_api.operations import registrations
 
 OURS = (
     "routing_api.",
+    "statement_relay.",
     "kuntavayla.auth.",
     "kuntavayla.http.",
     "kuntavayla.idempotency",
@@ -27,9 +28,10 @@ THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
 """Calls whose way goes through a value of the running app: the batcher's run is `register`."""
 BY_CHUNKS = "registrations.submit_chunk"
 """The same by chunks: whatever fails there is the failure of a line."""
-PACKAGES = ("routing_api.", "kuntavayla.")
+PACKAGES = ("routing_api.", "statement_relay.", "kuntavayla.")
 NAMED = {
     "routing_api.errors",
+    "statement_relay.errors",
     "kuntavayla.idempotency",
     "kuntavayla.inbox.repairing",
     "kuntavayla.service.errors",

@@ -13,7 +13,7 @@ class OfficeNotYours(DomainError):
 
 
 class MunicipalityNotServed(DomainError):
-    """The caller's case system does not serve the official's municipality."""
+    """The caller's case system does not serve the municipality."""
 
     kind: ClassVar[Kind] = Kind.FORBIDDEN
     code: ClassVar[str] = "municipality_not_served"

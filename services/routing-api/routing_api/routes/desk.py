@@ -69,6 +69,7 @@ def party_of(caller: Caller) -> Party:
             | OrganisationKind.ELY
             | OrganisationKind.KEHA
             | OrganisationKind.AUDITOR
+            | OrganisationKind.SERVICE
         ):
             return Party(may_see_restricted=may_see_restricted)
         case _:

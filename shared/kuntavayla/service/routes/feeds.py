@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla.auth import Refusal
+from kuntavayla.auth import Caller, Refusal
 from kuntavayla.events import Channel
 from kuntavayla.feed import (
     LIMIT_MAX,
@@ -29,7 +29,9 @@ from kuntavayla.http import (
     described,
     secured_router,
 )
+from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import RecipientPaused
+from kuntavayla.service.events import INTERNAL
 from kuntavayla.service.operations.recipients import refuse_paused
 from kuntavayla.service.routes.desk import ServiceDesk, service_desk_of
 
@@ -92,7 +94,7 @@ async def read_restricted_events(
 async def _read(
     request: Request, channel: Channel, *, after: str, limit: int, wait_s: int
 ) -> Response:
-    desk, recipient = service_desk_of(request), caller_of(request).organisation
+    desk, recipient = service_desk_of(request), recipient_of(caller_of(request))
     with desk.waiters.ticket(recipient=recipient, channel=channel) as ticket:
         page = await _page(desk, after, recipient=recipient, channel=channel, limit=limit)
         deadline = asyncio.get_running_loop().time() + wait_s
@@ -106,6 +108,11 @@ async def _read(
     return Response(
         page.body, media_type=MEDIA_TYPE, headers={"Next-Cursor": page.next_cursor.text()}
     )
+
+
+def recipient_of(caller: Caller) -> str:
+    """Return whose events a caller reads: its own, or, as a service of ours, the internal ones."""
+    return INTERNAL if caller.kind is OrganisationKind.SERVICE else caller.organisation
 
 
 async def _is_woken(ticket: asyncio.Event, *, deadline: float) -> bool:
