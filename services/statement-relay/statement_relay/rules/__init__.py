@@ -1,1 +1,1 @@
-"""The law of information as pure functions and frozen values; no clock, no I/O."""
+"""The pure rules of statement-relay: no clock, no database, no network."""

@@ -1,16 +1,17 @@
 """Parked messages: what could not be handled, shown to operators and repaired by them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import APIRouter, Query
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from kuntavayla.auth import OFFICIAL_MALFORMED, OFFICIAL_MISSING
 from kuntavayla.database import Connection
-from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.errors import DomainError, Fault, InvalidContent
 from kuntavayla.http import (
     CURSOR_MALFORMED,
     JsonDecoder,
@@ -18,6 +19,7 @@ from kuntavayla.http import (
     json_answer,
     secured_router,
 )
+from kuntavayla.http.openapi import Described
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.inbox import Edited, ParkedFilter
 from kuntavayla.inbox.repairing import (
@@ -27,27 +29,21 @@ from kuntavayla.inbox.repairing import (
     MessageNotParked,
     ParkedMessageNotFound,
 )
-from routing_api.errors import OfficialRoleRefused
-from routing_api.operations import parked as operations
-from routing_api.operations.parked import RepairDesk, Repaired
-from routing_api.routes.answers import (
-    PREFIX,
-    parked_answer,
-    parked_content_answer,
-    repair_answer,
-)
-from routing_api.routes.desk import (
+from kuntavayla.service.errors import OfficialRoleRefused
+from kuntavayla.service.operations import parked as operations
+from kuntavayla.service.operations.parked import RepairDesk, Repaired
+from kuntavayla.service.routes.answers import parked_answer, parked_content_answer, repair_answer
+from kuntavayla.service.routes.desk import call_of, operator_of_call, service_desk_of
+from kuntavayla.service.routes.pages import (
     LIMIT_DEFAULT,
     After,
     Limit,
-    call_of,
     cursor_text,
-    desk_of,
-    operator_of_call,
     place_of_number,
 )
-from routing_api.routes.repairs import read_repair, repair_call, run_repair
-from routing_api.schemas import (
+from kuntavayla.service.routes.repairs import read_repair, repair_call, run_repair
+from kuntavayla.service.schemas.parked import (
+    BEHIND_MAX,
     EditRequest,
     ParkedContent,
     ParkedCountRequest,
@@ -58,9 +54,7 @@ from routing_api.schemas import (
     RepairRequest,
     RepairResponse,
 )
-from routing_api.schemas.parked import BEHIND_MAX
 
-router = secured_router(PREFIX)
 _repairs = JsonDecoder(RepairRequest)
 _many = JsonDecoder(RepairManyRequest)
 _edits = JsonDecoder(EditRequest)
@@ -76,12 +70,40 @@ _OF_REPAIR = (
     OfficialRoleRefused,
 )
 """What every repair may be refused with."""
+_OF_READING = (ParkedMessageNotFound, ConsumerUnknown, OFFICIAL_MALFORMED, OFFICIAL_MISSING)
+_OF_EDIT = (*_OF_REPAIR, MessageNotEditable)
+_OF_MANY = (*_OF_REPAIR, CountDiffers)
 
 
-@router.get(
-    "/parked-messages",
-    openapi_extra=described(answers={200: ParkedMessageList}, problems=(CURSOR_MALFORMED,)),
-)
+def parked_router(prefix: str) -> APIRouter:
+    """Return the calls about parked messages, under a service's prefix."""
+    router = secured_router(prefix)
+    one = "/parked-messages/{parked_message_id}"
+    router.get(
+        "/parked-messages",
+        openapi_extra=described(answers={200: ParkedMessageList}, problems=(CURSOR_MALFORMED,)),
+    )(list_parked)
+    router.get(one, openapi_extra=described(answers={200: ParkedContent}, problems=_OF_READING))(
+        load_parked
+    )
+    router.post(
+        "/parked-messages:preview",
+        openapi_extra=described(body=ParkedCountRequest, answers={200: ParkedCountResponse}),
+    )(preview)
+    router.post(f"{one}:retry", openapi_extra=_repaired(RepairRequest, _OF_REPAIR))(retry)
+    router.post(f"{one}:skip", openapi_extra=_repaired(RepairRequest, _OF_REPAIR))(skip)
+    router.post(f"{one}:edit", openapi_extra=_repaired(EditRequest, _OF_EDIT))(edit)
+    many = _repaired(RepairManyRequest, _OF_MANY)
+    router.post("/parked-messages:retry", openapi_extra=many)(retry_many)
+    router.post("/parked-messages:skip", openapi_extra=many)(skip_many)
+    return router
+
+
+def _repaired(body: type[Struct], problems: Sequence[type[DomainError]]) -> Described:
+    """Describe a repair."""
+    return described(body=body, answers={200: RepairResponse}, problems=problems)
+
+
 async def list_parked(  # noqa: PLR0913 - one parameter per filter
     request: Request,
     *,
@@ -96,7 +118,7 @@ async def list_parked(  # noqa: PLR0913 - one parameter per filter
 
     Bytes are shown by `GET /parked-messages/{id}` alone. Needs an acting official; audited.
     """
-    desk = desk_of(request)
+    desk = service_desk_of(request)
     official = operator_of_call(request)
     given = {"/query/consumer": consumer, "/query/key": key, "/query/reason": reason}
     _check_texts(given)
@@ -113,20 +135,13 @@ async def list_parked(  # noqa: PLR0913 - one parameter per filter
     return json_answer(ParkedMessageList([parked_answer(one) for one in found], cursor))
 
 
-@router.get(
-    "/parked-messages/{parked_message_id}",
-    openapi_extra=described(
-        answers={200: ParkedContent},
-        problems=(ParkedMessageNotFound, ConsumerUnknown, OFFICIAL_MALFORMED, OFFICIAL_MISSING),
-    ),
-)
 async def load_parked(request: Request, parked_message_id: UUID) -> Response:
     """Return a message with its bytes and headers, and what waits behind it.
 
     A message from outside may hold personal data by mistake; it is kept sealed. Needs an acting
     official; audited.
     """
-    desk = desk_of(request)
+    desk = service_desk_of(request)
     official = operator_of_call(request)
     async with desk.transaction() as connection:
         shown = await operations.show(
@@ -140,13 +155,9 @@ async def load_parked(request: Request, parked_message_id: UUID) -> Response:
     return json_answer(parked_content_answer(shown))
 
 
-@router.post(
-    "/parked-messages:preview",
-    openapi_extra=described(body=ParkedCountRequest, answers={200: ParkedCountResponse}),
-)
 async def preview(request: Request) -> Response:
     """Count the parked messages that a filter means, as `:retry` and `:skip` expect it; a read."""
-    desk = desk_of(request)
+    desk = service_desk_of(request)
     official = operator_of_call(request)
     body = await _counts.read(request, limits=desk.body_limits)
     async with desk.transaction() as connection:
@@ -159,10 +170,6 @@ async def preview(request: Request) -> Response:
     return json_answer(ParkedCountResponse(count))
 
 
-@router.post(
-    "/parked-messages/{parked_message_id}:retry",
-    openapi_extra=described(body=RepairRequest, answers={200: RepairResponse}, problems=_OF_REPAIR),
-)
 async def retry(request: Request, parked_message_id: UUID) -> Response:
     """Handle a parked message again, then what waits behind it, in order.
 
@@ -173,10 +180,6 @@ async def retry(request: Request, parked_message_id: UUID) -> Response:
     return await _repair_one(request, str(parked_message_id), action="retry")
 
 
-@router.post(
-    "/parked-messages/{parked_message_id}:skip",
-    openapi_extra=described(body=RepairRequest, answers={200: RepairResponse}, problems=_OF_REPAIR),
-)
 async def skip(request: Request, parked_message_id: UUID) -> Response:
     """Leave a parked message without effect, and handle what waits behind it.
 
@@ -185,14 +188,6 @@ async def skip(request: Request, parked_message_id: UUID) -> Response:
     return await _repair_one(request, str(parked_message_id), action="skip")
 
 
-@router.post(
-    "/parked-messages/{parked_message_id}:edit",
-    openapi_extra=described(
-        body=EditRequest,
-        answers={200: RepairResponse},
-        problems=(*_OF_REPAIR, MessageNotEditable),
-    ),
-)
 async def edit(request: Request, parked_message_id: UUID) -> Response:
     """Put other content in the place of a message from outside, and handle it.
 
@@ -210,14 +205,6 @@ async def edit(request: Request, parked_message_id: UUID) -> Response:
     return await _repair(request, body, act, action="edit", resource_id=str(parked_message_id))
 
 
-@router.post(
-    "/parked-messages:retry",
-    openapi_extra=described(
-        body=RepairManyRequest,
-        answers={200: RepairResponse},
-        problems=(*_OF_REPAIR, CountDiffers),
-    ),
-)
 async def retry_many(request: Request) -> Response:
     """Handle again all parked messages that a filter means, if they are as many as expected.
 
@@ -226,14 +213,6 @@ async def retry_many(request: Request) -> Response:
     return await _repair_many(request, action="retry")
 
 
-@router.post(
-    "/parked-messages:skip",
-    openapi_extra=described(
-        body=RepairManyRequest,
-        answers={200: RepairResponse},
-        problems=(*_OF_REPAIR, CountDiffers),
-    ),
-)
 async def skip_many(request: Request) -> Response:
     """Leave all parked messages without effect that a filter means, if as many as expected.
 
@@ -285,7 +264,7 @@ async def _repair(
         call=asked.call,
         reason=body.reason,
         moment=asked.moment,
-        consumptions=desk_of(request).consumptions,
+        consumptions=service_desk_of(request).consumptions,
     )
 
     async def run(connection: Connection) -> Repaired:

@@ -12,11 +12,12 @@ from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import JsonDecoder, caller_of, idempotency_key
 from kuntavayla.idempotency import KeyUse, fingerprints_of
 from kuntavayla.register import OrganisationKind
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.routes.desk import call_of, repairer_of_call, service_desk_of
+from kuntavayla.service.routes.outcomes import repeating, settled
+from kuntavayla.values.faults import reference_faults
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.operations import operating
-from routing_api.operations.moments import Call, Moment
-from routing_api.routes.desk import call_of, desk_of, repairer_of_call, repeating, settled
-from routing_api.rules.intake import reference_faults
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ async def read_repair(request: Request, decoder: JsonDecoder[T]) -> T:
     """Return the body of a repair, for those who may repair and have given a key."""
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     idempotency_key(request)
-    return await decoder.read(request, limits=desk_of(request).body_limits)
+    return await decoder.read(request, limits=service_desk_of(request).body_limits)
 
 
 def repair_call(
@@ -57,9 +58,9 @@ def repair_call(
     official = repairer_of_call(request, body.acting_official)
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
-    desk = desk_of(request)
+    desk = service_desk_of(request)
     moment, call = desk.moment(), call_of(request, official)
-    fingerprint, *older = fingerprints_of((resource_id, body), by=desk.law.vault.fingerprints)
+    fingerprint, *older = fingerprints_of((resource_id, body), by=desk.fingerprints)
     use = KeyUse(
         organisation=call.organisation,
         route=route,
@@ -81,12 +82,12 @@ async def run_repair(
     """
 
     async def attempt() -> T | DomainError:
-        async with desk_of(request).transaction() as connection:
+        async with service_desk_of(request).transaction() as connection:
             try:
                 async with connection.transaction():
                     return await act(connection)
             except DomainError as refusal:
-                await operating.witness(
+                await witness(
                     connection,
                     asked.call,
                     action=asked.action,

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla.auth import Refusal
+from kuntavayla.auth import Caller, Refusal
 from kuntavayla.events import Channel
 from kuntavayla.feed import (
     LIMIT_MAX,
@@ -29,12 +29,12 @@ from kuntavayla.http import (
     described,
     secured_router,
 )
-from routing_api.errors import RecipientPaused
-from routing_api.operations.recipients import refuse_paused
-from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import RESYNC, Desk, desk_of
+from kuntavayla.register import OrganisationKind
+from kuntavayla.service.errors import RecipientPaused
+from kuntavayla.service.events import INTERNAL
+from kuntavayla.service.operations.recipients import refuse_paused
+from kuntavayla.service.routes.desk import ServiceDesk, service_desk_of
 
-router = secured_router(PREFIX)
 FeedAfter = Annotated[
     str,
     Query(
@@ -52,7 +52,23 @@ _DESCRIBED = described(
 )
 
 
-@router.get("/events", openapi_extra=_DESCRIBED)
+_READ_EVENTS = """
+Return the caller's next events in commit order as `application/cloudevents-batch+json`.
+
+The header Next-Cursor says where to go on, also when the array is empty. An expired cursor is
+answered 410: {restart}. Events are kept for 90 days at least.
+"""
+
+
+def feeds_router(prefix: str, *, restart: str) -> APIRouter:
+    """Return the feeds under a service's prefix; `restart` tells readers where to start again."""
+    router = secured_router(prefix)
+    told = _READ_EVENTS.strip().format(restart=restart)
+    router.get("/events", openapi_extra=_DESCRIBED, description=told)(read_events)
+    router.get("/events/restricted", openapi_extra=_DESCRIBED)(read_restricted_events)
+    return router
+
+
 async def read_events(
     request: Request,
     *,
@@ -60,15 +76,10 @@ async def read_events(
     limit: FeedLimit = LIMIT_MAX,
     wait: FeedWait = 0,
 ) -> Response:
-    """Return the caller's next events in commit order as `application/cloudevents-batch+json`.
-
-    The header Next-Cursor says where to go on, also when the array is empty. An expired cursor is
-    answered 410: start again from GET /clienthoods. Events are kept for 90 days at least.
-    """
+    """Return the caller's next events in commit order; the factory gives the public text."""
     return await _read(request, Channel.COMMON, after=after, limit=limit, wait_s=wait)
 
 
-@router.get("/events/restricted", openapi_extra=_DESCRIBED)
 async def read_restricted_events(
     request: Request,
     *,
@@ -83,7 +94,7 @@ async def read_restricted_events(
 async def _read(
     request: Request, channel: Channel, *, after: str, limit: int, wait_s: int
 ) -> Response:
-    desk, recipient = desk_of(request), caller_of(request).organisation
+    desk, recipient = service_desk_of(request), recipient_of(caller_of(request))
     with desk.waiters.ticket(recipient=recipient, channel=channel) as ticket:
         page = await _page(desk, after, recipient=recipient, channel=channel, limit=limit)
         deadline = asyncio.get_running_loop().time() + wait_s
@@ -99,6 +110,11 @@ async def _read(
     )
 
 
+def recipient_of(caller: Caller) -> str:
+    """Return whose events a caller reads: its own, or, as a service of ours, the internal ones."""
+    return INTERNAL if caller.kind is OrganisationKind.SERVICE else caller.organisation
+
+
 async def _is_woken(ticket: asyncio.Event, *, deadline: float) -> bool:
     """Wait, without a database connection, until the stream got events; False at the deadline."""
     try:
@@ -111,7 +127,7 @@ async def _is_woken(ticket: asyncio.Event, *, deadline: float) -> bool:
 
 
 async def _page(
-    desk: Desk, after: str, *, recipient: str, channel: Channel, limit: int
+    desk: ServiceDesk, after: str, *, recipient: str, channel: Channel, limit: int
 ) -> FeedPage:
     try:
         async with desk.transaction() as connection:
@@ -125,4 +141,4 @@ async def _page(
     except CursorMalformed as error:
         raise Refusal(CURSOR_MALFORMED) from error
     except CursorExpired as error:
-        raise Refusal(CURSOR_EXPIRED, detail=RESYNC) from error
+        raise Refusal(CURSOR_EXPIRED, detail=desk.resync) from error

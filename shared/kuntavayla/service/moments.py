@@ -10,26 +10,24 @@ from msgspec import Struct
 from kuntavayla.events import NewId, Origin, instant_text
 from kuntavayla.values.calendar import legal_day
 
-SERVICE = "routing-api"
-SOURCE = f"/kuntavayla/{SERVICE}"
-
 
 class Moment(Struct, frozen=True):
-    """When a batch is handled, and where its ids come from; made at the edge."""
+    """When a batch is handled, where its ids come from, and who speaks; made at the edge."""
 
     now: datetime
     today: date
     new_id: NewId
+    source: str
 
     @classmethod
-    def at(cls, now: datetime, new_id: NewId) -> "Moment":
-        """Return the moment with its legal day."""
-        return cls(now, legal_day(now), new_id)
+    def at(cls, now: datetime, new_id: NewId, *, source: str) -> "Moment":
+        """Return the moment with its legal day; `source` is that of the service's events."""
+        return cls(now, legal_day(now), new_id, source)
 
     @property
     def origin(self) -> Origin:
         """Return what the events of the batch share."""
-        return Origin(source=SOURCE, at_text=instant_text(self.now))
+        return Origin(source=self.source, at_text=instant_text(self.now))
 
 
 class Call(Struct, frozen=True, kw_only=True):

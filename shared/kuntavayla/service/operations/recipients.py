@@ -14,11 +14,11 @@ from kuntavayla.database import Connection
 from kuntavayla.feed import Readings
 from kuntavayla.outbox import Hold, Pause, StreamStanding
 from kuntavayla.register import Register
+from kuntavayla.service.errors import RecipientNotFound, RecipientPaused
+from kuntavayla.service.events import INTERNAL
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import line_of
 from kuntavayla.settings import Transport
-from routing_api.errors import RecipientNotFound, RecipientPaused
-from routing_api.events import INTERNAL
-from routing_api.operations.effects import line_of
-from routing_api.operations.moments import Call, Moment
 
 DONE = "done"
 RETRY_S_MAX = 300

@@ -10,9 +10,9 @@ from kuntavayla.events import Channel
 from kuntavayla.feed import load_cursor
 from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
 from kuntavayla.outbox import Choice, Redelivery, Request
-from routing_api.errors import EventCountDiffers, RedeliveryTooLarge
-from routing_api.operations.effects import line_of
-from routing_api.operations.moments import Call, Moment
+from kuntavayla.service.errors import EventCountDiffers, RedeliveryTooLarge
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import line_of
 
 DONE = "done"
 EARLIEST, NOW = "earliest", "now"

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from kuntavayla.service.schemas.limits import Reason
 from kuntavayla.values.codes import Reference
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.schemas.limits import Reason
 
 BODY_LENGTH_MAX = 65_536
 HEADERS_MAX = 50

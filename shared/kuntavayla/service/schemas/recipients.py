@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from kuntavayla.service.schemas.limits import CALL_ITEMS_MAX, Id, Reason
 from kuntavayla.values.codes import Instant
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.schemas.limits import CALL_ITEMS_MAX, Id, Reason
 
 RecipientId = Annotated[
     str,

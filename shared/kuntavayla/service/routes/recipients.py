@@ -1,5 +1,6 @@
 """Recipients of events: what waits for each, pause and resume."""
 
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,29 +17,23 @@ from kuntavayla.http import (
 )
 from kuntavayla.outbox import WAITING_MAX, Hold, Pause, StreamStanding
 from kuntavayla.register import OrganisationKind
-from kuntavayla.values.officials import ActingOfficial
-from routing_api.errors import (
+from kuntavayla.service.errors import (
     MunicipalityNotServed,
     OfficeNotYours,
     OfficialRoleRefused,
     RecipientNotFound,
 )
-from routing_api.operations import operating
-from routing_api.operations import recipients as operations
-from routing_api.operations.recipients import RecipientStanding
-from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import (
-    LIMIT_DEFAULT,
-    After,
-    Desk,
-    Limit,
+from kuntavayla.service.operations import recipients as operations
+from kuntavayla.service.operations.recipients import RecipientStanding
+from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.routes.desk import (
+    ServiceDesk,
     call_of,
-    desk_of,
-    official_of_call,
-    page_of,
+    changing_official_of,
+    service_desk_of,
 )
-from routing_api.rules.intake import instant_fault, reference_faults
-from routing_api.schemas import (
+from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, page_of
+from kuntavayla.service.schemas.recipients import (
     PausedResponse,
     PauseRequest,
     PauseResponse,
@@ -47,21 +42,41 @@ from routing_api.schemas import (
     ResumeRequest,
     StreamResponse,
 )
+from kuntavayla.values.faults import instant_fault, reference_faults
 
-router = secured_router(PREFIX)
 _pauses = JsonDecoder(PauseRequest)
 _resumes = JsonDecoder(ResumeRequest)
+_OF_CHANGE = (RecipientNotFound, OfficialRoleRefused, MunicipalityNotServed, OfficeNotYours)
+"""What a pause and a resumption may be refused with."""
 
 
-@router.get(
-    "/recipients",
-    openapi_extra=described(answers={200: RecipientList}, problems=(CURSOR_MALFORMED,)),
-)
+def recipients_router(prefix: str) -> APIRouter:
+    """Return the calls about recipients of events, under a service's prefix."""
+    router = secured_router(prefix)
+    router.get(
+        "/recipients",
+        openapi_extra=described(answers={200: RecipientList}, problems=(CURSOR_MALFORMED,)),
+    )(list_recipients)
+    router.post(
+        "/recipients/{recipient_id}:pause",
+        openapi_extra=described(
+            body=PauseRequest, answers={200: PausedResponse}, problems=_OF_CHANGE
+        ),
+    )(pause_recipient)
+    router.post(
+        "/recipients/{recipient_id}:resume",
+        openapi_extra=described(
+            body=ResumeRequest, answers={200: PausedResponse}, problems=_OF_CHANGE
+        ),
+    )(resume_recipient)
+    return router
+
+
 async def list_recipients(
     request: Request, *, after: After = None, limit: Limit = LIMIT_DEFAULT
 ) -> Response:
     """List who has events or is held back, and what waits for each; the answer says from where."""
-    desk = desk_of(request)
+    desk = service_desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     async with desk.transaction() as connection:
         found = await operations.list_of(
@@ -71,9 +86,7 @@ async def list_recipients(
             now=desk.moment().now,
             waiting_max=WAITING_MAX,
         )
-        await operating.witness(
-            connection, call_of(request), action="recipient.listed", moment=desk.moment()
-        )
+        await witness(connection, call_of(request), action="recipient.listed", moment=desk.moment())
     items = [_recipient(item) for item in found]
     page, cursor = page_of(items, [item.recipient for item in items], after=after, limit=limit)
     return json_answer(
@@ -81,30 +94,17 @@ async def list_recipients(
     )
 
 
-@router.post(
-    "/recipients/{recipient_id}:pause",
-    openapi_extra=described(
-        body=PauseRequest,
-        answers={200: PausedResponse},
-        problems=(
-            RecipientNotFound,
-            OfficialRoleRefused,
-            MunicipalityNotServed,
-            OfficeNotYours,
-        ),
-    ),
-)
 async def pause_recipient(request: Request, recipient_id: str) -> Response:
     """Hold a recipient's events back: its feeds answer 503, and nothing more goes to its topic.
 
     Nothing is lost: on `:resume`, or when `until` has come, everything follows in order. A repeat
     sets the same state. Needs an acting official.
     """
-    desk = desk_of(request)
+    desk = service_desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     body = await _pauses.read(request, limits=desk.body_limits)
-    official = acting_official(request, body.acting_official)
-    operations.check_recipient(recipient_id, register=desk.law.registers.newest)
+    official = changing_official_of(request, body.acting_official)
+    operations.check_recipient(recipient_id, register=desk.newest_register())
     moment = desk.moment()
     _check_pause(body, desk=desk)
     asked = Pause(
@@ -121,29 +121,16 @@ async def pause_recipient(request: Request, recipient_id: str) -> Response:
     return json_answer(_paused(recipient_id, hold, desk=desk))
 
 
-@router.post(
-    "/recipients/{recipient_id}:resume",
-    openapi_extra=described(
-        body=ResumeRequest,
-        answers={200: PausedResponse},
-        problems=(
-            RecipientNotFound,
-            OfficialRoleRefused,
-            MunicipalityNotServed,
-            OfficeNotYours,
-        ),
-    ),
-)
 async def resume_recipient(request: Request, recipient_id: str) -> Response:
     """Let a recipient have its events again; one that is not paused stays as it is.
 
     On Kafka it is `draining` until it was sent all that it is owed. Needs an acting official.
     """
-    desk = desk_of(request)
+    desk = service_desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     body = await _resumes.read(request, limits=desk.body_limits)
-    official = acting_official(request, body.acting_official)
-    operations.check_recipient(recipient_id, register=desk.law.registers.newest)
+    official = changing_official_of(request, body.acting_official)
+    operations.check_recipient(recipient_id, register=desk.newest_register())
     moment, call = desk.moment(), call_of(request, official)
     async with desk.transaction() as connection:
         await operations.resume(connection, recipient_id, call=call, moment=moment)
@@ -151,15 +138,7 @@ async def resume_recipient(request: Request, recipient_id: str) -> Response:
     return json_answer(_paused(recipient_id, hold, desk=desk))
 
 
-def acting_official(request: Request, in_body: ActingOfficial | None) -> ActingOfficial:
-    """Return the official who must be named; an auditor changes nothing."""
-    official = official_of_call(request, in_body)
-    if official.role == "auditor":
-        raise OfficialRoleRefused
-    return official
-
-
-def _check_pause(body: PauseRequest, *, desk: Desk) -> None:
+def _check_pause(body: PauseRequest, *, desk: ServiceDesk) -> None:
     faults = reference_faults([("/reason", body.reason)])
     if body.until is not None:
         fault = instant_fault("/until", body.until)
@@ -170,11 +149,11 @@ def _check_pause(body: PauseRequest, *, desk: Desk) -> None:
         raise InvalidContent(tuple(faults))
 
 
-def _paused(recipient: str, hold: Hold | None, *, desk: Desk) -> PausedResponse:
+def _paused(recipient: str, hold: Hold | None, *, desk: ServiceDesk) -> PausedResponse:
     return PausedResponse(recipient=recipient, state=_state_of(hold, desk=desk), pause=_pause(hold))
 
 
-def _state_of(hold: Hold | None, *, desk: Desk) -> operations.HoldState:
+def _state_of(hold: Hold | None, *, desk: ServiceDesk) -> operations.HoldState:
     return operations.state_of(hold, transport=desk.transport, now=desk.moment().now)
 
 

@@ -22,9 +22,8 @@ from kuntavayla.inbox import (
     repairing,
 )
 from kuntavayla.inbox.repairing import Action, ConsumerUnknown, ParkedMessageNotFound
-from routing_api.operations.effects import line_of
-from routing_api.operations.moments import Call, Moment
-from routing_api.operations.operating import witness
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import line_of, witness
 
 READ, LISTED, COUNTED = "parked-message.read", "parked-message.listed", "parked-message.counted"
 STARTED = "consumer.started"

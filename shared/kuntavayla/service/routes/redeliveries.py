@@ -1,5 +1,6 @@
 """Redeliveries: events once more to one recipient, counted first."""
 
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +21,7 @@ from kuntavayla.http import (
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprints_of
 from kuntavayla.outbox import EVENTS_MAX
 from kuntavayla.register import OrganisationKind
-from routing_api.errors import (
+from kuntavayla.service.errors import (
     EventCountDiffers,
     MunicipalityNotServed,
     OfficeNotYours,
@@ -28,22 +29,25 @@ from routing_api.errors import (
     RecipientNotFound,
     RedeliveryTooLarge,
 )
-from routing_api.operations import operating
-from routing_api.operations import redeliveries as operations
-from routing_api.operations.recipients import check_recipient
-from routing_api.operations.redeliveries import Redelivered, RedeliveryDesk, Wanted
-from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import RESTRICTED, call_of, desk_of, repeating
-from routing_api.routes.recipients import acting_official
-from routing_api.rules.intake import reference_faults
-from routing_api.schemas import (
+from kuntavayla.service.operations import redeliveries as operations
+from kuntavayla.service.operations.recipients import check_recipient
+from kuntavayla.service.operations.redeliveries import Redelivered, RedeliveryDesk, Wanted
+from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.routes.desk import (
+    RESTRICTED,
+    call_of,
+    changing_official_of,
+    service_desk_of,
+)
+from kuntavayla.service.routes.outcomes import repeating
+from kuntavayla.service.schemas.recipients import (
     PreviewRedeliveryRequest,
     RedeliveryPreview,
     RedeliveryRequest,
     RedeliveryResponse,
 )
+from kuntavayla.values.faults import reference_faults
 
-router = secured_router(PREFIX)
 _previews = JsonDecoder(PreviewRedeliveryRequest)
 _redeliveries = JsonDecoder(RedeliveryRequest)
 WHO = (
@@ -54,29 +58,54 @@ WHO = (
     OrganisationKind.ELY,
     OrganisationKind.KEHA,
 )
-
-
-@router.post(
-    "/redeliveries:preview",
-    openapi_extra=described(
-        body=PreviewRedeliveryRequest,
-        answers={200: RedeliveryPreview},
-        problems=(RecipientNotFound, CURSOR_MALFORMED, CURSOR_EXPIRED),
-    ),
+_OF_REDELIVERY = (
+    RecipientNotFound,
+    CURSOR_MALFORMED,
+    CURSOR_EXPIRED,
+    EventCountDiffers,
+    RedeliveryTooLarge,
+    IdempotencyKeyReused,
+    InProgress,
+    OfficialRoleRefused,
+    MunicipalityNotServed,
+    OfficeNotYours,
 )
+"""What a redelivery may be refused with."""
+
+
+def redeliveries_router(prefix: str) -> APIRouter:
+    """Return the calls that send events once more, under a service's prefix."""
+    router = secured_router(prefix)
+    router.post(
+        "/redeliveries:preview",
+        openapi_extra=described(
+            body=PreviewRedeliveryRequest,
+            answers={200: RedeliveryPreview},
+            problems=(RecipientNotFound, CURSOR_MALFORMED, CURSOR_EXPIRED),
+        ),
+    )(preview_redelivery)
+    router.post(
+        "/redeliveries",
+        openapi_extra=described(
+            body=RedeliveryRequest, answers={201: RedeliveryResponse}, problems=_OF_REDELIVERY
+        ),
+    )(redeliver)
+    return router
+
+
 async def preview_redelivery(request: Request) -> Response:
     """Count the events that would be sent once more; nothing is sent.
 
     The operator counts for anybody, a recipient for itself.
     """
-    caller, desk = caller_of(request), desk_of(request)
+    caller, desk = caller_of(request), service_desk_of(request)
     require_kind(caller, *WHO)
     body = await _previews.read(request, limits=desk.body_limits)
     wanted = _wanted(request, body)
     try:
         async with desk.transaction() as connection:
             count = await operations.count(connection, wanted)
-            await operating.witness(
+            await witness(
                 connection, call_of(request), action="redelivery.previewed", moment=desk.moment()
             )
     except (CursorMalformed, CursorExpired) as error:
@@ -86,25 +115,6 @@ async def preview_redelivery(request: Request) -> Response:
     )
 
 
-@router.post(
-    "/redeliveries",
-    openapi_extra=described(
-        body=RedeliveryRequest,
-        answers={201: RedeliveryResponse},
-        problems=(
-            RecipientNotFound,
-            CURSOR_MALFORMED,
-            CURSOR_EXPIRED,
-            EventCountDiffers,
-            RedeliveryTooLarge,
-            IdempotencyKeyReused,
-            InProgress,
-            OfficialRoleRefused,
-            MunicipalityNotServed,
-            OfficeNotYours,
-        ),
-    ),
-)
 async def redeliver(request: Request) -> Response:
     """Send events of one recipient once more, 10,000 at most, each with the id it always had.
 
@@ -112,15 +122,15 @@ async def redeliver(request: Request) -> Response:
     `redeliveryid`. The operator asks for anybody, a recipient for itself. Needs an Idempotency-Key
     and an acting official; with `expected_count` it is refused where the count is another by now.
     """
-    caller, desk = caller_of(request), desk_of(request)
+    caller, desk = caller_of(request), service_desk_of(request)
     require_kind(caller, *WHO)
     key = idempotency_key(request)
     body = await _redeliveries.read(request, limits=desk.body_limits)
-    official = acting_official(request, body.acting_official)
+    official = changing_official_of(request, body.acting_official)
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
     wanted, moment = _wanted(request, body), desk.moment()
-    fingerprint, *older = fingerprints_of(body, by=desk.law.vault.fingerprints)
+    fingerprint, *older = fingerprints_of(body, by=desk.fingerprints)
     use = KeyUse(
         organisation=caller.organisation,
         route="redeliveries",
@@ -142,7 +152,7 @@ async def redeliver(request: Request) -> Response:
 
 async def _redeliver(request: Request, wanted: Wanted, *, tools: RedeliveryDesk) -> Redelivered:
     try:
-        async with desk_of(request).transaction() as connection:
+        async with service_desk_of(request).transaction() as connection:
             return await operations.redeliver(connection, wanted, desk=tools)
     except (CursorMalformed, CursorExpired) as error:
         raise _refusal(error) from error
@@ -150,7 +160,7 @@ async def _redeliver(request: Request, wanted: Wanted, *, tools: RedeliveryDesk)
 
 def _wanted(request: Request, body: PreviewRedeliveryRequest) -> Wanted:
     """Return what is asked for; somebody else's events are answered like an unknown recipient's."""
-    caller, desk = caller_of(request), desk_of(request)
+    caller, desk = caller_of(request), service_desk_of(request)
     if (body.after is None) == (body.event_ids is None):
         fault = Fault("/after", "after_or_event_ids", "Give either `after` or `event_ids`.")
         raise InvalidContent((fault,))
@@ -159,7 +169,7 @@ def _wanted(request: Request, body: PreviewRedeliveryRequest) -> Wanted:
         raise InvalidContent((fault,))
     if caller.kind is not OrganisationKind.OPERATOR and body.recipient != caller.organisation:
         raise RecipientNotFound
-    check_recipient(body.recipient, register=desk.law.registers.newest)
+    check_recipient(body.recipient, register=desk.newest_register())
     return Wanted(
         recipient=body.recipient,
         channels=_channels(caller),

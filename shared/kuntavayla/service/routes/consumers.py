@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import APIRouter, Path
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,15 +11,14 @@ from kuntavayla.database import Connection
 from kuntavayla.http import JsonDecoder, described, json_answer, secured_router
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.inbox.repairing import ConsumerNotStopped
+from kuntavayla.service.errors import OfficialRoleRefused
+from kuntavayla.service.operations import parked as operations
+from kuntavayla.service.operations.parked import Started
+from kuntavayla.service.routes.answers import consumer_answer
+from kuntavayla.service.routes.repairs import read_repair, repair_call, run_repair
+from kuntavayla.service.schemas.parked import ConsumerResponse, RepairRequest
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.errors import OfficialRoleRefused
-from routing_api.operations import parked as operations
-from routing_api.operations.parked import Started
-from routing_api.routes.answers import PREFIX, consumer_answer
-from routing_api.routes.repairs import read_repair, repair_call, run_repair
-from routing_api.schemas import ConsumerResponse, RepairRequest
 
-router = secured_router(PREFIX)
 _repairs = JsonDecoder(RepairRequest)
 
 
@@ -31,14 +30,20 @@ class ConsumerStart(Struct, frozen=True):
     acting_official: ActingOfficial | None
 
 
-@router.post(
-    "/consumers/{consumer_id}:start",
-    openapi_extra=described(
-        body=RepairRequest,
-        answers={200: ConsumerResponse},
-        problems=(ConsumerNotStopped, OfficialRoleRefused, IdempotencyKeyReused, InProgress),
-    ),
-)
+def consumers_router(prefix: str) -> APIRouter:
+    """Return the call that starts a stopped consumer, under a service's prefix."""
+    router = secured_router(prefix)
+    router.post(
+        "/consumers/{consumer_id}:start",
+        openapi_extra=described(
+            body=RepairRequest,
+            answers={200: ConsumerResponse},
+            problems=(ConsumerNotStopped, OfficialRoleRefused, IdempotencyKeyReused, InProgress),
+        ),
+    )(start)
+    return router
+
+
 async def start(
     request: Request, consumer_id: Annotated[str, Path(pattern=r"^[a-z][a-z0-9.-]{0,99}$")]
 ) -> Response:
