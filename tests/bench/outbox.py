@@ -18,12 +18,12 @@ from kuntavayla.database import open_pool, transaction
 from kuntavayla.events import Channel, EventDraft, Origin, instant_text, new_ids_at
 from kuntavayla.outbox import PARTITIONS, topic_of
 from kuntavayla.register import load_register
+from kuntavayla.service.events import INTERNAL
 from kuntavayla.telemetry import new_traceparent
 from kuntavayla.testing import TestDatabase
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla_sandbox.broker import Broker
-from routing_api.events import INTERNAL, ClientTransferredV1, ResponsibilityChangedV1
-from routing_api.operations.moments import SOURCE
+from routing_api.events import SOURCE, ClientTransferredV1, ResponsibilityChangedV1
 from tests.bench.children import run_job
 from tests.bench.outbox_floor import OutboxFloorJob, OutboxFloorReport
 from tests.bench.people import DAY

@@ -32,6 +32,8 @@ def role_of(kind: OrganisationKind) -> str:
             return "operator"
         case OrganisationKind.AUDITOR:
             return "auditor"
+        case OrganisationKind.SERVICE:
+            return "service"
 
 
 def load_scopes(*, on: date) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,10 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+from kuntavayla.service.events import AuditSealedV1
+
+SERVICE = "routing-api"
+SOURCE = f"/kuntavayla/{SERVICE}"
 Cause = Literal[
     "first_entry", "return", "move", "transfer_request", "register_change", "correction"
 ]
@@ -147,18 +151,6 @@ class AcknowledgementRefusedV1(Struct, frozen=True, kw_only=True):
     is_parked: bool
 
 
-class AuditSealedV1(Struct, frozen=True, kw_only=True):
-    """The audit's blocks of a legal day are complete; its last hash, to be kept outside."""
-
-    type_name: ClassVar[str] = "audit.sealed"
-    sealed_on: date
-    block_number: int
-    block_hash: str
-    block_count: int
-    line_count: int
-    key_id: str
-
-
 EVENT_TYPES = (
     ClientTransferredV1,
     ClientNotifiedV1,
@@ -171,8 +163,6 @@ EVENT_TYPES = (
     AcknowledgementRefusedV1,
     AuditSealedV1,
 )
-INTERNAL = "internal"
-"""The recipient of events for our own services."""
 EventData = (
     ClientTransferredV1
     | ClientNotifiedV1

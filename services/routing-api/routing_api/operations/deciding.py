@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from kuntavayla.events import Channel
 from kuntavayla.register import Register
-from routing_api.events import INTERNAL, ChangedGroup, EventData
+from kuntavayla.service.events import INTERNAL
+from kuntavayla.service.moments import Call, Moment
+from routing_api.events import ChangedGroup, EventData
 from routing_api.operations import announcing
 from routing_api.operations.effects import Effects
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Call, Moment
 from routing_api.rules.clienthoods import ClientState, Transition, client_since, transition
 from routing_api.rules.decisions import Decision
 from routing_api.rules.due_times import acknowledge_due_at, notice_due_on, review_due_on
