@@ -181,6 +181,7 @@ def _changed(client_id: str, case_system_id: str, *, at: datetime) -> Responsibi
         area_code="kainuu",
         case_system_id=case_system_id,
         te_office_code="te-kainuu",
+        source_system="ura",
         source_client_number="URA-C-0088123",
         valid_from=at.date(),
         valid_to=None,

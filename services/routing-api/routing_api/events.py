@@ -82,7 +82,11 @@ class ClientWithdrawnV1(Struct, frozen=True, kw_only=True):
 
 
 class ResponsibilityChangedV1(Struct, frozen=True, kw_only=True):
-    """Who is responsible for a client from a day on; for the other services."""
+    """Who is responsible for a client from a day on; for the other services.
+
+    Told again for the same version where what names the client has changed, and, in the feed that
+    then applies, where the client's events change over to the other.
+    """
 
     type_name: ClassVar[str] = "responsibility.changed"
     client_id: str
@@ -92,6 +96,7 @@ class ResponsibilityChangedV1(Struct, frozen=True, kw_only=True):
     area_code: str | None
     case_system_id: str | None
     te_office_code: str
+    source_system: str | None
     source_client_number: str | None
     valid_from: date
     valid_to: date | None

@@ -229,6 +229,7 @@ class _Desk:
             decision_id=self._moment.new_id(),
             client_id=item.new_client_id if state is None else state.client_id,
             registration_id=item.registration_id,
+            source_system=item.registration.source.system,
             client_number=item.registration.source.client_number,
             effective_on=item.effective_on,
             facts=judged.facts,

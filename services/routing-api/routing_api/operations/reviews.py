@@ -172,6 +172,7 @@ async def _case(
         decision_id=desk.use.result_id,
         client_id=review.client_id,
         registration_id=review.registration_id,
+        source_system=registration.source_system,
         client_number=registration.client_number,
         effective_on=effective_on,
         facts=facts,
