@@ -42,7 +42,7 @@ async def test_a_receiver_with_a_valid_certificate_is_called(authority: Authorit
     ):
         answered = await adapter.put(PARCEL, timeout_s=ENOUGH_S)
 
-    assert answered.content == "receipt"
+    assert answered.receipt is not None
 
 
 async def test_a_receiver_whose_certificate_has_expired_is_sent_nothing(
@@ -56,7 +56,7 @@ async def test_a_receiver_whose_certificate_has_expired_is_sent_nothing(
     ):
         answered = await adapter.put(PARCEL, timeout_s=ENOUGH_S)
 
-    assert (answered, server.heard) == (Answer(failure="certificate_refused"), [])
+    assert (answered, server.heard) == (Answer(failure="tls_failed"), [])
 
 
 async def test_a_certificate_of_another_host_or_of_nobody_known_is_sent_nothing(
@@ -73,7 +73,7 @@ async def test_a_certificate_of_another_host_or_of_nobody_known_is_sent_nothing(
     async with running(receiving, tls=right) as unknown, adapter_of(unknown.url) as adapter:
         of_nobody_known = await adapter.put(PARCEL, timeout_s=ENOUGH_S)
 
-    assert of_another_host == of_nobody_known == Answer(failure="certificate_refused")
+    assert of_another_host == of_nobody_known == Answer(failure="tls_failed")
     assert (server.heard, unknown.heard) == ([], [])
 
 
@@ -87,8 +87,8 @@ async def test_with_mutual_tls_we_show_our_certificate(authority: Authority) -> 
         async with adapter_of(server.url, authorities_file=trusted) as adapter:
             without = await adapter.put(PARCEL, timeout_s=ENOUGH_S)
 
-    assert shown.content == "receipt"
-    assert without.failure in {"cut_off", "certificate_refused"}
+    assert shown.receipt is not None
+    assert without.failure in {"connection_lost", "tls_failed"}
 
 
 def test_a_certificate_that_can_not_be_read_is_found_at_start(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ async def test_a_token_that_the_receiver_refuses_is_replaced_within_the_call() -
     ):
         answered = await adapter.put(PARCEL, timeout_s=ENOUGH_S)
 
-    assert answered.content == "receipt"
+    assert answered.receipt is not None
     assert [heard.headers["authorization"] for heard in server.heard] == [
         "Bearer T-1",
         "Bearer T-2",

@@ -22,8 +22,8 @@ service = "FI/GOV/2296962-1/te-services/information/v1"
 certificate_file = "own.pem"
 key_file = "own-key.pem"
 [receivers.te-kainuu.hours]
-opens_at = 07:00:00
-closes_at = 18:00:00
+opens = 07:00:00
+closes = 18:00:00
 """
 
 
@@ -74,8 +74,8 @@ def test_the_secret_of_a_receiver_is_shown_nowhere() -> None:
         ),
         (
             '[default]\nurl = "http://te.example"\n'
-            "hours = { opens_at = 18:00:00, closes_at = 07:00:00 }",
-            "open before they close",
+            "hours = { opens = 18:00:00, closes = 07:00:00 }",
+            "closes after it opens",
         ),
     ],
 )

@@ -64,7 +64,7 @@ class Adapter:
                 return Answer(failure="token_unavailable"), None
             sent = _authorized(sent, token)
         received = await self._line.exchange(sent, timeout_s=_left_s(ends_at))
-        return answer_of(received, digest=parcel.digest, clock=self._clock), token
+        return answer_of(received, clock=self._clock), token
 
 
 class Adapters:

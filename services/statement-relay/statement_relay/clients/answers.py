@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from statement_relay.clients.exchanges import Received
-from statement_relay.rules.answers import Answer, Content, Failure, Receipt
+from statement_relay.rules.answers import Answer, Failure, Receipt
 
 JSON_TYPES = frozenset({"application/json", "application/problem+json"})
 BUS_ERROR = "X-Road-Error"
@@ -18,7 +18,6 @@ REQUEST_HASH_LENGTH_MAX = 200
 RETRY_AFTER_S_MAX = 86_400
 """A receiver that wants us back later than in a day is asked again after a day."""
 _SECONDS_DIGITS_MAX = 9
-_SUCCESSES = (200, 201)
 
 
 class _Problem(Struct, frozen=True):
@@ -29,43 +28,35 @@ class _Problem(Struct, frozen=True):
 
 _decode_receipt = msgspec.json.Decoder(Receipt).decode
 _decode_problem = msgspec.json.Decoder(_Problem).decode
+T = TypeVar("T")
 
 
-def answer_of(
-    received: Received | Failure, *, digest: str, clock: Callable[[], datetime]
-) -> Answer:
-    """Return the answer to an item whose bytes have this digest."""
+def answer_of(received: Received | Failure, *, clock: Callable[[], datetime]) -> Answer:
+    """Return what came back, as far as it can be read."""
     if isinstance(received, str):
         return Answer(failure=received)
-    content, receipt, code = _content_of(received, digest=digest)
+    is_json = received.media_type in JSON_TYPES and _is_json(received.body)
+    problem = _read(received.body, _decode_problem) if is_json else None
     return Answer(
         status=received.status,
-        content=content,
-        code=code,
-        receipt=receipt,
+        code=None if problem is None else problem.code,
+        is_json=is_json,
+        has_x_road_error=BUS_ERROR in received.headers,
+        receipt=_read(received.body, _decode_receipt) if is_json else None,
         retry_after_s=retry_after_s_of(received, clock=clock),
-        is_from_bus=BUS_ERROR in received.headers,
         request_hash=_request_hash_of(received),
     )
 
 
-def _content_of(received: Received, *, digest: str) -> tuple[Content, Receipt | None, str | None]:
-    """Return what the body is, its receipt, and its problem's code."""
-    body = received.body
-    if body is None:
-        return "too_large", None, None
-    if not body:
-        return "nothing", None, None
-    if received.media_type not in JSON_TYPES:
-        return "unreadable", None, None
+def _is_json(body: bytes) -> bool:
+    return _read(body, msgspec.json.Decoder(msgspec.Raw).decode) is not None
+
+
+def _read(body: bytes, decode: Callable[[bytes], T]) -> T | None:
     try:
-        if received.status in _SUCCESSES:
-            receipt = _decode_receipt(body)
-            same: Content = "receipt" if receipt.digest == digest else "other_digest"
-            return same, receipt, None
-        return "problem", None, _decode_problem(body).code
+        return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return "unreadable", None, None
+        return None
 
 
 def retry_after_s_of(received: Received, *, clock: Callable[[], datetime]) -> int | None:

@@ -30,11 +30,11 @@ class Sent(Struct, frozen=True, kw_only=True):
 
 
 class Received(Struct, frozen=True, kw_only=True):
-    """What came back; `body` is None where it is larger than we read or coded in some way."""
+    """What came back, read to its end."""
 
     status: int
     headers: CIMultiDictProxy[str]
-    body: bytes | None
+    body: bytes
 
     @property
     def media_type(self) -> str:
@@ -66,7 +66,7 @@ class Line:
         if self._session is not None:
             await self._session.close()
 
-    async def _exchange(self, sent: Sent) -> Received:
+    async def _exchange(self, sent: Sent) -> Received | Failure:
         async with self._opened().request(
             sent.method,
             sent.url,
@@ -75,6 +75,8 @@ class Line:
             allow_redirects=False,
         ) as response:
             body = await _read(response)
+            if body is None:
+                return "answer_too_large"
             return Received(status=response.status, headers=response.headers, body=body)
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -96,7 +98,7 @@ class Line:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """Return the body, or None for one that we do not read to its end."""
+    """Return the body, or None for one that is larger than we read, or coded though not asked."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         response.close()
         return None
@@ -112,12 +114,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 def _failure_of(error: Exception) -> Failure:
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return "certificate_refused"
+            return "tls_failed"
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            return "unreachable"
+            return "not_connected"
         case TimeoutError():
-            return "too_slow"
-        case aiohttp.ClientResponseError() | aiohttp.InvalidURL() | ValueError():
-            return "malformed"
+            return "timed_out"
         case _:
-            return "cut_off"
+            return "connection_lost"

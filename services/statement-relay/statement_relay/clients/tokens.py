@@ -69,7 +69,7 @@ class TokenCache:
         if isinstance(received, str):
             log.warning("token.unavailable", code=received)
             return None
-        if received.status != _OK or received.body is None:
+        if received.status != _OK:
             log.warning("token.refused", status=received.status)
             return None
         try:

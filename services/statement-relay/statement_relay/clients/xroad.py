@@ -1,13 +1,10 @@
 """Over X-Road to a receiver: its message protocol for REST, through our own security server."""
 
-import re
-
 from statement_relay.clients.exchanges import Sent
 from statement_relay.clients.parcels import PATH, Parcel, contract_headers
 from statement_relay.rules.endpoints import XRoadNames
 
 PROTOCOL = "r1"
-_HEADER_TEXT = re.compile(r"[!-~]{1,255}")
 
 
 class XRoad:
@@ -27,9 +24,8 @@ class XRoad:
             **contract_headers(parcel),
             "X-Road-Client": self._client,
             "X-Road-Id": parcel.request_id,
+            "X-Road-UserId": parcel.official_id,
         }
-        if _HEADER_TEXT.fullmatch(parcel.official_id):
-            headers["X-Road-UserId"] = parcel.official_id
         return Sent(
             method="PUT",
             url=f"{self._url}/{PATH}/{parcel.information_id}",

@@ -6,14 +6,15 @@ member. `{receiver_id}` in an address stands for the receiver's id.
 
 import tomllib
 from collections.abc import Mapping
-from datetime import time
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 from typing_extensions import override
 
-HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+[^\s?#]*$", max_length=500)]
+from statement_relay.rules.clocks import BusinessHours
+
+HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^\s?#@]+$", max_length=500)]
 HeaderText = Annotated[str, Meta(pattern=r"^[!-~]{1,500}$")]
 FilePath = Annotated[str, Meta(min_length=1, max_length=1_000)]
 RECEIVER_ID = "{receiver_id}"
@@ -51,13 +52,6 @@ class XRoadNames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     service: Annotated[str, Meta(pattern=r"^[!-.0-~]+(/[!-.0-~]+){4,9}$", max_length=500)]
 
 
-class Hours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When a receiver takes deliveries: on working days between two times of the day, Helsinki."""
-
-    opens_at: time
-    closes_at: time
-
-
 class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One receiver; without `hours` it takes deliveries at any time.
 
@@ -73,7 +67,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     authorities_file: FilePath | None = None
     rate_per_s: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1_000)] = 32
-    hours: Hours | None = None
+    hours: BusinessHours | None = None
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
@@ -81,8 +75,6 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("adapter xroad needs the table xroad, and no other adapter has it")
         if self.mtls is not None and not self.url.startswith("https://"):
             raise ValueError("mtls needs an address with https")
-        if self.hours is not None and self.hours.opens_at >= self.hours.closes_at:
-            raise ValueError("hours open before they close")
 
 
 class Endpoints:
