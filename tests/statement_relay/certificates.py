@@ -30,7 +30,9 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = self._builder(self._name, self._key, ends_at=datetime.now(UTC) + DAY)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        )
         self.certificate_file = self._write(name, builder.sign(self._key, hashes.SHA256()))
 
     def issue(self, host: str, *, ends_at: datetime | None = None) -> Pair:
@@ -42,9 +44,7 @@ class Authority:
             x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False
         )
         key_file = self._folder / f"{host}-{until:%Y%m%d}-key.pem"
-        key_file.write_bytes(
-            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        )
+        key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         certificate = builder.sign(self._key, hashes.SHA256())
         return Pair(self._write(f"{host}-{until:%Y%m%d}", certificate), str(key_file))
 

@@ -73,8 +73,7 @@ def test_the_secret_of_a_receiver_is_shown_nowhere() -> None:
             "needs an address with https",
         ),
         (
-            '[default]\nurl = "http://te.example"\n'
-            "hours = { opens = 18:00:00, closes = 07:00:00 }",
+            '[default]\nurl = "http://te.example"\nhours = { opens = 18:00:00, closes = 07:00:00 }',
             "closes after it opens",
         ),
     ],

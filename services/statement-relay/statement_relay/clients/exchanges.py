@@ -20,6 +20,7 @@ CONNECT_S_MAX = 5.0
 IDLE_CONNECTION_S = 15.0
 """How long an unused connection is kept; shorter than servers commonly keep theirs."""
 
+
 class Sent(Struct, frozen=True, kw_only=True):
     """What is sent: exactly these bytes."""
 

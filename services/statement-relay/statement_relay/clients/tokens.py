@@ -86,7 +86,11 @@ class TokenCache:
     def _request(self) -> Sent:
         """Return the request of RFC 6749, section 4.4, by HTTP Basic as its section 2.3.1 wants."""
         asked = self._credentials
-        form = {"grant_type": "client_credentials", "scope": asked.scope, "audience": asked.audience}
+        form = {
+            "grant_type": "client_credentials",
+            "scope": asked.scope,
+            "audience": asked.audience,
+        }
         pair = f"{quote(asked.client_id, safe='')}:{quote(asked.client_secret, safe='')}"
         return Sent(
             method="POST",

@@ -5,7 +5,9 @@ import ssl
 from statement_relay.rules.endpoints import OwnCertificate
 
 
-def trusted_by(authorities_file: str | None, *, own: OwnCertificate | None = None) -> ssl.SSLContext:
+def trusted_by(
+    authorities_file: str | None, *, own: OwnCertificate | None = None
+) -> ssl.SSLContext:
     """Return a TLS context that verifies certificate and name of whoever we call.
 
     Trusted are the machine's authorities or those of a PEM file. Raises OSError (ssl.SSLError among

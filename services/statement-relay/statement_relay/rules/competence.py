@@ -79,12 +79,8 @@ def _is_responsible(responsible: Responsibility, municipality_code: str) -> bool
     return is_municipality and responsible.municipality_code == municipality_code
 
 
-def _receiver_id(
-    item: Item, *, day: date, responsible: Responsibility, tables: Tables
-) -> str:
-    found = tables.receivers.find(
-        kind=item.kind, te_office_code=responsible.te_office_code, on=day
-    )
+def _receiver_id(item: Item, *, day: date, responsible: Responsibility, tables: Tables) -> str:
+    found = tables.receivers.find(kind=item.kind, te_office_code=responsible.te_office_code, on=day)
     # A day on which a TE office issues is a day on which every office has a receiver: a test
     # compares the two tables with the register.
     assert found is not None, "Every TE office has a receiver on each day of the pilots."

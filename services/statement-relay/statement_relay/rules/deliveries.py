@@ -65,6 +65,18 @@ class Called(Struct, frozen=True, kw_only=True):
         return self.answer.retry_after_s if self.answer.status in HOLDS_RECEIVER else None
 
 
+class Tracked(Struct, frozen=True, kw_only=True):
+    """What may be told of an item: whose it is, about whom, and to whom it goes."""
+
+    information_id: str
+    root_information_id: str
+    organisation: str
+    municipal_id: str
+    client_id: str
+    receiver_id: str
+    is_restricted: bool
+
+
 class Fate(Struct, frozen=True, kw_only=True):
     """What becomes of an item, and of its queue: blocked, or its head due after some seconds."""
 
@@ -74,7 +86,9 @@ class Fate(Struct, frozen=True, kw_only=True):
     wait_s: float = 0.0
 
 
-def breaker_after(breaker: Breaker, ended: Sequence[Called], *, now: datetime, pace: Pace) -> Breaker:
+def breaker_after(
+    breaker: Breaker, ended: Sequence[Called], *, now: datetime, pace: Pace
+) -> Breaker:
     """Return a receiver's breaker after calls, given in the order in which they ended."""
     for called in ended:
         if called.hold_s:
@@ -121,5 +135,8 @@ def shortened(fate: Fate, called: Called, breaker: Breaker, *, now: datetime) ->
         return fate
     left_s = max(0.0, (breaker.until - now).total_seconds())
     return Fate(
-        state=fate.state, code=fate.code, is_blocked=fate.is_blocked, wait_s=min(fate.wait_s, left_s)
+        state=fate.state,
+        code=fate.code,
+        is_blocked=fate.is_blocked,
+        wait_s=min(fate.wait_s, left_s),
     )

@@ -43,8 +43,14 @@ class Hearing(Struct, frozen=True, forbid_unknown_fields=True):
                 advice = f"Give this where the hearing is {self.state}."
                 yield Fault(f"/hearing/{member}", "needed_in_state", advice)
         yield from self._order_faults()
-        if self.state == "not_answered" and self.due_on is not None and self.due_on >= legal_day(now):
-            advice = 'The client may still answer: the hearing is "requested" until its day is past.'
+        if (
+            self.state == "not_answered"
+            and self.due_on is not None
+            and self.due_on >= legal_day(now)
+        ):
+            advice = (
+                'The client may still answer: the hearing is "requested" until its day is past.'
+            )
             yield Fault("/hearing/state", "hearing_still_open", advice)
 
     def _order_faults(self) -> Iterator[Fault]:

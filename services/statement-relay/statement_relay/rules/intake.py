@@ -26,9 +26,7 @@ class IntakeLimits(Struct, frozen=True, kw_only=True):
     ahead_max: timedelta
 
 
-def examine(
-    item: Item, *, kinds: Kinds, now: datetime, limits: IntakeLimits
-) -> tuple[Fault, ...]:
+def examine(item: Item, *, kinds: Kinds, now: datetime, limits: IntakeLimits) -> tuple[Fault, ...]:
     """Return every fault of a new item; none where it may be judged.
 
     Only an item without faults has a legal day, that of `occurred_at`.

@@ -126,7 +126,9 @@ class ServiceInterruptedItem(Item, frozen=True, kw_only=True, tag="SERVICE_INTER
     facts: ServiceInterruptedFacts
 
 
-class ServiceRemovedForConductItem(Item, frozen=True, kw_only=True, tag="SERVICE_REMOVED_FOR_CONDUCT"):
+class ServiceRemovedForConductItem(
+    Item, frozen=True, kw_only=True, tag="SERVICE_REMOVED_FOR_CONDUCT"
+):
     """The client was removed from a service for their conduct."""
 
     facts: ServiceRemovedForConductFacts
@@ -228,7 +230,9 @@ class EuJobSearchItem(Item, frozen=True, kw_only=True, tag="EU_JOB_SEARCH"):
     facts: EuJobSearchFacts
 
 
-class ClientExplanationReceivedItem(Item, frozen=True, kw_only=True, tag="CLIENT_EXPLANATION_RECEIVED"):
+class ClientExplanationReceivedItem(
+    Item, frozen=True, kw_only=True, tag="CLIENT_EXPLANATION_RECEIVED"
+):
     """The client explained a matter, asked or not; the explanation itself is an attachment."""
 
     facts: ClientExplanationReceivedFacts

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from statement_relay.rules.breakers import Breaker
 from statement_relay.rules.clocks import is_open
@@ -65,23 +66,17 @@ def sent_in_window(standing: Standing, *, now: datetime) -> int:
     return standing.window_sent if _runs(standing, now=now) else 0
 
 
-def after_sending(standing: Standing, count: int, *, now: datetime) -> Standing:
-    """Return the standing once so many more calls have begun."""
+def after_sending(standing: Standing, endpoint: Endpoint, count: int, *, now: datetime) -> Standing:
+    """Return the standing once so many more calls have begun; a window counts only for a rate."""
+    sent = replace(standing, breaker=standing.breaker.probing())
+    if endpoint.rate_per_s is None:
+        return sent
     started_at = standing.window_started_at if _runs(standing, now=now) else now
-    return Standing(
-        receiver_id=standing.receiver_id,
-        is_paused=standing.is_paused,
-        paused_until=standing.paused_until,
-        breaker=standing.breaker.probing() if count else standing.breaker,
-        window_started_at=started_at,
-        window_sent=sent_in_window(standing, now=now) + count,
-        in_flight=standing.in_flight + count,
-    )
+    sent_before = sent_in_window(standing, now=now)
+    return replace(sent, window_started_at=started_at, window_sent=sent_before + count)
 
 
-def may_be_called_at(
-    standing: Standing, endpoint: Endpoint, *, now: datetime
-) -> datetime | None:
+def may_be_called_at(standing: Standing, endpoint: Endpoint, *, now: datetime) -> datetime | None:
     """Return when breaker or rate let a receiver be called again, where one of them holds it."""
     if standing.breaker.until is not None and standing.breaker.until > now:
         return standing.breaker.until

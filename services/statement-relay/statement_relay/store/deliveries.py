@@ -5,14 +5,21 @@ Locks go from receivers to queues to items, each in order of their keys.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
-from statement_relay.rules.deliveries import Delivery
+from statement_relay.rules.deliveries import Delivery, Tracked
 from statement_relay.rules.states import InformationState
 
+NOTIFY_CHANNEL = "relay_queue"
+"""Where couriers are told that a queue has got something to send."""
+TRACKED = """
+i.information_id::text, i.root_information_id::text, i.organisation, i.municipal_id,
+i.client_id::text, i.receiver_id, i.is_restricted
+"""
 _LEASES = Columns({"receiver_id": "text", "client_id": "uuid", "lease_token": "uuid"})
 LOCK_LEASES = f"""
 SELECT q.receiver_id, q.client_id::text, q.lease_token::text
@@ -63,8 +70,7 @@ items AS (
            settled_at = s.settled_at, receipt_id = s.receipt_id, received_at = s.received_at,
            receipt_digest = s.receipt_digest, delivered_request_id = s.delivered_request_id
     FROM settled s WHERE i.information_id = s.information_id AND i.state = 'delivering'
-    RETURNING i.information_id, i.organisation, i.municipal_id, i.root_information_id,
-              i.is_restricted
+    RETURNING {TRACKED}
 ),
 queues AS (
     UPDATE client_queues q SET lease_token = NULL, lease_until = NULL,
@@ -75,18 +81,16 @@ queues AS (
                    WHERE i.receiver_id = q.receiver_id AND i.client_id = q.client_id
                      AND i.number IS NOT NULL AND i.settled_at IS NULL AND i.state = 'waiting')
                THEN clock_timestamp() + s.wait_s * interval '1 second' END
-    FROM settled s LEFT JOIN items t ON t.information_id = s.information_id
+    FROM settled s LEFT JOIN items t ON t.information_id = s.information_id::text
     WHERE q.receiver_id = s.receiver_id AND q.client_id = s.client_id
 )
-SELECT information_id::text, organisation, municipal_id, root_information_id::text, is_restricted
-FROM items
+SELECT * FROM items
 """  # noqa: S608 - a constant of ours
-REJECT_SUCCESSORS = """
+REJECT_SUCCESSORS = f"""
 UPDATE information i SET state = 'rejected', state_reason = $2, settled_at = $3
 WHERE i.root_information_id = ANY($1::uuid[]) AND i.state = 'waiting'
-RETURNING i.information_id::text, i.organisation, i.municipal_id, i.client_id::text,
-          i.receiver_id, i.is_restricted
-"""
+RETURNING {TRACKED}
+"""  # noqa: S608 - a constant of ours
 LOCK_DUE = """
 SELECT q.receiver_id, q.client_id::text
 FROM unnest($1::text[], $2::int[]) AS m (receiver_id, slots) CROSS JOIN LATERAL (
@@ -162,33 +166,37 @@ class Settlement(Struct, frozen=True, kw_only=True):
     wait_s: float
 
 
-class SettledItem(Struct, frozen=True, kw_only=True):
-    """What is told of an item that was settled."""
+def tracked(row: Any) -> Tracked:  # noqa: ANN401 - a record of the driver
+    """Return what is told of an item, of a row with the columns of `TRACKED`."""
+    return Tracked(
+        information_id=row["information_id"],
+        root_information_id=row["root_information_id"],
+        organisation=row["organisation"],
+        municipal_id=row["municipal_id"],
+        client_id=row["client_id"],
+        receiver_id=row["receiver_id"],
+        is_restricted=row["is_restricted"],
+    )
 
-    information_id: str
-    organisation: str
-    municipal_id: str
-    root_information_id: str
-    is_restricted: bool
 
+class Lease(Struct, frozen=True):
+    """Whose a queue is for now."""
 
-class RejectedSuccessor(Struct, frozen=True, kw_only=True):
-    """An item that was rejected because what it replaces was."""
-
-    information_id: str
-    organisation: str
-    municipal_id: str
-    client_id: str
     receiver_id: str
-    is_restricted: bool
+    client_id: str
+    lease_token: str
 
 
-async def lock_leases(
-    connection: Connection, deliveries: Sequence[Delivery]
-) -> set[tuple[str, str]]:
-    """Lock the queues whose lease still is the delivery's; return receiver and client of each."""
-    rows = await connection.fetch(LOCK_LEASES, _LEASES.argument(deliveries))
-    return {(row["receiver_id"], row["client_id"]) for row in rows}
+def lease_of(delivery: Delivery) -> Lease:
+    """Return the lease under which a delivery was claimed."""
+    return Lease(delivery.receiver_id, delivery.client_id, delivery.lease_token)
+
+
+async def lock_leases(connection: Connection, deliveries: Sequence[Delivery]) -> set[Lease]:
+    """Lock the queues whose lease still is the delivery's; return these leases."""
+    leases = [lease_of(delivery) for delivery in deliveries]
+    rows = await connection.fetch(LOCK_LEASES, _LEASES.argument(leases))
+    return {Lease(*row) for row in rows}
 
 
 async def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
@@ -197,9 +205,7 @@ async def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -
         await connection.execute(APPEND_ATTEMPTS, _ATTEMPTS.argument(attempts))
 
 
-async def settle(
-    connection: Connection, settlements: Sequence[Settlement]
-) -> dict[str, SettledItem]:
+async def settle(connection: Connection, settlements: Sequence[Settlement]) -> dict[str, Tracked]:
     """Settle items and end the leases of their queues, which the caller has locked.
 
     An item that a receipt has settled during its call stays as it is and is left out.
@@ -207,17 +213,17 @@ async def settle(
     if not settlements:
         return {}
     rows = await connection.fetch(SETTLE, _SETTLEMENTS.argument(settlements))
-    return {row["information_id"]: SettledItem(**dict(row)) for row in rows}
+    return {row["information_id"]: tracked(row) for row in rows}
 
 
 async def reject_successors(
     connection: Connection, roots: Collection[str], *, code: str, at: datetime
-) -> list[RejectedSuccessor]:
+) -> list[Tracked]:
     """Reject what waits behind rejected items to correct or withdraw them."""
     if not roots:
         return []
     rows = await connection.fetch(REJECT_SUCCESSORS, [*roots], code, at)
-    return [RejectedSuccessor(**dict(row)) for row in rows]
+    return [tracked(row) for row in rows]
 
 
 async def claim(

@@ -85,9 +85,7 @@ async def lock_receivers(connection: Connection, receiver_ids: Collection[str]) 
     return Locked(standings, rows[0]["now"] if rows else None)
 
 
-async def count_in_flight(
-    connection: Connection, receiver_ids: Collection[str]
-) -> dict[str, int]:
+async def count_in_flight(connection: Connection, receiver_ids: Collection[str]) -> dict[str, int]:
     """Return how many leases run for each of the receivers that has any."""
     rows = await connection.fetch(IN_FLIGHT, [*receiver_ids])
     return {row["receiver_id"]: row["leases"] for row in rows}
