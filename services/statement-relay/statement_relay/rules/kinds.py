@@ -72,7 +72,10 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Kinds:
-    """What is told of every kind, checked at loading: each kind of the list once."""
+    """What is told of every kind, checked at loading: each kind of the list once.
+
+    `first_on` is the first day on which anything may have occurred.
+    """
 
     def __init__(self, entries: tuple[KindEntry, ...]) -> None:
         self.entries = entries
@@ -81,6 +84,7 @@ class Kinds:
             raise TableFault("kinds", "Each kind of the closed list stands once.")
         if any(not entry.source for entry in entries):
             raise TableFault("kinds", "Each kind has a source.")
+        self.first_on = min(entry.valid_from for entry in entries)
 
     def of(self, kind: str) -> KindEntry:
         """Return what is told of the kind; LookupError for none of the list."""
