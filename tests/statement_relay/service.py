@@ -17,6 +17,18 @@ from statement_relay.app import create_app
 from statement_relay.settings import Settings
 
 NOW = datetime(2021, 3, 24, 11, 40, 2, tzinfo=UTC)
+CASE_SYSTEM_SCOPES = ["events.read", "events.restricted", "redeliveries.read", "redeliveries.write"]
+OPERATOR_SCOPES = [
+    "recipients.read",
+    "recipients.write",
+    "redeliveries.read",
+    "redeliveries.write",
+    "parked-messages.read",
+    "parked-messages.write",
+    "consumers.write",
+    "audit.read",
+    "status.read",
+]
 Json = Any
 """What JSON holds, or an option of the client: of any type, and looked at by the test alone."""
 
@@ -75,6 +87,13 @@ class Relay:
 
     def caller(self, organisation: str, *scopes: str) -> Caller:
         return Caller(self.client, self.issuer.authorization(organisation, *scopes))
+
+    def case_system(self, case_system_id: str = "cs-sotkamo") -> Caller:
+        return self.caller(case_system_id, *CASE_SYSTEM_SCOPES)
+
+    @property
+    def operator(self) -> Caller:
+        return self.caller("operator", *OPERATOR_SCOPES)
 
     async def count(self, table: str) -> int:
         """Return how many rows a table has."""
