@@ -37,7 +37,7 @@ def _contract_of(release: Release) -> dict[Path, str]:
 
 
 def _json(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    return json.dumps(dict(document), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
 def _settings_page() -> str:

@@ -149,9 +149,7 @@ def test_a_contract_that_changed_since_the_release_stands_in_the_changelog() -> 
 
 
 @pytest.mark.parametrize(("release", "route"), ROUTES, ids=named)
-def test_every_failure_that_a_route_can_meet_is_declared(
-    release: Release, route: APIRoute
-) -> None:
+def test_every_failure_that_a_route_can_meet_is_declared(release: Release, route: APIRoute) -> None:
     reached = Reached(route.endpoint)
 
     for operation in operations_of(release, route):

@@ -1,4 +1,4 @@
-"""statement-relay: municipal information for statements reaches the TE office, in order, with proof.
+"""statement-relay: municipal information reaches the TE office, in order and with proof.
 
 Owns items of information, their queues, attempts and receipts, and a projection of who is
 responsible.

@@ -15,7 +15,9 @@ InformationState = Literal[
     "not_relayed",
     "withdrawn",
 ]
-"""What is stored; `accepted` is what a caller is told of a waiting item with nothing before it."""
+"""What is stored; a waiting item with nothing before it is told to callers as `accepted`."""
+AcceptedState = Literal["accepted", "waiting", "waiting_for_client", "not_relayed", "withdrawn"]
+"""What the answer to an acceptance says, and every repeat of it."""
 BreakerState = Literal["closed", "open", "half_open"]
 SETTLED: frozenset[InformationState] = frozenset(
     {"delivered", "rejected", "refused", "not_relayed", "withdrawn"}

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from kuntavayla.database.constraints import one_of
 from statement_relay.rules.issuers import IssuerAuthority
-from statement_relay.rules.states import Action, InformationState
+from statement_relay.rules.states import AcceptedState, Action, InformationState
 from statement_relay.tables.rows import Row, index, instant, number
 
 UNSETTLED = "settled_at IS NULL"
@@ -18,7 +18,9 @@ UNSETTLED = "settled_at IS NULL"
 class InformationRow(Row, table=True):
     """An item as accepted, and where its delivery stands; nothing else duplicates that.
 
-    `content` is the validated item, `body` the exact bytes that are sent. An item has a place in
+    `content` is the validated item, `body` the exact bytes that are sent. `accepted_state` and
+    `waiting_behind` are what the first answer said, and so every repeat; `ordinal` is the order of
+    acceptance. An item has a place in
     its queue, bytes and a receiver together, or none of them: it waits for its client, was refused,
     or is not relayed. What is no column of `tables.CHANGING` never changes.
     """
@@ -38,6 +40,9 @@ class InformationRow(Row, table=True):
     occurred_at: datetime = instant()  # type: ignore[assignment]
     known_at: datetime = instant()  # type: ignore[assignment]
     accepted_at: datetime = instant()  # type: ignore[assignment]
+    ordinal: int = number(sa_column_args=(sa.Identity(always=True),))  # type: ignore[assignment]
+    accepted_state: str
+    waiting_behind: UUID | None
     official_id: str
     author_role: str
     issuer_authority: str | None
@@ -64,8 +69,10 @@ class InformationRow(Row, table=True):
         sa.UniqueConstraint("organisation", "municipal_id"),
         sa.UniqueConstraint("replaces_information_id"),
         sa.UniqueConstraint("receiver_id", "client_id", "number"),
+        sa.UniqueConstraint("ordinal"),
         one_of("action", Action),
         one_of("state", InformationState),
+        one_of("accepted_state", AcceptedState),
         one_of("issuer_authority", IssuerAuthority),
         sa.CheckConstraint(
             "(action = 'new') = (replaces_information_id IS NULL)", name="successor_has_original"
@@ -106,7 +113,7 @@ class InformationRow(Row, table=True):
         index(
             "ix_information_waiting_for_client",
             "client_id",
-            "information_id",
+            "ordinal",
             where="state = 'waiting_for_client'",
         ),
         index("ix_information_to_warn", "warn_at", where=f"{UNSETTLED} AND warned_at IS NULL"),
