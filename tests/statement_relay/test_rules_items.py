@@ -50,16 +50,14 @@ def test_no_fact_is_free_text(kind: str) -> None:
 FINDER_SCHEMAS: dict[str, Any] = msgspec.json.schema_components([InformationItem])[1]
 
 
-@given(st.sampled_from(KINDS), st.sampled_from(KINDS))
-def test_facts_of_another_kind_are_refused_unless_they_have_the_same_form(
-    kind: str, other: str
-) -> None:
-    body = {**ITEMS[kind], "facts": ITEMS[other]["facts"]}
-    faults = FINDER.faults_of(load_json(json.dumps(body).encode(), nesting_max=20))
+@pytest.mark.parametrize("kind", KINDS)
+def test_facts_of_another_kind_are_refused_with_the_members_that_differ(kind: str) -> None:
+    for other in KINDS:
+        body = {**ITEMS[kind], "facts": ITEMS[other]["facts"]}
+        faults = FINDER.faults_of(load_json(json.dumps(body).encode(), nesting_max=20))
 
-    assert all(fault.pointer.startswith("/facts/") for fault in faults)
-    assert bool(faults) is not is_decoded(body)
-    assert faults or ITEMS[kind]["facts"].keys() == ITEMS[other]["facts"].keys()
+        assert bool(faults) is (other != kind)
+        assert all(fault.pointer.startswith("/facts/") for fault in faults)
 
 
 VALUES = st.none() | st.booleans() | st.integers(-5, 20_000) | st.text(max_size=12)
