@@ -194,7 +194,7 @@ def _is_integer(_: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _any_of(
+def _any_of(  # noqa: PLR0917 - the signature is the library's
     validator: Any,  # noqa: ANN401  # the library's own class, made at import
     branches: list[Any],
     instance: object,

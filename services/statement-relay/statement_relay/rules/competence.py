@@ -9,8 +9,9 @@ from datetime import date
 from msgspec import Struct
 
 from kuntavayla.register import CaseSystem
+from kuntavayla.service.errors import MunicipalityNotServed
 from kuntavayla.values.calendar import legal_day
-from statement_relay.errors import MunicipalityNotServed, ResponsibleOther
+from statement_relay.errors import ResponsibleOther
 from statement_relay.rules.issuers import Issuer, Issuers
 from statement_relay.rules.kinds import Kinds
 from statement_relay.rules.receivers import ReceiverTable
