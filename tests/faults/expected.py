@@ -13,8 +13,8 @@ from tests.faults.persons import MEMBERSHIPS, Line
 class Holding(Struct, frozen=True):
     """One transfer: the version that it began, whose it is, and whether it was withdrawn again.
 
-    `updates` counts what was told about it in the feeds, `feed_changes` how often the feed changed in
-    which it is told: where never, its order is certain.
+    `updates` counts what was told about it in the feeds, `feed_changes` how often the feed changed
+    in which it is told: where never, its order is certain.
     """
 
     version: int
