@@ -63,7 +63,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     """What came back from one call, as far as it can be trusted to be read.
 
     Either a `failure`, or a `status`; `code` is that of the receiver's problem document. `receipt`
-    is what the content is, where it is a well-formed receipt. `retry_after_s` is the header's.
+    is what the content is, where it is a well-formed receipt. `retry_after_s` is the header's, and
+    `request_hash` what the bus gives as its proof that it carried the request.
     """
 
     status: int | None = None
@@ -73,6 +74,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     has_x_road_error: bool = False
     receipt: Receipt | None = None
     retry_after_s: int | None = None
+    request_hash: str | None = None
 
 
 class Verdict(Struct, frozen=True):

@@ -142,7 +142,7 @@ def _create_outbox() -> None:
     )
     op.create_table(
         "outbox_head",
-        sa.Column("is_only_row", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("is_only_row", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("epoch", sa.Integer(), server_default="1", nullable=False),
         sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("kept_from", sa.BigInteger(), server_default="0", nullable=False),
@@ -169,7 +169,7 @@ def _create_outbox() -> None:
     )
     op.create_table(
         "outbox_publisher",
-        sa.Column("is_only_row", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("is_only_row", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
         sa.CheckConstraint("is_only_row", name=op.f("ck_outbox_publisher_one_row")),
