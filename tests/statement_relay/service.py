@@ -212,6 +212,12 @@ def settings_of(database: TestDatabase, **changes: Json) -> Settings:
     return Settings(**given_settings(database, **changes))
 
 
+def environment_of(database: TestDatabase, **changes: Json) -> dict[str, str]:
+    """Return the environment of the service's own command line: all that it is told, no more."""
+    settings = given_settings(database, **changes)
+    return {f"RELAY_{name.upper()}": str(value) for name, value in settings.items()}
+
+
 @contextlib.asynccontextmanager
 async def running_relay(database: TestDatabase, **changes: Json) -> AsyncIterator[Relay]:
     """Run the service on a database inside the block; `changes` are settings."""
