@@ -13,9 +13,9 @@ import msgspec
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
+from kuntavayla.service.moments import Call
 from kuntavayla.testing import TestDatabase, TestIssuer
 from kuntavayla.testing.tokens import AUDIENCE, ISSUER
-from kuntavayla.service.moments import Call
 from statement_relay.app import create_app
 from statement_relay.operations.projecting import project
 from statement_relay.routes.desk import Desk
