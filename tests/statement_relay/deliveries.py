@@ -49,10 +49,11 @@ INSERT INTO information (
     information_id, organisation, municipal_id, fingerprint, client_id, municipality_code, kind,
     action, replaces_information_id, root_information_id, content, occurred_at, known_at,
     accepted_at, official_id, author_role, issuer_authority, issuer_rule, issuer_from_on, state,
+    accepted_state,
     receiver_id, number, is_restricted, body, digest, deliver_by_at, warn_at, attempts)
-SELECT $3, $4, $5, '\\x00', $2, '765', 'JOB_OFFER_NOT_APPLIED', $6, $7, coalesce($8, $3), '{}', $9,
-       $9, $9, 'sotkamo:u-1042', 'caseworker', 'te_office', 'S1', '2021-03-01', 'waiting', $1,
-       last_number, $10, $11, $12, $13, $14, 0
+SELECT $3::uuid, $4, $5, '\\x00', $2, '765', 'JOB_OFFER_NOT_APPLIED', $6, $7::uuid,
+       coalesce($8::uuid, $3::uuid), '{}', $9, $9, $9, 'sotkamo:u-1042', 'caseworker', 'te_office',
+       'S1', '2021-03-01', 'waiting', 'waiting', $1, last_number, $10, $11, $12, $13, $14, 0
 FROM queue
 """
 

@@ -161,7 +161,11 @@ async def test_what_corrects_a_rejected_item_is_rejected_with_it_and_not_sent(
     ("sent", "reason"),
     [
         pytest.param(answer(409), "other_content", id="409"),
-        pytest.param(answer(422, b'{"code":"original_unknown"}'), None, id="422 original_unknown"),
+        pytest.param(
+            answer(422, b'{"code":"original_unknown"}'),
+            "original_unknown_to_receiver",
+            id="422 original_unknown",
+        ),
         pytest.param(
             answer(
                 200,
@@ -174,7 +178,7 @@ async def test_what_corrects_a_rejected_item_is_rejected_with_it_and_not_sent(
     ],
 )
 async def test_a_parked_item_holds_up_its_own_client_and_nobody_else(
-    post: Post, receiver: Server, sent: bytes, reason: str | None
+    post: Post, receiver: Server, *, sent: bytes, reason: str
 ) -> None:
     parked = await post.enqueue()
     behind = await post.enqueue(client_id=parked.client_id)
@@ -190,8 +194,7 @@ async def test_a_parked_item_holds_up_its_own_client_and_nobody_else(
     async with post.courier():
         await post.until_settled([parked, *others])
 
-    state, told = await post.state_of(parked)
-    assert (state, told) == ("parked", reason if reason is not None else told)
+    assert await post.state_of(parked) == ("parked", reason)
     assert await post.state_of(behind) == ("waiting", None)
     assert behind.information_id not in put_ids(receiver)
     assert [await post.state_of(item) for item in others] == [("delivered", None)] * 3
@@ -226,7 +229,7 @@ async def test_after_202_the_queue_waits_for_the_receipt(post: Post, receiver: S
     ],
 )
 async def test_what_may_pass_is_tried_again_with_the_very_bytes(
-    post: Post, receiver: Server, sent: bytes, outcome: str
+    post: Post, receiver: Server, *, sent: bytes, outcome: str
 ) -> None:
     item = await post.enqueue()
 
@@ -288,7 +291,7 @@ async def test_of_a_receiver_that_is_away_only_probes_are_made_and_nothing_is_lo
             failures = await post.value(
                 "SELECT breaker_failures FROM receivers WHERE receiver_id = $1", RECEIVER
             )
-            return bool(failures >= 8)
+            return failures is not None and failures >= 8
 
         await post.until(probed)
         calls_while_away = len(receiver.heard)
@@ -422,6 +425,7 @@ async def test_what_nobody_said_where_to_send_waits(post: Post, receiver: Server
     async with post.courier():
         await post.until_settled([item])
 
+    assert put_ids(receiver) == [item.information_id]
     assert await post.state_of(nowhere) == ("waiting", None)
 
 
