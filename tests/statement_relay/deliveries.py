@@ -12,9 +12,14 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from kuntavayla.database import Pool, open_pool
+from kuntavayla.database import Pool, open_pool, transaction
 from kuntavayla.events import new_ids_at
+from kuntavayla.service.moments import Call
+from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.testing import TestDatabase
+from statement_relay.events import SERVICE, SOURCE
+from statement_relay.operations import delivering
+from statement_relay.operations.delivering import DeliveryDesk
 from statement_relay.rules.answers import load_answers
 from statement_relay.rules.breakers import BreakerLimits
 from statement_relay.rules.deliveries import Pace
@@ -172,6 +177,19 @@ class Post:
             answers=load_answers(files("statement_relay") / "data" / "answers.toml"),
             pace=pace,
         )
+
+    async def claim(self, *, lease_s: float) -> None:
+        """Claim what is due and do nothing about it, as a courier that ends before its call."""
+        desk = DeliveryDesk(
+            endpoints=Endpoints(None, self.endpoints),
+            pace=Pace(lease_s=lease_s),
+            call=Call(organisation=SERVICE, request_id=self.new_id(), traceparent=""),
+            moment=moment_at(self.clock, source=SOURCE),
+            draw=lambda: 0.0,
+        )
+        async with transaction(self.pool) as connection:
+            await delivering.make_known(connection, self.endpoints)
+            await delivering.take_turn(connection, [], desk=desk)
 
     @contextlib.asynccontextmanager
     async def courier(self, *, pace: Pace = QUICK) -> AsyncIterator[Courier]:
