@@ -8,8 +8,8 @@ import typer
 
 from kuntavayla.audit import Anchor, BlockSpan, SealKeys, Verification, verify
 from kuntavayla.database import open_pool, transaction
+from kuntavayla.service.running import seal_keys_of
 from kuntavayla.settings.secrets import parse_public_keys
-from routing_api.app import seal_keys_of
 from routing_api.events import SOURCE
 from routing_api.settings import Settings
 
