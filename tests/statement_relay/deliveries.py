@@ -27,6 +27,7 @@ from statement_relay.rules.digests import digest_of
 from statement_relay.rules.endpoints import Endpoint, Endpoints
 from statement_relay.rules.pacing import Backoff
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
+from tests.statement_relay.misbehaving import Server
 from tests.statement_relay.service import NOW
 
 RECEIVER, OTHER_RECEIVER = "te-kainuu", "te-lappi"
@@ -228,6 +229,11 @@ class Post:
             return bool(left == 0)
 
         await self.until(settled)
+
+
+def put_ids(server: Server) -> list[str]:
+    """Return which items were put, in the order in which they came."""
+    return [heard.path.rpartition("/")[2] for heard in server.heard]
 
 
 def _type_of(body: bytes) -> str:

@@ -8,22 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import msgspec
 import pytest
 
-from kuntavayla.testing import TestDatabase
 from statement_relay.rules.endpoints import Endpoint
 from tests.statement_relay.courier_process import Plan
-from tests.statement_relay.deliveries import DEADLINE_S, RECEIVER, Post, open_post
+from tests.statement_relay.deliveries import DEADLINE_S, RECEIVER, Post
 from tests.statement_relay.misbehaving import Heard, answer, receipt_of, receiving, running
 
 LEASE_S = 1.0
 
 Kill = Callable[[], Awaitable[None]]
 Behaviour = Callable[[Kill, Heard, asyncio.StreamWriter], Awaitable[None]]
-
-
-@pytest.fixture
-async def post(relay_database: TestDatabase) -> AsyncIterator[Post]:
-    async with open_post(relay_database) as post:
-        yield post
 
 
 @contextlib.asynccontextmanager
