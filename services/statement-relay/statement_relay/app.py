@@ -46,8 +46,10 @@ from statement_relay.events import EVENT_TYPES, SERVICE, SOURCE
 from statement_relay.routes import ROUTERS, SCOPES
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import RESYNC, Desk
+from statement_relay.rules.clocks import DeliveryTarget
 from statement_relay.settings import Settings
 from statement_relay.workers.figures import FigureGauges, look
+from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
 
 DESCRIPTION = (
     "Takes what municipalities know for statements on unemployment benefits, and delivers it to the"
@@ -101,6 +103,15 @@ def create_app(
     )
 
 
+def request_target_of(settings: Settings) -> DeliveryTarget:
+    """Return by when a question is to be answered, and reminded of."""
+    return DeliveryTarget(
+        working_days=settings.request_working_days,
+        at=settings.due_at,
+        warn_working_days_before=settings.request_reminder_working_days,
+    )
+
+
 class _Composition:
     """Puts the parts of a process together, once its pool is open."""
 
@@ -135,6 +146,9 @@ class _Composition:
                 transport=desk.transport,
             )
 
+        async def remind() -> None:
+            await remind_of_all(desk.pool, moment=desk.moment)
+
         sealing = keep_sealed(
             url,
             seal_key_of(settings),
@@ -144,6 +158,7 @@ class _Composition:
         )
         loops = [
             desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
+            desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
             sealing,
         ]
         broker = settings.kafka_connection
@@ -173,6 +188,7 @@ class _Composition:
                 settings.body_received_bytes_max, settings.body_inflated_bytes_max
             ),
             bulk_limits=BodyLimits(bulk, bulk),
+            request_target=request_target_of(settings),
             waiters=waiters,
             readings=Readings(),
             resync=RESYNC,

@@ -1,5 +1,7 @@
 """Settings of statement-relay: one frozen value, read once at composition from `RELAY_…`."""
 
+from datetime import time
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -18,4 +20,20 @@ class Settings(SealSettings, KafkaSettings, ServiceSettings):
     fingerprint_key: KeysText = Field(
         description="Key of the fingerprints of request bodies, base64; once it was replaced the"
         " one in use first and every older one behind it: id:base64,…"
+    )
+    request_working_days: int = Field(
+        default=3,
+        ge=1,
+        le=30,
+        description="Working days in which a municipality answers a question, where the TE office"
+        " gives no number of its own.",
+    )
+    request_reminder_working_days: int = Field(
+        default=1,
+        ge=0,
+        le=30,
+        description="Working days before its time is over that a question is reminded of.",
+    )
+    due_at: time = Field(
+        default=time(16, 15), description="Hour in Helsinki at which a last day is over."
     )

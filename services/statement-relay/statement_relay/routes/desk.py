@@ -5,6 +5,7 @@ from starlette.requests import Request
 from kuntavayla.http import BodyLimits
 from kuntavayla.service.routes.desk import ServiceDesk
 from statement_relay.routes.answers import PREFIX
+from statement_relay.rules.clocks import DeliveryTarget
 
 RESTART = "take a place by after=now, then read GET /information"
 """Where a reader starts again whose cursor leads nowhere any more."""
@@ -15,6 +16,7 @@ class Desk(ServiceDesk, frozen=True, kw_only=True):
     """The parts that the composition root has put together for the routes of one process."""
 
     bulk_limits: BodyLimits
+    request_target: DeliveryTarget
 
 
 def desk_of(request: Request) -> Desk:
