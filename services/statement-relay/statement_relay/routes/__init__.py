@@ -14,11 +14,13 @@ from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import RESTART
+from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
 from statement_relay.routes.requests import router as requests
 from statement_relay.routes.statements import router as statements
 
 ROUTERS: tuple[APIRouter, ...] = (
+    information,
     requests,
     statements,
     feeds_router(PREFIX, restart=RESTART),
@@ -30,6 +32,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_router(PREFIX),
 )
 SCOPES: ScopeTable = {
+    ("POST", "/information"): "information.write",
+    ("POST", "/information/{information_id}:correct"): "information.write",
+    ("POST", "/information/{information_id}:withdraw"): "information.write",
+    ("GET", "/information/{information_id}"): "information.read",
+    ("GET", "/information"): "information.read",
     ("POST", "/information-requests"): "information-requests.write",
     ("GET", "/information-requests"): "information-requests.read",
     ("GET", "/information-requests/{information_request_id}"): "information-requests.read",

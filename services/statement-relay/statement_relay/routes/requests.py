@@ -41,9 +41,10 @@ from statement_relay.errors import (
 )
 from statement_relay.operations import requests as operations
 from statement_relay.operations.requests import RequestDesk, Settled
-from statement_relay.routes.answers import PREFIX, request_answer
+from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
 from statement_relay.routes.parties import ASKERS, key_use, party_of
+from statement_relay.routes.request_answers import request_answer
 from statement_relay.rules.requests import (
     AnswerRequest,
     AskRequest,

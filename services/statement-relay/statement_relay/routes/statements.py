@@ -29,9 +29,10 @@ from kuntavayla.service.routes.outcomes import repeating, settled
 from statement_relay.errors import ClientNotFound, ReferenceReused, StatementNotFound
 from statement_relay.operations import statements as operations
 from statement_relay.operations.statements import Given, StatementDesk
-from statement_relay.routes.answers import PREFIX, statement_answer
+from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
 from statement_relay.routes.parties import ASKERS, key_use, party_of
+from statement_relay.routes.request_answers import statement_answer
 from statement_relay.rules.statements import StatementRequest
 from statement_relay.schemas.requests import StatementResponse
 
