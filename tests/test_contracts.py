@@ -43,7 +43,9 @@ def named(value: object) -> str:
     """Return how a case is called: a service, a route's path, an event, or a text."""
     if isinstance(value, Release):
         return value.name
-    return str(getattr(value, "path", None) or getattr(value, "type_name", None) or value)
+    if isinstance(value, APIRoute):
+        return f"{'-'.join(sorted(value.methods or ()))} {value.path}"
+    return str(getattr(value, "type_name", None) or value)
 
 
 def operations_of(release: Release, route: APIRoute) -> list[dict[str, Any]]:

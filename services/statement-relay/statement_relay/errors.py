@@ -47,7 +47,7 @@ class OnlyByRest(DomainError):
     code: ClassVar[str] = "only_by_rest"
 
 
-class ClientNotFound(DomainError):
+class NoSuchClient(DomainError):
     """No such client for this caller."""
 
     kind: ClassVar[Kind] = Kind.NOT_FOUND

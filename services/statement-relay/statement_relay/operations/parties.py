@@ -5,7 +5,7 @@ from datetime import date
 
 from msgspec import Struct
 
-from statement_relay.errors import ClientNotFound
+from statement_relay.errors import NoSuchClient
 from statement_relay.rules.responsibilities import (
     Responsibility,
     is_restricted,
@@ -30,11 +30,11 @@ def require_client(
 ) -> Responsibility:
     """Return who is responsible today for a client of the party's own TE office.
 
-    Raises ClientNotFound alike for a client that is not known, not the office's, or restricted.
+    Raises NoSuchClient alike for a client that is not known, not the office's, or restricted.
     """
     responsible = responsible_on(versions, today)
     if responsible is None or not party.may_see(versions):
-        raise ClientNotFound
+        raise NoSuchClient
     if party.te_office_code not in (None, responsible.te_office_code):
-        raise ClientNotFound
+        raise NoSuchClient
     return responsible

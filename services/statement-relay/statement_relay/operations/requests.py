@@ -61,7 +61,7 @@ async def ask(
     """Put a question to the municipality that was responsible on the first day of its period.
 
     Commits together: the question, its event to the case system, a line of the audit. Raises
-    IdempotencyKeyReused, ReferenceReused, ClientNotFound, ResponsibleOther.
+    IdempotencyKeyReused, ReferenceReused, NoSuchClient, ResponsibleOther.
     """
     known = await _find_replay(connection, desk.use)
     known = known or await _find_same(connection, asked.reference, desk=desk)

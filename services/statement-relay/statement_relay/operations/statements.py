@@ -43,7 +43,7 @@ async def give(connection: Connection, given: StatementRequest, *, desk: Stateme
     """Record a statement, and tell the case system that is responsible for the client today.
 
     Commits together: the statement, its event where a municipality is responsible, a line of the
-    audit. Raises IdempotencyKeyReused, ReferenceReused, ClientNotFound, and InvalidContent for an
+    audit. Raises IdempotencyKeyReused, ReferenceReused, NoSuchClient, and InvalidContent for an
     item of information that is not about the client.
     """
     known = await _find_replay(connection, desk.use)

@@ -34,8 +34,8 @@ from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cu
 from kuntavayla.values.officials import ActingOfficial
 from statement_relay.errors import (
     AlreadyAnswered,
-    ClientNotFound,
     InformationRequestNotFound,
+    NoSuchClient,
     ReferenceReused,
     ResponsibleOther,
 )
@@ -72,7 +72,7 @@ _OF_CHANGE = (
     openapi_extra=described(
         body=AskRequest,
         answers={201: Headed(InformationRequestResponse, (LOCATION, REPLAYED))},
-        problems=(ClientNotFound, ResponsibleOther, ReferenceReused, *_OF_CHANGE),
+        problems=(NoSuchClient, ResponsibleOther, ReferenceReused, *_OF_CHANGE),
         parameters=(IDEMPOTENCY_KEY, ACTING_OFFICIAL_UNLESS_IN_BODY),
     ),
 )

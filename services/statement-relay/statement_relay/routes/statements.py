@@ -26,7 +26,7 @@ from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
 from kuntavayla.service.routes.desk import call_of, changing_official_of, official_of_call
 from kuntavayla.service.routes.outcomes import repeating, settled
-from statement_relay.errors import ClientNotFound, ReferenceReused, StatementNotFound
+from statement_relay.errors import NoSuchClient, ReferenceReused, StatementNotFound
 from statement_relay.operations import statements as operations
 from statement_relay.operations.statements import Given, StatementDesk
 from statement_relay.routes.answers import PREFIX
@@ -46,7 +46,7 @@ _decoder = JsonDecoder(StatementRequest)
         body=StatementRequest,
         answers={201: Headed(StatementResponse, (LOCATION, REPLAYED))},
         problems=(
-            ClientNotFound,
+            NoSuchClient,
             ReferenceReused,
             IdempotencyKeyReused,
             InProgress,
