@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -196,9 +196,7 @@ class _Composition:
                 transport=desk.transport,
             )
 
-        async def remind() -> None:
-            await remind_of_all(desk.pool, moment=desk.moment)
-
+        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
         sealing = keep_sealed(
             url,
             seal_key_of(settings),
