@@ -15,10 +15,12 @@ from routing_api.operations import registrations
 
 OURS = (
     "routing_api.",
+    "statement_relay.",
     "kuntavayla.auth.",
     "kuntavayla.http.",
     "kuntavayla.idempotency",
     "kuntavayla.inbox.",
+    "kuntavayla.service.",
 )
 THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
     "registrations.submit": (MicroBatcher.submit, registrations.register),
@@ -26,8 +28,14 @@ THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
 """Calls whose way goes through a value of the running app: the batcher's run is `register`."""
 BY_CHUNKS = "registrations.submit_chunk"
 """The same by chunks: whatever fails there is the failure of a line."""
-PACKAGES = ("routing_api.", "kuntavayla.")
-NAMED = {"routing_api.errors", "kuntavayla.idempotency", "kuntavayla.inbox.repairing"}
+PACKAGES = ("routing_api.", "statement_relay.", "kuntavayla.")
+NAMED = {
+    "routing_api.errors",
+    "statement_relay.errors",
+    "kuntavayla.idempotency",
+    "kuntavayla.inbox.repairing",
+    "kuntavayla.service.errors",
+}
 """Modules whose failures belong to single calls; all others are of every call."""
 LOCAL = object()
 """What a name stands for that a function gives its value itself."""

@@ -1,86 +1,76 @@
 """What is generated from the code and committed beside it: `make snapshots` writes it anew."""
 
-import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from fastapi import FastAPI
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from kuntavayla.settings import KeyRing
-from kuntavayla.testing.tokens import AUDIENCE, ISSUER
-from routing_api.app import create_app, documents_of_release
-from routing_api.settings import Settings
+from tests.releases import RELEASES, ROOT, Release
 
-ROOT = Path(__file__).parent.parent
-SERVICE = ROOT / "services" / "routing-api"
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
-KEY = base64.b64encode(bytes(32)).decode()
 
 
 def snapshots() -> dict[Path, str]:
     """Return the committed files that the code generates, by path."""
-    documents = documents_of_release()
+    files = {SETTINGS_PAGE: _settings_page()}
+    for release in RELEASES:
+        files |= _contract_of(release)
+    return files
+
+
+def _contract_of(release: Release) -> dict[Path, str]:
+    documents = release.documents()
     schemas = {
-        SERVICE / "schemas" / name / f"{version}.json": _json(schema)
+        release.folder / "schemas" / name / f"{version}.json": _json(schema)
         for (name, version), schema in documents.schemas.items()
     }
     return {
-        SERVICE / "openapi.json": _json(app_of_release().openapi()),
-        SERVICE / "asyncapi.json": _json(documents.asyncapi),
-        SETTINGS_PAGE: _settings_page(),
+        release.folder / "openapi.json": _json(release.app().openapi()),
+        release.folder / "asyncapi.json": _json(documents.asyncapi),
         **schemas,
     }
 
 
-def app_of_release() -> FastAPI:
-    """Return the app as it is shipped, with keys and addresses that lead nowhere."""
-    return create_app(
-        Settings.model_validate(
-            {
-                "database_url": "postgresql:///nowhere",
-                "token_issuer": ISSUER,
-                "token_audience": AUDIENCE,
-                "token_jwks_url": "http://127.0.0.1:9/jwks.json",
-                "identity_keys": f"k1:{KEY}",
-                "lookup_key_a": KEY,
-                "lookup_key_b": KEY,
-                "fingerprint_key": KEY,
-                "audit_signing_key": f"s1:{KEY}",
-            }
-        )
-    )
-
-
 def _json(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    return json.dumps(dict(document), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
 def _settings_page() -> str:
-    prefix = Settings.model_config["env_prefix"]
-    rows = [
-        f"| `{prefix}{name.upper()}` | {_default_of(field)} | {_bounds_of(field)} "
-        f"| {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
+    sections = [line for release in RELEASES for line in _settings_of(release)]
     return "\n".join(
         [
-            "# Settings of routing-api",
+            "# Settings of the services",
             "",
-            "Read once, from the environment, when the service starts. A name of this prefix that",
-            "is not listed is refused, and so is a value out of its bounds. Nothing secret has a",
+            "Read once, from the environment, when a service starts. A name of its prefix that is",
+            "not listed is refused, and so is a value out of its bounds. Nothing secret has a",
             "default. This page is written by `make snapshots`.",
-            "",
-            "| name | default | bounds | meaning |",
-            "| --- | --- | --- | --- |",
-            *rows,
+            *sections,
             "",
         ]
     )
+
+
+def _settings_of(release: Release) -> list[str]:
+    settings = release.settings_type
+    prefix = settings.model_config["env_prefix"]
+    rows = [
+        f"| `{prefix}{name.upper()}` | {_default_of(field)} | {_bounds_of(field)} "
+        f"| {field.description} |"
+        for name, field in settings.model_fields.items()
+    ]
+    return [
+        "",
+        f"## {release.name}",
+        "",
+        "| name | default | bounds | meaning |",
+        "| --- | --- | --- | --- |",
+        *rows,
+    ]
 
 
 def _default_of(field: FieldInfo) -> str:

@@ -7,9 +7,10 @@ from jsonschema.exceptions import ValidationError
 
 from kuntavayla.outbox import PARTITIONS, inbound_topic_of, topic_of
 from routing_api.events import EVENT_TYPES
-from routing_api.operations.moments import SERVICE as NAME
-from tests.snapshots import ROOT, SERVICE
+from routing_api.events import SERVICE as NAME
+from tests.releases import RELEASES, ROOT
 
+SERVICE = next(release.folder for release in RELEASES if release.name == NAME)
 DOCUMENT: dict[str, Any] = json.loads((SERVICE / "asyncapi.json").read_text(encoding="utf-8"))
 OFFICIAL = Draft7Validator(json.loads((ROOT / "tests" / "asyncapi" / "3.0.0.json").read_text()))
 NAMES = {event.type_name for event in EVENT_TYPES}

@@ -12,24 +12,25 @@ from fastapi.routing import APIRoute
 from kuntavayla.auth import ProblemCode
 from kuntavayla.http import EDGE_PROBLEMS, problem_codes
 from kuntavayla.http.problems import page_name
-from routing_api.app import documents_of_release
-from routing_api.events import EVENT_TYPES
-from routing_api.routes import ROUTERS, SCOPES
-from routing_api.routes.answers import PREFIX
-from routing_api.settings import Settings
 from tests.reach import Reached, failures_of_ours, status_of_failure
-from tests.snapshots import ROOT, SERVICE, SETTINGS_PAGE, app_of_release, snapshots
+from tests.releases import RELEASES, ROOT, SCOPES, Release
+from tests.snapshots import SETTINGS_PAGE, snapshots
 
 SNAPSHOTS = snapshots()
-OPENAPI: dict[str, Any] = json.loads(SNAPSHOTS[SERVICE / "openapi.json"])
-ASYNCAPI: dict[str, Any] = json.loads(SNAPSHOTS[SERVICE / "asyncapi.json"])
-ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+OPENAPI: dict[str, Any] = {
+    release.name: json.loads(SNAPSHOTS[release.folder / "openapi.json"]) for release in RELEASES
+}
+ROUTES = [(release, route) for release in RELEASES for route in release.routes]
+EVENTS = [(release, event) for release in RELEASES for event in release.event_types]
+SETTINGS = [
+    (release, name) for release in RELEASES for name in sorted(release.settings_type.model_fields)
+]
 PAGES = ROOT / "docs" / "problems"
 ROLES = ROOT / "deploy" / "sandbox" / "kuntavayla_sandbox" / "roles.toml"
 CODES_OF_OURS = {failure.code for failure in failures_of_ours() if "code" in vars(failure)}
 CODES = CODES_OF_OURS | {problem.code for problem in EDGE_PROBLEMS}
 PROBLEMS = [problem for problem in problem_codes() if problem.code in CODES]
-KEYLESS = {f"{PREFIX}/registrations:bulk": {"idempotency_key_reused", "in_progress"}}
+KEYLESS = {"/routing/v1/registrations:bulk": {"idempotency_key_reused", "in_progress"}}
 """Failures that the code could meet and the call cannot: a bulk call takes no key."""
 OPEN_PATHS = ("/livez", "/readyz", "/version", "/docs", "/openapi.json", "/asyncapi.json")
 
@@ -38,8 +39,15 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def operations_of(route: APIRoute) -> list[dict[str, Any]]:
-    path = OPENAPI["paths"][route.path_format]
+def named(value: object) -> str:
+    """Return how a case is called: a service, a route's path, an event, or a text."""
+    if isinstance(value, Release):
+        return value.name
+    return str(getattr(value, "path", None) or getattr(value, "type_name", None) or value)
+
+
+def operations_of(release: Release, route: APIRoute) -> list[dict[str, Any]]:
+    path = OPENAPI[release.name]["paths"][route.path_format]
     return [path[method.lower()] for method in sorted(route.methods or ())]
 
 
@@ -49,7 +57,9 @@ def test_the_committed_contract_is_what_the_code_generates(path: Path) -> None:
 
 
 def test_no_schema_stays_behind_when_its_event_has_gone() -> None:
-    assert set((SERVICE / "schemas").rglob("*.json")) <= set(SNAPSHOTS)
+    kept = {path for each in RELEASES for path in (each.folder / "schemas").rglob("*.json")}
+
+    assert kept <= set(SNAPSHOTS)
 
 
 def base_of_release() -> str:
@@ -90,13 +100,15 @@ def _type_of(member: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
     return member.get("type"), member.get("format")
 
 
-@pytest.mark.parametrize("event", EVENT_TYPES, ids=lambda event: event.type_name)
-def test_an_event_changes_only_by_addition_within_its_version(event: type) -> None:
+@pytest.mark.parametrize(("release", "event"), EVENTS, ids=named)
+def test_an_event_changes_only_by_addition_within_its_version(
+    release: Release, event: type
+) -> None:
     name: str = event.type_name  # type: ignore[attr-defined]
-    path = relative(SERVICE / "schemas" / name / "1.json")
+    path = relative(release.folder / "schemas" / name / "1.json")
     earlier = committed(path, base=base_of_release())
 
-    later = documents_of_release().schemas[name, "1"]
+    later = release.documents().schemas[name, "1"]
 
     assert earlier is None or breaks_of(json.loads(earlier), later) == []
 
@@ -136,11 +148,11 @@ def test_a_contract_that_changed_since_the_release_stands_in_the_changelog() -> 
     assert base == "HEAD" or not changed or log != committed("CHANGELOG.md", base=base)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
-def test_every_failure_that_a_route_can_meet_is_declared(route: APIRoute) -> None:
+@pytest.mark.parametrize(("release", "route"), ROUTES, ids=named)
+def test_every_failure_that_a_route_can_meet_is_declared(release: Release, route: APIRoute) -> None:
     reached = Reached(route.endpoint)
 
-    for operation in operations_of(route):
+    for operation in operations_of(release, route):
         told = json.dumps(operation["responses"])
         statuses = {str(status_of_failure(failure)) for failure in reached.failures()}
         codes = {failure.code for failure in reached.named()} - KEYLESS.get(route.path, set())
@@ -149,7 +161,7 @@ def test_every_failure_that_a_route_can_meet_is_declared(route: APIRoute) -> Non
 
 
 def test_the_walk_through_the_code_sees_what_it_must() -> None:
-    [register] = [route for route in ROUTES if route.path == f"{PREFIX}/registrations"]
+    [register] = [route for _, route in ROUTES if route.path == "/routing/v1/registrations"]
 
     reached = Reached(register.endpoint)
 
@@ -175,15 +187,19 @@ def test_every_problem_has_a_page_that_says_what_to_do(problem: ProblemCode) -> 
 def test_every_setting_stands_in_the_table_that_the_readme_names() -> None:
     page = SETTINGS_PAGE.read_text(encoding="utf-8")
 
-    missing = [name for name in Settings.model_fields if f"`ROUTING_{name.upper()}`" not in page]
+    missing = [
+        name
+        for release, name in SETTINGS
+        if f"`{release.settings_type.model_config['env_prefix']}{name.upper()}`" not in page
+    ]
 
     assert missing == []
     assert "docs/settings.md" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(Settings.model_fields))
-def test_every_setting_has_an_effect(name: str) -> None:
-    sources = [*SERVICE.rglob("*.py"), *(ROOT / "shared").rglob("*.py")]
+@pytest.mark.parametrize(("release", "name"), SETTINGS, ids=named)
+def test_every_setting_has_an_effect(release: Release, name: str) -> None:
+    sources = [*release.folder.rglob("*.py"), *(ROOT / "shared").rglob("*.py")]
     read = re.compile(rf"\b(settings|self)\.{name}\b")
 
     assert any(read.search(path.read_text(encoding="utf-8")) for path in sources)
@@ -215,27 +231,31 @@ def test_the_roles_of_the_local_stack_name_only_scopes_that_calls_have() -> None
     assert given == set(SCOPES.values())
 
 
-def test_every_call_of_the_document_needs_a_token_of_one_scope() -> None:
+@pytest.mark.parametrize("release", RELEASES, ids=named)
+def test_every_call_of_the_document_needs_a_token_of_one_scope(release: Release) -> None:
     calls = {
-        (method.upper(), path.removeprefix(PREFIX)): call["security"]
-        for path, methods in OPENAPI["paths"].items()
+        (method.upper(), path.removeprefix(release.prefix)): call["security"]
+        for path, methods in OPENAPI[release.name]["paths"].items()
         for method, call in methods.items()
     }
 
-    assert calls == {call: [{"token": [scope]}] for call, scope in SCOPES.items()}
+    assert calls == {call: [{"token": [scope]}] for call, scope in release.scopes.items()}
 
 
-def test_the_document_leads_nowhere_that_does_not_exist() -> None:
-    schemas = OPENAPI["components"]["schemas"]
+@pytest.mark.parametrize("release", RELEASES, ids=named)
+def test_the_document_leads_nowhere_that_does_not_exist(release: Release) -> None:
+    document = OPENAPI[release.name]
+    schemas = document["components"]["schemas"]
 
-    named = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(OPENAPI)))
+    told = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
 
-    assert named <= set(schemas)
+    assert told <= set(schemas)
     assert "HTTPValidationError" not in schemas
 
 
-def test_what_needs_no_token_is_what_the_contract_lists() -> None:
-    paths = {getattr(route, "path", "") for route in app_of_release().routes}
+@pytest.mark.parametrize("release", RELEASES, ids=named)
+def test_what_needs_no_token_is_what_the_contract_lists(release: Release) -> None:
+    paths = {getattr(route, "path", "") for route in release.app().routes}
 
     assert {path for path in OPEN_PATHS if path not in paths} == set()
 
@@ -245,7 +265,8 @@ def test_no_event_says_who_somebody_is() -> None:
 
     members = {
         member
-        for schema in documents_of_release().schemas.values()
+        for release in RELEASES
+        for schema in release.documents().schemas.values()
         for member in schema["properties"]
     }
 

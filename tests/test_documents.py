@@ -10,10 +10,9 @@ import msgspec
 import pytest
 
 from kuntavayla.auth import OPEN
-from routing_api.events import EVENT_TYPES
-from routing_api.routes import SCOPES
 from routing_api.rules.registrations import Registration
 from tests.builders import EXAMPLE
+from tests.releases import EVENT_TYPES, SCOPES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -18,12 +18,12 @@ from kuntavayla.database import open_pool, transaction
 from kuntavayla.events import Channel, EventDraft, Origin, instant_text, new_ids_at
 from kuntavayla.outbox import PARTITIONS, topic_of
 from kuntavayla.register import load_register
+from kuntavayla.service.events import INTERNAL
 from kuntavayla.telemetry import new_traceparent
 from kuntavayla.testing import TestDatabase
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla_sandbox.broker import Broker
-from routing_api.events import INTERNAL, ClientTransferredV1, ResponsibilityChangedV1
-from routing_api.operations.moments import SOURCE
+from routing_api.events import SOURCE, ClientTransferredV1, ResponsibilityChangedV1
 from tests.bench.children import run_job
 from tests.bench.outbox_floor import OutboxFloorJob, OutboxFloorReport
 from tests.bench.people import DAY
@@ -181,6 +181,7 @@ def _changed(client_id: str, case_system_id: str, *, at: datetime) -> Responsibi
         area_code="kainuu",
         case_system_id=case_system_id,
         te_office_code="te-kainuu",
+        source_system="ura",
         source_client_number="URA-C-0088123",
         valid_from=at.date(),
         valid_to=None,

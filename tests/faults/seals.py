@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 
 from kuntavayla.audit import BlockSpan, SealKey, SealKeys, verify
-from routing_api.operations.moments import SOURCE
+from routing_api.events import SOURCE
 from tests.faults.postgres import ROUTING, Postgres
 from tests.faults.waiting import until
 

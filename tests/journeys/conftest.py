@@ -7,7 +7,7 @@ import pytest
 from kuntavayla.outbox import inbound_topic_of
 from kuntavayla.testing import DatabaseServer
 from kuntavayla_sandbox.broker import Broker
-from routing_api.operations.moments import SERVICE
+from routing_api.events import SERVICE
 from tests.routing_api.service import Routing, running_routing
 from tests.shared.published import Topics
 from tests.topics import a_topic

@@ -9,10 +9,10 @@ import pytest
 
 from kuntavayla_sandbox.broker import Broker, Listener
 from tests.builders import another_person
+from tests.releases import ROOT
 from tests.rights import Cluster
 from tests.routing_api.service import Routing
 from tests.shared.published import Record, Topics
-from tests.snapshots import ROOT
 from tests.topics import forget_topics, list_partitions
 
 SAMPLES = ROOT / "docs" / "samples"

@@ -13,7 +13,7 @@ from kuntavayla.audit.blocks import header_of
 from kuntavayla.audit.stored_blocks import list_blocks
 from kuntavayla.testing import TestDatabase
 from routing_api.cli import main
-from routing_api.operations.moments import SOURCE
+from routing_api.events import SOURCE
 from tests.builders import another_person
 from tests.routing_api.service import Routing, running_routing
 

@@ -5,7 +5,7 @@ import pytest
 
 from kuntavayla.testing import TestDatabase
 from kuntavayla_sandbox.broker import Broker
-from routing_api.operations.moments import SERVICE
+from routing_api.events import SERVICE
 from tests.builders import a_registration, another_person
 from tests.routing_api.service import Json, Routing, running_routing
 from tests.shared.published import WITHIN_S, Topics

@@ -18,9 +18,10 @@ from kuntavayla.database import open_pool, transaction
 from kuntavayla.events import new_ids_at
 from kuntavayla.outbox import Epoch, EpochRefused, Restore
 from kuntavayla.outbox.restoring import EPOCH_MAX
+from kuntavayla.service.moments import Moment
 from kuntavayla.testing import DatabaseServer, TestDatabase
 from routing_api.cli import main
-from routing_api.operations.moments import Moment
+from routing_api.events import SOURCE
 from routing_api.operations.restores import begin_epoch
 from tests.builders import another_person
 from tests.routing_api import backups
@@ -256,7 +257,7 @@ async def begin(database: TestDatabase, *, last_epoch: int) -> Epoch:
     pool = await open_pool(database.url, connections_max=1)
     try:
         async with transaction(pool) as connection:
-            moment = Moment.at(NOW, new_ids_at(NOW))
+            moment = Moment.at(NOW, new_ids_at(NOW), source=SOURCE)
             return await begin_epoch(connection, restore, moment=moment)
     finally:
         await pool.close()

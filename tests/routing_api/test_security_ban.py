@@ -92,10 +92,27 @@ async def test_a_ban_closes_the_common_feed_and_its_end_opens_it_again(routing: 
         ("common", "responsibility.changed"),
         ("common", "client.updated"),
         ("restricted", "client.updated"),
+        ("restricted", "responsibility.changed"),
         ("common", "client.updated"),
         ("restricted", "client.updated"),
+        ("common", "responsibility.changed"),
     ]
     assert {data["client_id"] for _, _, data in internal} == {first["client_id"]}
+
+
+async def test_our_own_services_learn_of_a_ban_also_where_the_office_is_responsible(
+    routing: Routing,
+) -> None:
+    entitled = {"situation__earnings_related_entitlement": "entitled"}
+    office = routing.office()
+    await office.registered(a_registration())
+    await office.registered(again(2, **entitled))
+
+    await office.registered(again(3, **entitled, **BANNED))
+
+    *_, (channel, kind, data) = await routing.outbox("internal")
+    assert (channel, kind) == ("restricted", "responsibility.changed")
+    assert (data["authority"], data["clienthood_version"]) == ("te_office", 2)
 
 
 async def test_what_happens_to_a_transfer_under_a_ban_stays_in_the_restricted_feed(

@@ -114,7 +114,7 @@ async def test_a_move_withdraws_here_and_transfers_there_with_the_same_client(
         (1, "765", "2021-03-01"),
         (2, "091", "2021-03-15"),
     ]
-    assert told[0]["source_client_number"] == "URA-C-0088123"
+    assert (told[0]["source_system"], told[0]["source_client_number"]) == ("ura", "URA-C-0088123")
     [old] = await routing.case_system().fetched(old_id)
     assert old["result"] == "disclosed", "responsible until the last day"
     routing.clock.pass_days(14)

@@ -5,11 +5,13 @@ from prometheus_client import CollectorRegistry
 
 from kuntavayla.audit import AuditLine, SealKey, append
 from kuntavayla.database import open_pool, transaction
+from kuntavayla.service.moments import Moment
+from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.telemetry import Jobs
 from kuntavayla.testing import TestDatabase
+from routing_api.events import SOURCE
 from routing_api.operations import operating
-from routing_api.operations.moments import Moment
-from routing_api.routes.desk import Desk, moment_at
+from routing_api.routes.desk import Desk
 from routing_api.workers import FigureGauges, keep_fresh, keep_sealed
 from tests.routing_api.inbound import CONSUMER, Topic, read
 from tests.routing_api.service import DAY_ONE, Routing
@@ -48,7 +50,7 @@ async def test_the_one_who_seals_says_so_and_counts_its_lines(database: TestData
         keep_sealed(
             database.url,
             key,
-            moment=lambda: moment_at(lambda: DAY_ONE),
+            moment=lambda: moment_at(lambda: DAY_ONE, source=SOURCE),
             registry=registry,
             interval_s=0.001,
         )

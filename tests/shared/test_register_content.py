@@ -189,6 +189,7 @@ def test_organisations_are_offices_case_systems_and_the_authorities_around_them(
         OrganisationKind.KEHA: 1,
         OrganisationKind.OPERATOR: 1,
         OrganisationKind.AUDITOR: 1,
+        OrganisationKind.SERVICE: 2,
     }
 
 

@@ -22,16 +22,15 @@ def role_of(kind: OrganisationKind) -> str:
     match kind:
         case OrganisationKind.TE_OFFICE | OrganisationKind.TE_NATIONAL:
             return "te"
-        case OrganisationKind.CASE_SYSTEM:
-            return "case_system"
-        case OrganisationKind.ELY:
-            return "ely"
-        case OrganisationKind.KEHA:
-            return "keha"
-        case OrganisationKind.OPERATOR:
-            return "operator"
-        case OrganisationKind.AUDITOR:
-            return "auditor"
+        case (
+            OrganisationKind.CASE_SYSTEM
+            | OrganisationKind.ELY
+            | OrganisationKind.KEHA
+            | OrganisationKind.OPERATOR
+            | OrganisationKind.AUDITOR
+            | OrganisationKind.SERVICE
+        ):
+            return kind.value
 
 
 def load_scopes(*, on: date) -> dict[str, tuple[str, ...]]:

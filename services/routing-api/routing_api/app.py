@@ -35,6 +35,7 @@ from kuntavayla.http import (
 )
 from kuntavayla.outbox import Publication, Publisher, PublisherMetrics, Told, asyncapi_document
 from kuntavayla.register import Organisation, load_register
+from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
     BatchMetrics,
@@ -43,17 +44,16 @@ from kuntavayla.telemetry import (
     start_metrics_server,
 )
 from kuntavayla.values.calendar import is_working_day
-from routing_api.events import EVENT_TYPES
+from routing_api.events import EVENT_TYPES, SERVICE, SOURCE
 from routing_api.operations import registrations
 from routing_api.operations.law import Law
-from routing_api.operations.moments import SERVICE, SOURCE
 from routing_api.operations.registers import RegisterKeeper
 from routing_api.operations.repeats import Outcome, Registered
 from routing_api.operations.submissions import Submission
 from routing_api.operations.vault import IdentityVault, VaultKeys
 from routing_api.routes import ROUTERS, SCOPES
 from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import Desk, moment_at
+from routing_api.routes.desk import RESYNC, Desk
 from routing_api.routes.refusals import record_refusal
 from routing_api.rules.competences import load_competences
 from routing_api.rules.due_times import Deadlines
@@ -233,7 +233,7 @@ class _Running:
             notice_days_before_max=settings.effective_days_ahead_max,
         )
         self._acknowledgements = AcknowledgementDesk(
-            law, moment=lambda: moment_at(clock), clock=clock, bounds=self._bounds
+            law, moment=lambda: moment_at(clock, source=SOURCE), clock=clock, bounds=self._bounds
         )
 
     @contextlib.asynccontextmanager
@@ -306,7 +306,7 @@ class _Running:
         await keep_sealed(
             settings.database_url.get_secret_value(),
             seal_key_of(settings),
-            moment=lambda: moment_at(self._clock),
+            moment=lambda: moment_at(self._clock, source=SOURCE),
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
@@ -326,11 +326,17 @@ class _Running:
         runner = _Registrar(pool, self._law, self._clock)
         inflated = settings.body_inflated_bytes_max
         bulk = settings.bulk_inflated_bytes_max
+        law = self._law
         return Desk(
+            source=SOURCE,
             pool=pool,
-            law=self._law,
+            law=law,
             clock=self._clock,
+            newest_register=lambda: law.registers.newest,
+            official_days_ahead_max=settings.effective_days_ahead_max,
+            fingerprints=law.vault.fingerprints,
             waiters=waiters,
+            resync=RESYNC,
             registrations=MicroBatcher[Submission, Registered](
                 runner.run,
                 limits=BatchLimits(),
@@ -370,7 +376,7 @@ class _Registrar:
         return await run_halving(self._run_part, batch, remedy_of=remedy_of)
 
     async def _run_part(self, part: Sequence[Submission]) -> Sequence[Outcome]:
-        moment = moment_at(self._clock)
+        moment = moment_at(self._clock, source=SOURCE)
         async with transaction(self._pool) as connection:
             return await registrations.register(connection, part, law=self._law, moment=moment)
 

@@ -9,6 +9,10 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+from kuntavayla.service.events import AuditSealedV1
+
+SERVICE = "routing-api"
+SOURCE = f"/kuntavayla/{SERVICE}"
 Cause = Literal[
     "first_entry", "return", "move", "transfer_request", "register_change", "correction"
 ]
@@ -78,7 +82,11 @@ class ClientWithdrawnV1(Struct, frozen=True, kw_only=True):
 
 
 class ResponsibilityChangedV1(Struct, frozen=True, kw_only=True):
-    """Who is responsible for a client from a day on; for the other services."""
+    """Who is responsible for a client from a day on; for the other services.
+
+    Told again for the same version where what names the client has changed, and, in the feed that
+    then applies, where the client's events change over to the other.
+    """
 
     type_name: ClassVar[str] = "responsibility.changed"
     client_id: str
@@ -88,6 +96,7 @@ class ResponsibilityChangedV1(Struct, frozen=True, kw_only=True):
     area_code: str | None
     case_system_id: str | None
     te_office_code: str
+    source_system: str | None
     source_client_number: str | None
     valid_from: date
     valid_to: date | None
@@ -147,18 +156,6 @@ class AcknowledgementRefusedV1(Struct, frozen=True, kw_only=True):
     is_parked: bool
 
 
-class AuditSealedV1(Struct, frozen=True, kw_only=True):
-    """The audit's blocks of a legal day are complete; its last hash, to be kept outside."""
-
-    type_name: ClassVar[str] = "audit.sealed"
-    sealed_on: date
-    block_number: int
-    block_hash: str
-    block_count: int
-    line_count: int
-    key_id: str
-
-
 EVENT_TYPES = (
     ClientTransferredV1,
     ClientNotifiedV1,
@@ -171,8 +168,6 @@ EVENT_TYPES = (
     AcknowledgementRefusedV1,
     AuditSealedV1,
 )
-INTERNAL = "internal"
-"""The recipient of events for our own services."""
 EventData = (
     ClientTransferredV1
     | ClientNotifiedV1

@@ -6,6 +6,8 @@ then, `kuntavayla.http.faults` lists all.
 """
 
 import re
+from collections.abc import Callable
+from types import UnionType
 from typing import Generic, NoReturn, TypeVar
 
 import jiter
@@ -38,13 +40,13 @@ class JsonDecoder(Generic[T]):
     """Decode bodies, or lines, of one type; made once, at composition.
 
     `bytes_max` bounds one decoded text: a line of a bulk call has its own limit, and its fault is
-    its own.
+    its own. A union of types is told apart by the member that its types are tagged with.
     """
 
-    def __init__(self, type_: type[T], *, bytes_max: int = 1_048_576) -> None:
+    def __init__(self, type_: type[T] | UnionType, *, bytes_max: int = 1_048_576) -> None:
         self._noun = _noun_of(type_)
         self._bytes_max = bytes_max
-        self._decode = msgspec.json.Decoder(type_).decode
+        self._decode: Callable[[bytes], T] = msgspec.json.Decoder(type_).decode
         self._finder = FaultFinder(type_)
 
     async def read(self, request: Request, *, limits: BodyLimits) -> T:
@@ -87,6 +89,6 @@ class JsonDecoder(Generic[T]):
         return self._finder.faults_of(loaded)
 
 
-def _noun_of(type_: type[object]) -> str:
+def _noun_of(type_: type[object] | UnionType) -> str:
     words = re.findall(r"[A-Z][a-z0-9]*", getattr(type_, "__name__", ""))
     return " ".join(word.lower() for word in words if word != "Request") or "content"

@@ -115,6 +115,7 @@ class OrganisationKind(StrEnum):
     KEHA = "keha"
     OPERATOR = "operator"
     AUDITOR = "auditor"
+    SERVICE = "service"
 
 
 class Organisation(Struct, frozen=True):

@@ -13,6 +13,14 @@ from msgspec import Meta
 TriState = Literal["yes", "no", "unknown"]
 """A fact that may be unknown; never null (contracts.md)."""
 
+Id = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        title="id",
+        description="Give an id as Kuntaväylä gave it: a UUID in small letters.",
+    ),
+]
 MunicipalityCode = Annotated[
     str,
     Meta(

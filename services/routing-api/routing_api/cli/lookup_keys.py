@@ -11,13 +11,15 @@ from msgspec import Struct, field
 
 from kuntavayla.database import Pool, open_pool, transaction
 from kuntavayla.events import new_ids_at
+from kuntavayla.service.moments import Moment
+from kuntavayla.service.routes.outcomes import repeating
+from kuntavayla.service.routes.pages import NIL_ID
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.app import law_of, machine_clock
 from routing_api.cli.options import OPERATOR, Official, check_texts
+from routing_api.events import SOURCE
 from routing_api.operations import rekeying
-from routing_api.operations.moments import Moment
 from routing_api.operations.vault import IdentityVault
-from routing_api.routes.desk import NIL_ID, repeating
 from routing_api.settings import Settings
 
 
@@ -45,7 +47,7 @@ async def _rotate(settings: Settings, *, official: str, batch: int) -> int:
                 connection,
                 official=ActingOfficial(official_id=official, role="operator"),
                 organisation=OPERATOR,
-                moment=Moment.at(now, new_ids_at(now)),
+                moment=Moment.at(now, new_ids_at(now), source=SOURCE),
             )
         # All are looked at before one is changed: a key that is missing is told first.
         before = await _look_at_all(pool, vault, batch=batch)

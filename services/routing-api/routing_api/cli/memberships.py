@@ -7,6 +7,7 @@ from datetime import datetime
 import typer
 
 from kuntavayla.events import new_ids_at
+from kuntavayla.service.moments import Moment
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.app import law_of
 from routing_api.cli.options import (
@@ -18,7 +19,7 @@ from routing_api.cli.options import (
     connected,
     recorded_at,
 )
-from routing_api.operations.moments import Moment
+from routing_api.events import SOURCE
 from routing_api.operations.registers import confirm_memberships
 from routing_api.settings import Settings
 
@@ -33,7 +34,7 @@ def confirm(*, reason: Reason, official: Official, on: On = None) -> None:
 async def _confirm(
     settings: Settings, *, reason: str, official: str, now: datetime
 ) -> Sequence[str]:
-    law, moment = law_of(settings), Moment.at(now, new_ids_at(now))
+    law, moment = law_of(settings), Moment.at(now, new_ids_at(now), source=SOURCE)
     async with connected(settings) as connection:
         return await confirm_memberships(
             connection,

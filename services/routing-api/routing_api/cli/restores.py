@@ -7,6 +7,7 @@ import typer
 
 from kuntavayla.events import new_ids_at
 from kuntavayla.outbox import Epoch, EpochRefused, Restore
+from kuntavayla.service.moments import Moment
 from routing_api.cli.options import (
     OPERATOR,
     Official,
@@ -16,7 +17,7 @@ from routing_api.cli.options import (
     connected,
     recorded_at,
 )
-from routing_api.operations.moments import Moment
+from routing_api.events import SOURCE
 from routing_api.operations.restores import begin_epoch
 from routing_api.settings import Settings
 
@@ -56,4 +57,6 @@ def restored(
 async def _restored(settings: Settings, restore: Restore) -> Epoch:
     async with connected(settings) as connection:
         now = restore.recorded_at
-        return await begin_epoch(connection, restore, moment=Moment.at(now, new_ids_at(now)))
+        return await begin_epoch(
+            connection, restore, moment=Moment.at(now, new_ids_at(now), source=SOURCE)
+        )

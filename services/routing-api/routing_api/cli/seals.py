@@ -10,7 +10,7 @@ from kuntavayla.audit import Anchor, BlockSpan, SealKeys, Verification, verify
 from kuntavayla.database import open_pool, transaction
 from kuntavayla.settings.secrets import parse_public_keys
 from routing_api.app import seal_keys_of
-from routing_api.operations.moments import SOURCE
+from routing_api.events import SOURCE
 from routing_api.settings import Settings
 
 

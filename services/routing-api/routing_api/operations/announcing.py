@@ -62,7 +62,7 @@ def updated(state: ClientState, *, groups: tuple[ChangedGroup, ...]) -> ClientUp
 
 
 def responsibility_changed(
-    state: ClientState, *, client_number: str | None
+    state: ClientState, *, source_system: str | None, client_number: str | None
 ) -> ResponsibilityChangedV1:
     """Tell our own services who is responsible, from the first day of the standing version on."""
     responsible = state.responsible
@@ -74,6 +74,7 @@ def responsibility_changed(
         area_code=responsible.area_code,
         case_system_id=responsible.case_system_id,
         te_office_code=responsible.te_office_code,
+        source_system=source_system,
         source_client_number=client_number,
         valid_from=state.valid_from,
         valid_to=None,

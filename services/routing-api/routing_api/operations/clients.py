@@ -8,10 +8,10 @@ from msgspec import Struct
 from kuntavayla import audit
 from kuntavayla.database import Connection
 from kuntavayla.feed import Cursor, load_cursor
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import line_of
 from routing_api.errors import ClientNotFound
-from routing_api.operations.effects import line_of
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Call, Moment
 from routing_api.operations.transfers import Party
 from routing_api.rules.clienthoods import ClientState, Responsible
 from routing_api.store import clients

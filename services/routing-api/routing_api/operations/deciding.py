@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from kuntavayla.events import Channel
 from kuntavayla.register import Register
-from routing_api.events import INTERNAL, ChangedGroup, EventData
+from kuntavayla.service.events import INTERNAL
+from kuntavayla.service.moments import Call, Moment
+from routing_api.events import ChangedGroup, EventData
 from routing_api.operations import announcing
 from routing_api.operations.effects import Effects
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Call, Moment
 from routing_api.rules.clienthoods import ClientState, Transition, client_since, transition
 from routing_api.rules.decisions import Decision
 from routing_api.rules.due_times import acknowledge_due_at, notice_due_on, review_due_on
@@ -40,6 +41,7 @@ class Case(Struct, frozen=True, kw_only=True):
     decision_id: str
     client_id: str
     registration_id: str
+    source_system: str
     client_number: str | None
     effective_on: date
     facts: Facts
@@ -69,8 +71,8 @@ class Decider(Struct, frozen=True):
             self._leave(case, state, change=change, decision=decision)
         if change.begins is not None:
             self._begin(case, state, new=new, decision=decision)
-        elif new.transfer_id is not None:
-            self._refresh(case, new, decision=decision)
+        elif state is not None:
+            self._go_on(case, state, new=new, decision=decision)
         if decision.review_id is not None:
             self.effects.reviews[decision.review_id] = self._review(case, decision)
         self.effects.decisions.append(decision)
@@ -212,8 +214,26 @@ class Decider(Struct, frozen=True):
             data = announcing.transferred(transfer, previous_authority=previous)
             self._tell(case, data, recipient=transfer.case_system_id, decision=decision)
         if new.transfer_id is not None or (state is not None and state.transfer_id is not None):
-            changed = announcing.responsibility_changed(new, client_number=case.client_number)
-            self._tell(case, changed, recipient=INTERNAL, decision=decision)
+            self._tell_responsible(case, new, decision=decision)
+
+    def _go_on(
+        self, case: Case, state: ClientState, *, new: ClientState, decision: Decision
+    ) -> None:
+        """Keep the standing version; what names the client, or the feed, may have changed."""
+        if new.transfer_id is not None:
+            self._refresh(case, new, decision=decision)
+        changes_feed = state.is_restricted != new.is_restricted
+        # A first version of the TE office's own was never told.
+        is_told = new.transfer_id is not None or new.version > 1
+        if is_told and (changes_feed or "source_client_number" in case.changed_groups):
+            self._tell_responsible(case, new, decision=decision)
+
+    def _tell_responsible(self, case: Case, new: ClientState, *, decision: Decision) -> None:
+        """Tell our own services who is responsible, and by what name the TE system knows them."""
+        changed = announcing.responsibility_changed(
+            new, source_system=case.source_system, client_number=case.client_number
+        )
+        self._tell(case, changed, recipient=INTERNAL, decision=decision)
 
     def _transfer(self, case: Case, new: ClientState, *, decision: Decision) -> Transfer:
         assert decision.transfer_id is not None
@@ -249,9 +269,6 @@ class Decider(Struct, frozen=True):
         if case.changed_groups:
             data = announcing.updated(new, groups=case.changed_groups)
             self._tell(case, data, recipient=new.responsible.case_system_id, decision=decision)
-        if "source_client_number" in case.changed_groups:
-            changed = announcing.responsibility_changed(new, client_number=case.client_number)
-            self._tell(case, changed, recipient=INTERNAL, decision=decision)
 
     def _review(self, case: Case, decision: Decision) -> Review:
         assert decision.review_id is not None

@@ -12,10 +12,10 @@ from kuntavayla import audit
 from kuntavayla.audit import StoredLine
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import line_of
 from routing_api.errors import ClientNotFound, TransferNotFound
-from routing_api.operations.effects import line_of
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Call, Moment
 from routing_api.operations.profiles import Profile, decode
 from routing_api.operations.transfers import Party
 from routing_api.store import clients, transfers

@@ -2,15 +2,13 @@
 
 from datetime import date, datetime
 
-from msgspec import Struct, field
+from msgspec import field
 from msgspec.structs import replace
 
 from kuntavayla import outbox
-from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
-from kuntavayla.events import Channel, EventDraft
-from routing_api.events import EventData
-from routing_api.operations.moments import Call, Moment
+from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.gathering import Gathered
 from routing_api.rules.clienthoods import ClientState
 from routing_api.rules.decisions import Decision
 from routing_api.rules.reviews import Review
@@ -22,7 +20,7 @@ from routing_api.store.registrations import StoredRegistration
 from routing_api.store.reviews import Closing
 
 
-class Effects(Struct):
+class Effects(Gathered):
     """Rows and events of one batch, in the order in which they were decided."""
 
     new_clients: dict[str, NewClient] = field(default_factory=dict)
@@ -38,39 +36,6 @@ class Effects(Struct):
     changed_channels: dict[str, bool] = field(default_factory=dict)
     reviews: dict[str, Review] = field(default_factory=dict)
     closings: list[Closing] = field(default_factory=list)
-    audit: list[AuditLine] = field(default_factory=list)
-    events: list[EventDraft] = field(default_factory=list)
-
-    def announce(
-        self,
-        data: EventData,
-        *,
-        recipient: str,
-        channel: Channel,
-        cause_id: str,
-        call: Call,
-        moment: Moment,
-    ) -> None:
-        """Add an event about a client."""
-        self.events.append(
-            EventDraft(
-                event_id=moment.new_id(),
-                type_name=data.type_name,
-                version=1,
-                subject=data.client_id,
-                recipient=recipient,
-                channel=channel,
-                causation_id=cause_id,
-                traceparent=call.traceparent,
-                data=data,
-            )
-        )
-
-    def witness(
-        self, call: Call, *, action: str, outcome: str, moment: Moment, **more: str | None
-    ) -> None:
-        """Add a line to the audit; `more` are further fields of AuditLine."""
-        self.audit.append(line_of(call, action=action, outcome=outcome, moment=moment, **more))
 
     def keep_client(self, state: ClientState) -> None:
         """Remember a client's newest state."""
@@ -162,24 +127,3 @@ class Effects(Struct):
         await transfers.refresh(connection, list(self.refreshed_transfers.values()))
         await transfers.change_channels(connection, self.changed_channels)
         await reviews.change_channels(connection, self.changed_channels)
-
-
-def line_of(
-    call: Call, *, action: str, outcome: str, moment: Moment, **more: str | None
-) -> AuditLine:
-    """Return the audit line of an act; `more` are further fields of AuditLine."""
-    fields = {
-        "official_id": call.official_id,
-        "official_role": call.official_role,
-        "municipality_code": call.municipality_code,
-        "purpose": call.purpose,
-        **more,
-    }
-    return AuditLine(
-        recorded_at=moment.now,
-        organisation=call.organisation,
-        action=action,
-        outcome=outcome,
-        request_id=call.request_id,
-        **fields,
-    )

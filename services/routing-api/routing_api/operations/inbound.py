@@ -12,9 +12,9 @@ from kuntavayla import outbox
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.events import Channel, EventDraft
+from kuntavayla.service.moments import Call, Moment
 from routing_api.events import AcknowledgementRefusedV1
 from routing_api.operations import transfers
-from routing_api.operations.moments import Call, Moment
 from routing_api.operations.transfers import Party
 from routing_api.rules.transfers import Acknowledgement, ReportBounds
 

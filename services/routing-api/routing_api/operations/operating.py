@@ -9,13 +9,10 @@ from kuntavayla.audit import AuditFilter, SealState, StoredLine
 from kuntavayla.database import Connection
 from kuntavayla.inbox import ConsumerFigures, parked
 from kuntavayla.outbox import Hold, Standing
-from routing_api.operations.effects import line_of
-from routing_api.operations.moments import Call, Moment
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import witness
 from routing_api.store import figures
 from routing_api.store.figures import Waiting
-
-DISCLOSED = "disclosed"
-REFUSED = "refused"
 
 
 class Figures(Struct, frozen=True):
@@ -45,23 +42,6 @@ async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     since = seal.oldest_unsealed_at
     unsealed_s = 0.0 if since is None else max(0.0, (moment.now - since).total_seconds())
     return Figures(standing, age_s, holds, waiting, consumers, seal, unsealed_s)
-
-
-async def witness(
-    connection: Connection,
-    call: Call,
-    *,
-    action: str,
-    outcome: str = DISCLOSED,
-    moment: Moment,
-    **more: str | None,
-) -> None:
-    """Put a call on record that changes nothing: a reading, or a refusal.
-
-    `more` are further fields of AuditLine.
-    """
-    line = line_of(call, action=action, outcome=outcome, moment=moment, **more)
-    await audit.append(connection, [line])
 
 
 async def read_audit(

@@ -2,9 +2,9 @@
 
 from kuntavayla.database import Connection
 from kuntavayla.events import Channel
+from kuntavayla.service.moments import Call, Moment
 from routing_api.events import TransferOverdueV1
 from routing_api.operations.effects import Effects
-from routing_api.operations.moments import Call, Moment
 from routing_api.rules.transfers import Transfer
 from routing_api.store import transfers
 

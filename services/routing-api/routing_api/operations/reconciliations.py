@@ -6,9 +6,8 @@ from datetime import date
 from kuntavayla import audit
 from kuntavayla.database import Connection
 from kuntavayla.feed import load_cursor
-from routing_api.operations.effects import line_of
-from routing_api.operations.moments import Call, Moment
-from routing_api.operations.operating import DISCLOSED, witness
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import DISCLOSED, line_of, witness
 from routing_api.operations.transfers import Party
 from routing_api.rules.reconciliations import (
     Claim,

@@ -6,8 +6,8 @@ from kuntavayla import audit
 from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
 from kuntavayla.register import Register, RegisterChange
+from kuntavayla.service.moments import Moment
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.operations.moments import Moment
 from routing_api.store import register_changes
 
 

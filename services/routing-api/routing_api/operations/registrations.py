@@ -13,12 +13,13 @@ from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.idempotency import InProgress
 from kuntavayla.register import Register
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import line_of
 from routing_api.errors import EffectiveOnBeforeNewestDecision
 from routing_api.operations.deciding import Case, Decider
-from routing_api.operations.effects import Effects, line_of
+from routing_api.operations.effects import Effects
 from routing_api.operations.judged import Judged, judge_registration
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Call, Moment
 from routing_api.operations.profiles import Profile, changed_groups, decode
 from routing_api.operations.repeats import Outcome, Registered, Repeats
 from routing_api.operations.submissions import Submission
@@ -228,6 +229,7 @@ class _Desk:
             decision_id=self._moment.new_id(),
             client_id=item.new_client_id if state is None else state.client_id,
             registration_id=item.registration_id,
+            source_system=item.registration.source.system,
             client_number=item.registration.source.client_number,
             effective_on=item.effective_on,
             facts=judged.facts,

@@ -10,8 +10,8 @@ from msgspec import Struct
 from kuntavayla import audit
 from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
+from kuntavayla.service.moments import Moment
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.operations.moments import Moment
 from routing_api.operations.vault import IdentityVault
 from routing_api.store import lookups
 from routing_api.store.lookups import LookupColumn, Replacement, SealedIdentity

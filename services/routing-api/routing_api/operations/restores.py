@@ -4,7 +4,7 @@ from kuntavayla import audit, outbox
 from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
 from kuntavayla.outbox import Epoch, Restore
-from routing_api.operations.moments import Moment
+from kuntavayla.service.moments import Moment
 
 
 async def begin_epoch(connection: Connection, restore: Restore, *, moment: Moment) -> Epoch:

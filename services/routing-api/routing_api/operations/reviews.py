@@ -13,6 +13,7 @@ from kuntavayla import idempotency
 from kuntavayla.database import Connection
 from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
 from kuntavayla.register import Register
+from kuntavayla.service.moments import Call, Moment
 from kuntavayla.values.codes import MunicipalityCode, TriState
 from routing_api.errors import (
     FactsErased,
@@ -24,7 +25,6 @@ from routing_api.errors import (
 from routing_api.operations.deciding import Case, Decider
 from routing_api.operations.effects import Effects
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Call, Moment
 from routing_api.operations.repeats import Registered
 from routing_api.operations.transfers import Party
 from routing_api.rules.clienthoods import ClientState
@@ -172,6 +172,7 @@ async def _case(
         decision_id=desk.use.result_id,
         client_id=review.client_id,
         registration_id=review.registration_id,
+        source_system=registration.source_system,
         client_number=registration.client_number,
         effective_on=effective_on,
         facts=facts,

@@ -7,10 +7,11 @@ from kuntavayla import audit, outbox
 from kuntavayla.audit import Anchor, BlockSpan, SealedDay, Sealer, SealKey, SealKeys, Verification
 from kuntavayla.database import Connection
 from kuntavayla.events import Channel, EventDraft
+from kuntavayla.service.events import INTERNAL, AuditSealedV1
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import witness
 from kuntavayla.telemetry import new_traceparent
-from routing_api.events import INTERNAL, AuditSealedV1
-from routing_api.operations.moments import SOURCE, Call, Moment
-from routing_api.operations.operating import witness
+from routing_api.events import SOURCE
 
 SUBJECT = str(uuid5(NAMESPACE_URL, f"{SOURCE}/audit"))
 """The subject of events about the audit, one for ever, so that they keep their order."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.events import Channel
+from kuntavayla.service.moments import Call, Moment
 from routing_api.errors import (
     AlreadyAcknowledged,
     NoticeAlreadyGiven,
@@ -17,7 +18,6 @@ from routing_api.errors import (
 )
 from routing_api.events import ClientNotifiedV1, EventData, TransferAcknowledgedV1
 from routing_api.operations.effects import Effects
-from routing_api.operations.moments import Call, Moment
 from routing_api.rules.clienthoods import Responsible
 from routing_api.rules.transfers import (
     Acknowledgement,

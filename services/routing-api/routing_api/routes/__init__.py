@@ -4,16 +4,17 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 """
 
 from kuntavayla.auth import ScopeTable
+from kuntavayla.service.routes.consumers import consumers_router
+from kuntavayla.service.routes.feeds import feeds_router
+from kuntavayla.service.routes.parked import parked_router
+from kuntavayla.service.routes.recipients import recipients_router
+from kuntavayla.service.routes.redeliveries import redeliveries_router
+from routing_api.routes.answers import PREFIX
 from routing_api.routes.clients import router as clients
-from routing_api.routes.consumers import router as consumers
 from routing_api.routes.disclosures import router as disclosures
-from routing_api.routes.events import router as events
 from routing_api.routes.operating import router as operating
-from routing_api.routes.parked import router as parked
 from routing_api.routes.persons import router as persons
-from routing_api.routes.recipients import router as recipients
 from routing_api.routes.reconciliations import router as reconciliations
-from routing_api.routes.redeliveries import router as redeliveries
 from routing_api.routes.register import router as register
 from routing_api.routes.registrations import router as registrations
 from routing_api.routes.reviews import router as reviews
@@ -27,14 +28,14 @@ ROUTERS = (
     disclosures,
     transfers,
     persons,
-    events,
-    recipients,
-    redeliveries,
+    feeds_router(PREFIX, restart="start again from GET /clienthoods"),
+    recipients_router(PREFIX),
+    redeliveries_router(PREFIX),
     reconciliations,
     register,
     operating,
-    parked,
-    consumers,
+    parked_router(PREFIX),
+    consumers_router(PREFIX),
     seals,
 )
 SCOPES: ScopeTable = {

@@ -5,9 +5,7 @@ A first answer and its repeat have the same shape.
 
 from datetime import datetime
 
-from kuntavayla.inbox import ConsumerFigures, ParkedMessage, Repair
 from routing_api.operations.law import Law
-from routing_api.operations.parked import Shown
 from routing_api.operations.repeats import Registered
 from routing_api.rules.clienthoods import Responsible as ResponsibleValue
 from routing_api.rules.decisions import Decision, Names
@@ -16,21 +14,15 @@ from routing_api.rules.judging import Judgement
 from routing_api.rules.reviews import Review
 from routing_api.rules.transfers import Transfer
 from routing_api.schemas import (
-    ConsumerResponse,
     DecisionResponse,
     DueNotice,
     OfferedTransfer,
     OpenedReview,
-    ParkedContent,
-    ParkedMessageResponse,
     Recomputed,
-    RepairResponse,
     Responsible,
     ReviewResponse,
     RuleSetName,
     ShortDecision,
-    ShownBytes,
-    ShownHeader,
     TransferResponse,
 )
 
@@ -177,63 +169,4 @@ def transfer_answer(transfer: Transfer, *, now: datetime) -> TransferResponse:
         notified_at=transfer.notified_at,
         notice_channel=transfer.notice_channel,
         notice_language_code=transfer.notice_language_code,
-    )
-
-
-def parked_answer(message: ParkedMessage) -> ParkedMessageResponse:
-    """Return a parked message without its bytes."""
-    return ParkedMessageResponse(
-        parked_id=message.parked_id,
-        consumer=message.consumer,
-        stream=message.stream,
-        place=message.place,
-        key=message.key,
-        speaker=message.speaker,
-        event_id=message.event_id,
-        event_type=message.event_type,
-        state=message.state,
-        reason=message.reason,
-        attempts=message.attempts,
-        parked_at=message.parked_at,
-        settled_at=message.settled_at,
-        repair_id=message.repair_id,
-    )
-
-
-def parked_content_answer(shown: Shown) -> ParkedContent:
-    """Return a parked message with its bytes, and what waits behind it."""
-    return ParkedContent(
-        message=parked_answer(shown.message),
-        is_edited=shown.message.edited_content is not None,
-        headers=[ShownHeader(name, ShownBytes.of(value)) for name, value in shown.record.headers],
-        body=ShownBytes.of(shown.record.body or b""),
-        waiting=shown.waiting,
-        behind=[parked_answer(message) for message in shown.behind],
-    )
-
-
-def repair_answer(repair: Repair) -> RepairResponse:
-    """Return what a repair has done."""
-    return RepairResponse(
-        repair_id=repair.repair_id,
-        action=repair.action,
-        parked_id=repair.parked_id,
-        matched=repair.matched,
-        handled=repair.handled,
-        skipped=repair.skipped,
-        parked=repair.parked,
-        waiting=repair.waiting,
-        repaired_at=repair.repaired_at,
-    )
-
-
-def consumer_answer(figures: ConsumerFigures) -> ConsumerResponse:
-    """Return where a consumer stands."""
-    return ConsumerResponse(
-        consumer=figures.consumer,
-        state=figures.state,
-        reason=figures.reason or None,
-        changed_at=figures.changed_at,
-        parked_keys=figures.parked,
-        queued_messages=figures.queued,
     )

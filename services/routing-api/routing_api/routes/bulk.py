@@ -10,15 +10,15 @@ from msgspec import Struct
 from kuntavayla.auth import Caller, Refusal
 from kuntavayla.errors import DomainError
 from kuntavayla.http import JsonDecoder, Problem, item_problem
-from routing_api.errors import OfficeNotYours
-from routing_api.operations.moments import Call, Moment
+from kuntavayla.service.errors import OfficeNotYours
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.values.faults import reference_faults
 from routing_api.operations.registrations import Refused, witness_refusals
 from routing_api.operations.repeats import Registered
 from routing_api.operations.submissions import Submission
 from routing_api.routes.answers import decision_answer, short_answer
 from routing_api.routes.desk import Desk
 from routing_api.routes.intake import accept, decode, require_office
-from routing_api.rules.intake import reference_faults
 from routing_api.rules.registrations import Registration
 from routing_api.schemas import BulkEnd, BulkLine, BulkSummary, DetailedBulkLine
 

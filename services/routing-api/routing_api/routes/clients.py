@@ -23,25 +23,23 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.register import OrganisationKind
-from kuntavayla.values.identity_codes import IdentityCodeFault, parse
-from routing_api.errors import ClientNotFound, MunicipalityNotServed, OfficeNotYours
-from routing_api.operations import clients as operations
-from routing_api.operations import operating
-from routing_api.operations.clients import ClientHistory, Snapshot
-from routing_api.routes.answers import PREFIX, responsible_answer
-from routing_api.routes.desk import (
+from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours
+from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.routes.desk import call_of, official_of_call
+from kuntavayla.service.routes.outcomes import settled
+from kuntavayla.service.routes.pages import (
     LIMIT_DEFAULT,
-    RESYNC,
     After,
     Limit,
-    call_of,
     cursor_of_snapshot,
-    desk_of,
-    official_of_call,
-    party_of,
     place_of_snapshot,
-    settled,
 )
+from kuntavayla.values.identity_codes import IdentityCodeFault, parse
+from routing_api.errors import ClientNotFound
+from routing_api.operations import clients as operations
+from routing_api.operations.clients import ClientHistory, Snapshot
+from routing_api.routes.answers import PREFIX, responsible_answer
+from routing_api.routes.desk import RESYNC, desk_of, party_of
 from routing_api.routes.intake import SENDERS
 from routing_api.schemas import (
     ClienthoodList,
@@ -174,7 +172,7 @@ async def list_clienthoods(
             after=client_id,
             limit=limit,
         )
-        await operating.witness(
+        await witness(
             connection, call_of(request), action="clienthood.listed", moment=desk.moment()
         )
     if epoch not in (None, snapshot.feed_cursor.epoch):

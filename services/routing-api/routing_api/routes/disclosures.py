@@ -9,22 +9,21 @@ from kuntavayla.audit import StoredLine
 from kuntavayla.auth import OFFICIAL_MALFORMED, OFFICIAL_MISSING, require_kind
 from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
 from kuntavayla.register import OrganisationKind
-from routing_api.errors import ClientNotFound, MunicipalityNotServed, OfficeNotYours
-from routing_api.operations import disclosures as operations
-from routing_api.operations.disclosures import DisclosureQuery
-from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import (
+from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours
+from kuntavayla.service.routes.desk import call_of, official_of_call
+from kuntavayla.service.routes.outcomes import settled
+from kuntavayla.service.routes.pages import (
     LIMIT_DEFAULT,
     After,
     Limit,
-    call_of,
     cursor_text,
-    desk_of,
-    official_of_call,
-    party_of,
     place_of_number,
-    settled,
 )
+from routing_api.errors import ClientNotFound
+from routing_api.operations import disclosures as operations
+from routing_api.operations.disclosures import DisclosureQuery
+from routing_api.routes.answers import PREFIX
+from routing_api.routes.desk import desk_of, party_of
 from routing_api.schemas import DisclosureList, DisclosureResponse
 
 router = secured_router(PREFIX)

@@ -6,10 +6,11 @@ from msgspec.structs import replace
 from kuntavayla.auth import Caller
 from kuntavayla.http import InvalidBody, JsonDecoder
 from kuntavayla.register import OrganisationKind
-from routing_api.errors import OfficeNotYours
-from routing_api.operations.moments import Call, Moment
+from kuntavayla.service.errors import OfficeNotYours
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.routes.desk import require_own_office
 from routing_api.operations.submissions import Submission, submission_of
-from routing_api.routes.desk import Desk, require_own_office
+from routing_api.routes.desk import Desk
 from routing_api.rules.intake import Refused, examine, identity_code_fault
 from routing_api.rules.registrations import Registration
 

@@ -17,21 +17,22 @@ from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import CURSOR_MALFORMED, caller_of, described, json_answer, secured_router
 from kuntavayla.outbox import Hold, Standing
 from kuntavayla.register import OrganisationKind
-from kuntavayla.settings import Transport
-from routing_api.operations import operating as operations
-from routing_api.operations.recipients import state_of
-from routing_api.routes.answers import PREFIX, consumer_answer
-from routing_api.routes.desk import (
+from kuntavayla.service.operations.recipients import state_of
+from kuntavayla.service.routes.answers import consumer_answer
+from kuntavayla.service.routes.desk import call_of
+from kuntavayla.service.routes.pages import (
     LIMIT_DEFAULT,
     After,
     Limit,
-    call_of,
     cursor_text,
-    desk_of,
     place_of_number,
 )
+from kuntavayla.settings import Transport
+from kuntavayla.values.faults import instant_fault
+from routing_api.operations import operating as operations
+from routing_api.routes.answers import PREFIX
+from routing_api.routes.desk import desk_of
 from routing_api.rules.definitions import RuleSetDefinition
-from routing_api.rules.intake import instant_fault
 from routing_api.schemas import AuditList, HeldRecipient, PublishedStatus, StatusResponse
 
 router = secured_router(PREFIX)

@@ -15,11 +15,13 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.register import OrganisationKind
-from routing_api.errors import MunicipalityNotServed, OfficeNotYours, TransferNotFound
+from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours
+from kuntavayla.service.routes.desk import call_of, official_of_call
+from routing_api.errors import TransferNotFound
 from routing_api.operations import disclosures as operations
 from routing_api.operations.disclosures import Disclosure, Outcome
 from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import call_of, desk_of, official_of_call, party_of
+from routing_api.routes.desk import desk_of, party_of
 from routing_api.schemas import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
 
 router = secured_router(PREFIX)

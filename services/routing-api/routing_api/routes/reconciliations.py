@@ -23,9 +23,11 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.register import OrganisationKind
+from kuntavayla.service.routes.desk import call_of
+from kuntavayla.service.routes.outcomes import repeating
 from routing_api.operations import reconciliations as operations
 from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import RESYNC, call_of, desk_of, party_of, repeating
+from routing_api.routes.desk import RESYNC, desk_of, party_of
 from routing_api.rules.reconciliations import Claim, Difference, Reconciliation
 from routing_api.schemas import (
     ReconciledDifference,

@@ -5,8 +5,9 @@ import asyncio
 from starlette.requests import Request
 
 from kuntavayla.http import exchange_of
-from routing_api.operations import operating
-from routing_api.routes.desk import call_of, desk_of
+from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.routes.desk import call_of
+from routing_api.routes.desk import desk_of
 
 RECORD_S_MAX = 2.0
 """Seconds that a refusal waits for its line in the audit."""
@@ -20,7 +21,7 @@ async def record_refusal(request: Request, *, route: str, code: str) -> None:
     desk = desk_of(request)
     call = call_of(request, exchange_of(request).official)
     async with asyncio.timeout(RECORD_S_MAX), desk.transaction() as connection:
-        await operating.witness(
+        await witness(
             connection,
             call,
             action=f"{request.method} {route}",

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from kuntavayla.http import CURSOR_MALFORMED, described, json_answer, secured_router
 from kuntavayla.register import Area, CaseSystem, Municipality, Register
+from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, page_of
 from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import LIMIT_DEFAULT, After, Desk, Limit, desk_of, page_of
+from routing_api.routes.desk import Desk, desk_of
 from routing_api.schemas.register import (
     AreaEntry,
     AreaList,

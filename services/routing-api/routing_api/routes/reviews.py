@@ -31,36 +31,25 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress, KeyUse, fingerprints_of
+from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.operations.witnessing import REFUSED, witness
+from kuntavayla.service.routes.desk import call_of, official_of_call
+from kuntavayla.service.routes.outcomes import repeating, settled
+from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
+from kuntavayla.values.faults import reference_faults
 from routing_api.errors import (
     FactsErased,
     MunicipalityNotInAnArea,
-    MunicipalityNotServed,
-    OfficeNotYours,
-    OfficialRoleRefused,
     ResolutionContradictsRules,
     ReviewClosed,
     ReviewNotFound,
 )
-from routing_api.operations import operating
 from routing_api.operations import reviews as operations
 from routing_api.operations.repeats import Registered
 from routing_api.operations.reviews import Resolution, ResolutionDesk
 from routing_api.routes.answers import PREFIX, decision_answer, review_answer
-from routing_api.routes.desk import (
-    LIMIT_DEFAULT,
-    After,
-    Limit,
-    call_of,
-    desk_of,
-    next_cursor,
-    official_of_call,
-    party_of,
-    place_of_id,
-    repeating,
-    settled,
-)
+from routing_api.routes.desk import desk_of, party_of
 from routing_api.routes.intake import READERS
-from routing_api.rules.intake import reference_faults
 from routing_api.rules.judging import ReviewReason
 from routing_api.rules.reviews import Review, ReviewFilter
 from routing_api.schemas import DecisionResponse, ResolveRequest, ReviewList, ReviewResponse
@@ -94,9 +83,7 @@ async def list_reviews(
     )
     async with desk.transaction() as connection:
         found = await operations.list_of(connection, query, after=place_of_id(after), limit=limit)
-        await operating.witness(
-            connection, call_of(request), action="review.listed", moment=desk.moment()
-        )
+        await witness(connection, call_of(request), action="review.listed", moment=desk.moment())
     cursor = next_cursor([review.review_id for review in found], limit=limit)
     return json_answer(ReviewList([review_answer(review) for review in found], cursor))
 
@@ -125,16 +112,16 @@ async def _read(
     try:
         review = await operations.load(connection, review_id, party=party_of(caller_of(request)))
     except ReviewNotFound as refusal:
-        await operating.witness(
+        await witness(
             connection,
             call,
             action=action,
-            outcome=operating.REFUSED,
+            outcome=REFUSED,
             moment=moment,
             resource_id=review_id,
         )
         return refusal
-    await operating.witness(
+    await witness(
         connection,
         call,
         action=action,

@@ -17,10 +17,12 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.register import OrganisationKind
+from kuntavayla.service.routes.desk import call_of
+from kuntavayla.service.routes.pages import cursor_text, place_of_number
+from routing_api.events import SOURCE
 from routing_api.operations import seals as operations
-from routing_api.operations.moments import SOURCE
 from routing_api.routes.answers import PREFIX
-from routing_api.routes.desk import call_of, cursor_text, desk_of, place_of_number
+from routing_api.routes.desk import desk_of
 from routing_api.schemas import (
     SealKeyList,
     SealKeyResponse,

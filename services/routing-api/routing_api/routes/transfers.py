@@ -22,34 +22,25 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.register import OrganisationKind
+from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours
+from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.service.routes.desk import call_of, official_of_call
+from kuntavayla.service.routes.outcomes import repeating
+from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
+from kuntavayla.values.faults import instant_fault, reference_faults
 from routing_api.errors import (
     AlreadyAcknowledged,
-    MunicipalityNotServed,
     NoticeAlreadyGiven,
-    OfficeNotYours,
     ReportedInFuture,
     ReportedTooEarly,
     TransferNotFound,
     TransferWithdrawn,
 )
-from routing_api.operations import operating
 from routing_api.operations import transfers as operations
 from routing_api.operations.transfers import Outcome
 from routing_api.routes.answers import PREFIX, transfer_answer
-from routing_api.routes.desk import (
-    LIMIT_DEFAULT,
-    After,
-    Limit,
-    call_of,
-    desk_of,
-    next_cursor,
-    official_of_call,
-    party_of,
-    place_of_id,
-    repeating,
-)
+from routing_api.routes.desk import desk_of, party_of
 from routing_api.routes.intake import READERS, SENDERS
-from routing_api.rules.intake import instant_fault, reference_faults
 from routing_api.rules.transfers import Notice, TransferFilter
 from routing_api.schemas import (
     AcknowledgeRequest,
@@ -95,9 +86,7 @@ async def list_transfers(
     )
     async with desk.transaction() as connection:
         found = await operations.list_of(connection, query, after=place_of_id(after), limit=limit)
-        await operating.witness(
-            connection, call_of(request), action="transfer.listed", moment=desk.moment()
-        )
+        await witness(connection, call_of(request), action="transfer.listed", moment=desk.moment())
     cursor = next_cursor([transfer.transfer_id for transfer in found], limit=limit)
     return json_answer(TransferList([transfer_answer(item, now=now) for item in found], cursor))
 

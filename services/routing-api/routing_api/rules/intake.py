@@ -4,18 +4,17 @@ The decoder has checked form and bounds; here is what it cannot know. All faults
 pass, each with pointer, code and advice, never with the value.
 """
 
-from collections.abc import Iterable
-from datetime import MAXYEAR, MINYEAR, date, datetime
+from datetime import date
 
 from msgspec import Struct
 
 from kuntavayla.errors import Fault
 from kuntavayla.register import Register
 from kuntavayla.values.calendar import age_on, legal_day
+from kuntavayla.values.faults import instant_fault, reference_faults
 from kuntavayla.values.identity_codes import (
     IdentityCode,
     IdentityCodeFault,
-    holds_identity_code,
 )
 from kuntavayla.values.identity_codes import parse as parse_identity_code
 from routing_api.rules.registrations import Person, Registration
@@ -83,26 +82,6 @@ def examine(
     if faults or identity_code is None or effective_on is None:
         return Refused(tuple(faults))
     return Accepted(identity_code, effective_on)
-
-
-def instant_fault(pointer: str, instant: datetime) -> Fault | None:
-    """Return the fault of an instant at an end of the calendar, where UTC has no day for it."""
-    if MINYEAR < instant.year < MAXYEAR:
-        return None
-    return Fault(pointer, "instant_out_of_calendar", "Give an instant of the years 2 to 9998.")
-
-
-def reference_faults(references: Iterable[tuple[str, str | None]]) -> list[Fault]:
-    """Return a fault for each (pointer, reference) that holds an identity code.
-
-    References are stored as they stand and travel in events, where no identity code may be.
-    """
-    advice = "Give a reference that holds no personal identity code."
-    return [
-        Fault(pointer, "reference_holds_identity_code", advice)
-        for pointer, text in references
-        if text is not None and holds_identity_code(text)
-    ]
 
 
 def _registered_at_fault(registration: Registration) -> Fault | None:

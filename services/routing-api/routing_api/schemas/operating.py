@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from kuntavayla.service.schemas.parked import ConsumerResponse
 from kuntavayla.telemetry import JobState
-from routing_api.schemas.parked import ConsumerResponse
 
 
 class QueueStatus(Struct, frozen=True):

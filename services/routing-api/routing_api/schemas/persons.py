@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from kuntavayla.http import Problem
+from kuntavayla.service.schemas.limits import CALL_ITEMS_MAX, Id
 from kuntavayla.values.officials import ActingOfficial, Purpose
 from routing_api.operations.profiles import ProfileService
 from routing_api.rules.registrations import Contact, OpenMatter, Plan
-from routing_api.schemas.limits import CALL_ITEMS_MAX, Id
 
 
 class FetchRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from routing_api.schemas.limits import Id
+from kuntavayla.service.schemas.limits import Id
 
 CLAIMS_MAX = 100_000
 Version = Annotated[

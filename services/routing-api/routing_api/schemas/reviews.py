@@ -6,9 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from kuntavayla.service.schemas.limits import Reason
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.operations.reviews import ResolvedFacts
-from routing_api.schemas.limits import Reason
 
 
 class ReviewResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):

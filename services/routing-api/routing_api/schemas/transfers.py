@@ -8,11 +8,11 @@ from msgspec import Meta, Struct
 
 from kuntavayla.errors import Fault
 from kuntavayla.http import Problem
+from kuntavayla.service.schemas.limits import CALL_ITEMS_MAX, Id
 from kuntavayla.values.codes import Instant, LanguageCode, Reference
+from kuntavayla.values.faults import instant_fault, reference_faults
 from kuntavayla.values.officials import ActingOfficial
-from routing_api.rules.intake import instant_fault, reference_faults
 from routing_api.rules.transfers import Acknowledgement, NoticeChannel, TransferState
-from routing_api.schemas.limits import CALL_ITEMS_MAX, Id
 
 
 class TransferResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -32,12 +32,12 @@ from kuntavayla.inbox import (
     hold_back,
 )
 from kuntavayla.outbox import InboundMessage
+from kuntavayla.service.moments import Call, Moment
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log, trace_of
 from routing_api.operations import inbound
 from routing_api.operations.inbound import Place, Received, ReceivedAcknowledgement, Refusal
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Call, Moment
 from routing_api.rules.transfers import ReportBounds
 from routing_api.schemas import AcknowledgementItem
 

@@ -8,11 +8,12 @@ from prometheus_client import CollectorRegistry, Gauge
 from kuntavayla.database import Pool, transaction
 from kuntavayla.feed import Readings
 from kuntavayla.inbox import ConsumerFigures
+from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations import recipients
+from kuntavayla.service.operations.recipients import RecipientStanding
 from kuntavayla.settings import Transport
-from routing_api.operations import operating, recipients
+from routing_api.operations import operating
 from routing_api.operations.law import Law
-from routing_api.operations.moments import Moment
-from routing_api.operations.recipients import RecipientStanding
 
 FRESH_INTERVAL_S = 10.0
 """Seconds between two looks at register and figures."""

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from kuntavayla.database import Pool, transaction
+from kuntavayla.service.moments import Call, Moment
 from kuntavayla.telemetry import new_traceparent
-from routing_api.operations.moments import Call, Moment
 from routing_api.operations.overdue import OVERDUE_BATCH, tell_overdue
 
 OVERDUE_INTERVAL_S = 30.0

@@ -1,0 +1,124 @@
+"""One HTTP exchange with a counterpart that may misbehave: bounded in time and size, no redirects.
+
+The caller sets the time: whatever the counterpart does, the exchange ends with it. What is read of
+an answer is at most `BODY_BYTES_MAX`, never inflated, and the rest is not waited for.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Literal
+
+import aiohttp
+from msgspec import Struct
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from statement_relay.rules.answers import Failure
+
+BODY_BYTES_MAX = 65_536
+CONNECT_S_MAX = 5.0
+IDLE_CONNECTION_S = 15.0
+"""How long an unused connection is kept; shorter than servers commonly keep theirs."""
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What is sent: exactly these bytes."""
+
+    method: Literal["PUT", "POST"]
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Received(Struct, frozen=True, kw_only=True):
+    """What came back, read to its end."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def media_type(self) -> str:
+        """Return the type of the body without parameters, in small letters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+class Line:
+    """The connections to one counterpart: at most so many, verified, closed by `close`.
+
+    Two counterparts never share connections, so that one that hangs holds up nobody else's.
+    """
+
+    def __init__(self, *, connections_max: int, trust: ssl.SSLContext | None = None) -> None:
+        self._connections_max = connections_max
+        self._trust = trust
+        self._session: aiohttp.ClientSession | None = None
+
+    async def exchange(self, sent: Sent, *, timeout_s: float) -> Received | Failure:
+        """Return what came of it within the time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._exchange(sent)
+        except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
+            return _failure_of(error)
+
+    async def close(self) -> None:
+        """Close every connection; what is under way is cut off."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _exchange(self, sent: Sent) -> Received | Failure:
+        async with self._opened().request(
+            sent.method,
+            sent.url,
+            data=sent.body,
+            headers=sent.headers,
+            allow_redirects=False,
+        ) as response:
+            body = await _read(response)
+            if body is None:
+                return "answer_too_large"
+            return Received(status=response.status, headers=response.headers, body=body)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        """Return the session; it is made inside the loop that uses it."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections_max,
+                    ssl=self._trust if self._trust is not None else True,
+                    keepalive_timeout=IDLE_CONNECTION_S,
+                ),
+                # The whole time is bounded around the exchange; a connection alone has less.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S_MAX),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers=CIMultiDict({"Accept": "application/json", "Accept-Encoding": "identity"}),
+                auto_decompress=False,
+            )
+        return self._session
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """Return the body, or None for one that is larger than we read, or coded though not asked."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        response.close()
+        return None
+    parts = bytearray()
+    async for chunk in response.content.iter_any():
+        parts += chunk
+        if len(parts) > BODY_BYTES_MAX:
+            response.close()
+            return None
+    return bytes(parts)
+
+
+def _failure_of(error: Exception) -> Failure:
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return "tls_failed"
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
+            return "not_connected"
+        case TimeoutError():
+            return "timed_out"
+        case _:
+            return "connection_lost"

@@ -1,0 +1,54 @@
+"""Failures of statement-relay, each with its kind and public code."""
+
+from typing import ClassVar
+
+from kuntavayla.errors import DomainError, Kind
+
+
+class InformationNotFound(DomainError):
+    """No such item of information for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "information_not_found"
+
+
+class MunicipalIdReused(DomainError):
+    """The municipal id is taken by an item of information with other content."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "municipal_id_reused"
+
+
+class ResponsibleOther(DomainError):
+    """On the day that the information concerns another authority was responsible for the client."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "responsible_other"
+
+
+class AlreadyReplaced(DomainError):
+    """The item was corrected or withdrawn before; its newest successor is what can be changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "already_replaced"
+
+
+class InformationEnded(DomainError):
+    """The item was withdrawn, refused, rejected, or never relayed: there is nothing to change."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "information_ended"
+
+
+class SuccessorDiffers(DomainError):
+    """A successor keeps the client, the municipality and the kind of what it replaces."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "successor_differs"
+
+
+class OnlyByRest(DomainError):
+    """Information about this client is taken over HTTP only, never by a topic."""
+
+    kind: ClassVar[Kind] = Kind.FORBIDDEN
+    code: ClassVar[str] = "only_by_rest"

@@ -1,0 +1,1 @@
+"""What statement-relay does: functions over batches, each inside one transaction of its caller."""

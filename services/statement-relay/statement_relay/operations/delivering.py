@@ -1,0 +1,269 @@
+"""Delivery, turn by turn: what has been called is settled, what may be called next is claimed.
+
+A turn is one transaction over everything that has ended since the last one; no call is made in it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from operator import attrgetter
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kuntavayla import outbox
+from kuntavayla.database import Connection
+from kuntavayla.service.moments import Call, Moment
+from statement_relay.operations.telling import Telling
+from statement_relay.rules.deliveries import (
+    Called,
+    Delivery,
+    Fate,
+    Pace,
+    Tracked,
+    breaker_after,
+    fate_of,
+    shortened,
+)
+from statement_relay.rules.endpoints import Endpoints
+from statement_relay.rules.pacing import (
+    Draw,
+    Standing,
+    after_sending,
+    may_be_called_at,
+    slots_of,
+)
+from statement_relay.rules.states import SETTLED
+from statement_relay.store import deliveries, receivers
+from statement_relay.store.deliveries import Attempt, Settlement, lease_of
+
+ORIGINAL_REJECTED = "original_rejected"
+"""Why a correction or withdrawal is rejected whose original was."""
+NOTIFY_CHANNEL = deliveries.NOTIFY_CHANNEL
+Standings = dict[str, Standing]
+
+
+class DeliveryDesk(Struct, frozen=True, kw_only=True):
+    """What a turn is made with: where receivers are, how fast they are called, who speaks."""
+
+    endpoints: Endpoints
+    pace: Pace
+    call: Call
+    moment: Moment
+    draw: Draw
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """What a turn has brought: what to call next, and in how long another may bring more."""
+
+    deliveries: Sequence[Delivery]
+    again_in_s: float | None = None
+
+
+async def make_known(connection: Connection, receiver_ids: Collection[str]) -> None:
+    """Make a standing for receivers that have none yet."""
+    await receivers.ensure_receivers(connection, receiver_ids)
+
+
+class _Work(Struct):
+    """A turn under way: receivers as they were locked and as they stand by now, and what to tell."""
+
+    before: Standings
+    standings: Standings
+    now: datetime
+    telling: Telling
+
+
+async def take_turn(connection: Connection, ended: Sequence[Called], *, desk: DeliveryDesk) -> Turn:
+    """Settle calls, given in the order in which they ended, and claim what may be sent now.
+
+    A call whose lease has gone to somebody else changes nothing but the record of attempts. Locks
+    receivers, queues, items, and the outbox head last, each in order of their keys.
+    """
+    work = await _settled(connection, ended, desk=desk)
+    if work is None:
+        return Turn(deliveries=[])
+    claimed = await _claim(connection, work, desk=desk)
+    await _write(connection, work, desk=desk)
+    return Turn(deliveries=claimed, again_in_s=_again_in_s(work, desk=desk))
+
+
+async def settle(
+    connection: Connection, ended: Sequence[Called], *, desk: DeliveryDesk
+) -> Sequence[Called]:
+    """Settle calls as `take_turn` does, claim nothing, and return them."""
+    work = await _settled(connection, ended, desk=desk)
+    if work is not None:
+        await _write(connection, work, desk=desk)
+    return ended
+
+
+async def _settled(
+    connection: Connection, ended: Sequence[Called], *, desk: DeliveryDesk
+) -> _Work | None:
+    """Lock the receivers and settle; None where no receiver is involved and nothing is due."""
+    by_receiver = _by_receiver(ended)
+    locked = await receivers.lock_receivers(connection, by_receiver)
+    if locked.now is None:
+        return None
+    now = locked.now
+    standings = {
+        name: replace(
+            one,
+            breaker=breaker_after(one.breaker, by_receiver.get(name, ()), now=now, pace=desk.pace),
+        )
+        for name, one in locked.standings.items()
+    }
+    work = _Work(locked.standings, standings, now, Telling(desk.call, desk.moment))
+    if ended:
+        fates = _fates(ended, standings, desk=desk, now=now)
+        await _settle(connection, ended, fates, work=work, desk=desk)
+    return work
+
+
+async def _claim(connection: Connection, work: _Work, *, desk: DeliveryDesk) -> Sequence[Delivery]:
+    """Claim what receivers may be sent now, and count it against them."""
+    leases = await receivers.count_in_flight(connection, work.standings)
+    known = {name: desk.endpoints.find(name) for name in work.standings}
+    slots = {
+        name: slots_of(
+            replace(work.standings[name], in_flight=leases.get(name, 0)),
+            endpoint,
+            now=work.now,
+            legal_now=desk.moment.now,
+        )
+        for name, endpoint in known.items()
+        if endpoint is not None
+    }
+    claimed = await deliveries.claim(
+        connection, slots, lease_token=desk.moment.new_id(), lease_s=desk.pace.lease_s
+    )
+    for name, count in Counter(map(attrgetter("receiver_id"), claimed)).items():
+        endpoint = known[name]
+        assert endpoint is not None, "only receivers with an address have slots"
+        work.standings[name] = after_sending(work.standings[name], endpoint, count, now=work.now)
+    return claimed
+
+
+async def _write(connection: Connection, work: _Work, *, desk: DeliveryDesk) -> None:
+    """Write the receivers that changed, and the events; the outbox last."""
+    changed = [one for name, one in work.standings.items() if one != work.before[name]]
+    await receivers.change_receivers(connection, changed)
+    await outbox.append(connection, work.telling.gathered.events, origin=desk.moment.origin)
+
+
+def _again_in_s(work: _Work, *, desk: DeliveryDesk) -> float | None:
+    """Return in how long a breaker or a rate lets another turn bring something."""
+    instants = [
+        instant
+        for name, one in work.standings.items()
+        if (endpoint := desk.endpoints.find(name)) is not None
+        and (instant := may_be_called_at(one, endpoint, now=work.now)) is not None
+    ]
+    return max(0.0, (min(instants) - work.now).total_seconds()) if instants else None
+
+
+def _by_receiver(ended: Sequence[Called]) -> dict[str, list[Called]]:
+    by_receiver = defaultdict(list)
+    for called in ended:
+        by_receiver[called.delivery.receiver_id].append(called)
+    return by_receiver
+
+
+def _fates(
+    ended: Sequence[Called], standings: Standings, *, desk: DeliveryDesk, now: datetime
+) -> list[Fate]:
+    """Return what becomes of each item, in order."""
+    fates = []
+    for called in ended:
+        receiver_id = called.delivery.receiver_id
+        endpoint = desk.endpoints.find(receiver_id)
+        fate = fate_of(
+            called,
+            pace=desk.pace,
+            hours=None if endpoint is None else endpoint.hours,
+            draw=desk.draw(),
+            legal_now=desk.moment.now,
+        )
+        fates.append(shortened(fate, called, standings[receiver_id].breaker, now=now))
+    return fates
+
+
+async def _settle(
+    connection: Connection,
+    ended: Sequence[Called],
+    fates: Sequence[Fate],
+    *,
+    work: _Work,
+    desk: DeliveryDesk,
+) -> None:
+    """Record every attempt; settle the items of those whose lease still holds, and tell of them."""
+    held = await deliveries.lock_leases(connection, [called.delivery for called in ended])
+    mine = [
+        (called, fate)
+        for called, fate in zip(ended, fates, strict=True)
+        if lease_of(called.delivery) in held
+    ]
+    now = desk.moment.now
+    settled = await deliveries.settle(
+        connection, [_settlement(called, fate, now=now) for called, fate in mine]
+    )
+    await deliveries.append_attempts(connection, [_attempt(called) for called in ended])
+    rejected = []
+    for called, fate in mine:
+        item = settled.get(called.delivery.information_id)
+        if item is not None:
+            _tell(item, called, fate, telling=work.telling)
+            rejected += [item.root_information_id] if fate.state == "rejected" else []
+    successors = await deliveries.reject_successors(
+        connection, rejected, code=ORIGINAL_REJECTED, at=now
+    )
+    work.telling.rejected(successors, code=ORIGINAL_REJECTED)
+
+
+def _tell(item: Tracked, called: Called, fate: Fate, *, telling: Telling) -> None:
+    """Tell what the municipality is to know; of an item that goes on waiting there is nothing."""
+    code, receipt = called.verdict.code, called.answer.receipt
+    match fate.state:
+        case "delivered":
+            assert receipt is not None, "delivered is what has a receipt"
+            telling.delivered(item, receipt)
+        case "rejected":
+            telling.rejected([item], code=code)
+        case "parked":
+            telling.parked(item, code=code)
+        case _:
+            pass
+
+
+def _settlement(called: Called, fate: Fate, *, now: datetime) -> Settlement:
+    delivery, receipt = called.delivery, called.answer.receipt
+    is_delivered = fate.state == "delivered"
+    return Settlement(
+        receiver_id=delivery.receiver_id,
+        client_id=delivery.client_id,
+        information_id=delivery.information_id,
+        state=fate.state,
+        state_reason=fate.code,
+        settled_at=now if fate.state in SETTLED else None,
+        receipt_id=None if receipt is None else receipt.receipt_id,
+        received_at=None if receipt is None else receipt.received_at,
+        receipt_digest=None if receipt is None else receipt.digest,
+        delivered_request_id=called.request_id if is_delivered else None,
+        is_blocked=fate.is_blocked,
+        wait_s=fate.wait_s,
+    )
+
+
+def _attempt(called: Called) -> Attempt:
+    return Attempt(
+        information_id=called.delivery.information_id,
+        attempt=called.delivery.attempt,
+        request_id=called.request_id,
+        started_at=called.started_at,
+        ended_at=called.ended_at,
+        status=called.answer.status,
+        outcome=called.verdict.code,
+        code=called.answer.code,
+        request_hash=called.answer.request_hash,
+    )

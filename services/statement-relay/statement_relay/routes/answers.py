@@ -1,0 +1,3 @@
+"""Domain values shaped into the wire types of `statement_relay.schemas`."""
+
+PREFIX = "/relay/v1"

@@ -1,0 +1,1 @@
+"""The pure rules of statement-relay: no clock, no database, no network."""

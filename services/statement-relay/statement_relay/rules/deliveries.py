@@ -1,0 +1,142 @@
+"""One call to a receiver: what is put, what came of it, and what becomes of the item by that."""
+
+from collections.abc import Sequence
+from datetime import datetime, time
+
+from msgspec import Struct
+
+from statement_relay.rules.answers import Answer, Verdict
+from statement_relay.rules.breakers import CLOSED, Breaker, BreakerLimits, after_failure, held
+from statement_relay.rules.clocks import BusinessHours, next_working_day_at
+from statement_relay.rules.pacing import Backoff, wait_s
+from statement_relay.rules.states import InformationState
+
+REPEATS_AT_ONCE_MAX = 3
+"""What is to be repeated at once waits like anything else from this attempt on."""
+HOLDS_RECEIVER = frozenset({429, 503})
+"""With these statuses `Retry-After` is about the receiver, and not one item. RFC 9110, 15.6.4."""
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """How a service delivers: settings.
+
+    A call takes at most half a lease, so that a lease has not run out when its call ends. `opens`
+    is when the next working day begins for a receiver without hours.
+    """
+
+    lease_s: float = 60.0
+    call_s_max: float = 30.0
+    breaker: BreakerLimits = BreakerLimits()
+    backoff: Backoff = Backoff()
+    opens: time = time(8)
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """The head of a queue under a lease: these bytes are put now, as the n-th attempt."""
+
+    receiver_id: str
+    client_id: str
+    lease_token: str
+    information_id: str
+    attempt: int
+    body: bytes
+    digest: str
+    official_id: str
+
+
+class Called(Struct, frozen=True, kw_only=True):
+    """A call that has ended, with its verdict; times are those of the edge's clock."""
+
+    delivery: Delivery
+    request_id: str
+    started_at: datetime
+    ended_at: datetime
+    answer: Answer
+    verdict: Verdict
+
+    @property
+    def counts_against(self) -> bool:
+        """Tell whether the receiver's breaker counts the call: its own fault, or no answer."""
+        return self.verdict.is_receivers_fault or self.answer.failure is not None
+
+    @property
+    def hold_s(self) -> int | None:
+        """Return how long the receiver wants no calls at all, where it says so."""
+        return self.answer.retry_after_s if self.answer.status in HOLDS_RECEIVER else None
+
+
+class Tracked(Struct, frozen=True, kw_only=True):
+    """What may be told of an item: whose it is, about whom, and to whom it goes."""
+
+    information_id: str
+    root_information_id: str
+    organisation: str
+    municipal_id: str
+    client_id: str
+    receiver_id: str
+    is_restricted: bool
+
+
+class Fate(Struct, frozen=True, kw_only=True):
+    """What becomes of an item, and of its queue: blocked, or its head due after some seconds."""
+
+    state: InformationState
+    code: str | None
+    is_blocked: bool = False
+    wait_s: float = 0.0
+
+
+def breaker_after(
+    breaker: Breaker, ended: Sequence[Called], *, now: datetime, pace: Pace
+) -> Breaker:
+    """Return a receiver's breaker after calls, given in the order in which they ended."""
+    for called in ended:
+        if called.hold_s:
+            breaker = held(breaker, now=now, seconds=called.hold_s)
+        elif called.counts_against:
+            breaker = after_failure(breaker, now=now, limits=pace.breaker)
+        else:
+            breaker = CLOSED
+    return breaker
+
+
+def fate_of(
+    called: Called, *, pace: Pace, hours: BusinessHours | None, draw: float, legal_now: datetime
+) -> Fate:
+    """Return what becomes of the item of a call."""
+    code = called.verdict.code
+    match called.verdict.action:
+        case "delivered":
+            return Fate(state="delivered", code=None)
+        case "never":
+            return Fate(state="rejected", code=code)
+        case "human":
+            return Fate(state="parked", code=code, is_blocked=True)
+        case "receipt_follows":
+            return Fate(state="awaiting_receipt", code=code, is_blocked=True)
+        case "next_working_day":
+            opens_at = next_working_day_at(hours, now=legal_now, opens=pace.opens)
+            return Fate(state="waiting", code=code, wait_s=(opens_at - legal_now).total_seconds())
+        case "now" if called.delivery.attempt < REPEATS_AT_ONCE_MAX:
+            return Fate(state="waiting", code=code)
+        case "now" | "wait":
+            waited_s = wait_s(called.delivery.attempt, draw=draw, backoff=pace.backoff)
+            asked_s = called.answer.retry_after_s or 0
+            return Fate(state="waiting", code=code, wait_s=max(waited_s, asked_s))
+
+
+def shortened(fate: Fate, called: Called, breaker: Breaker, *, now: datetime) -> Fate:
+    """Return the fate where an open breaker is what an item waits for, and not its own attempts.
+
+    Without it an item that was a probe many times in a long outage would come long after the
+    others.
+    """
+    if breaker.until is None or not called.counts_against or called.answer.retry_after_s:
+        return fate
+    left_s = max(0.0, (breaker.until - now).total_seconds())
+    return Fate(
+        state=fate.state,
+        code=fate.code,
+        is_blocked=fate.is_blocked,
+        wait_s=min(fate.wait_s, left_s),
+    )

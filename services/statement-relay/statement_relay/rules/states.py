@@ -1,0 +1,25 @@
+"""The states that an item of information, its queue and its receiver can be in."""
+
+from typing import Literal
+
+Action = Literal["new", "correct", "withdraw"]
+InformationState = Literal[
+    "waiting_for_client",
+    "waiting",
+    "delivering",
+    "awaiting_receipt",
+    "delivered",
+    "rejected",
+    "parked",
+    "refused",
+    "not_relayed",
+    "withdrawn",
+]
+"""What is stored; a waiting item with nothing before it is told to callers as `accepted`."""
+AcceptedState = Literal["accepted", "waiting", "waiting_for_client", "not_relayed", "withdrawn"]
+"""What the answer to an acceptance says, and every repeat of it."""
+BreakerState = Literal["closed", "open", "half_open"]
+SETTLED: frozenset[InformationState] = frozenset(
+    {"delivered", "rejected", "refused", "not_relayed", "withdrawn"}
+)
+"""States after which nothing more happens to an item."""

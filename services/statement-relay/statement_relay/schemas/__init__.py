@@ -1,0 +1,1 @@
+"""The wire types of statement-relay, one file per noun; field names are binding."""

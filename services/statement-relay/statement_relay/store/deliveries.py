@@ -1,0 +1,262 @@
+"""Queues under leases: claimed, and settled by whoever still holds the lease.
+
+Locks go from receivers to queues to items, each in order of their keys.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.database.statements import Columns
+from statement_relay.rules.deliveries import Delivery, Tracked
+from statement_relay.rules.states import InformationState
+
+NOTIFY_CHANNEL = "relay_queue"
+"""Where couriers are told that a queue has got something to send."""
+TRACKED = """
+i.information_id::text, i.root_information_id::text, i.organisation, i.municipal_id,
+i.client_id::text, i.receiver_id, i.is_restricted
+"""
+_LEASES = Columns({"receiver_id": "text", "client_id": "uuid", "lease_token": "uuid"})
+LOCK_LEASES = f"""
+SELECT q.receiver_id, q.client_id::text, q.lease_token::text
+FROM {_LEASES.recordset()} JOIN client_queues q
+  ON q.receiver_id = r.receiver_id AND q.client_id = r.client_id AND q.lease_token = r.lease_token
+ORDER BY q.receiver_id, q.client_id FOR UPDATE OF q
+"""  # noqa: S608 - a constant of ours
+_ATTEMPTS = Columns(
+    {
+        "information_id": "uuid",
+        "attempt": "int4",
+        "request_id": "text",
+        "started_at": "timestamptz",
+        "ended_at": "timestamptz",
+        "status": "int4",
+        "outcome": "text",
+        "code": "text",
+        "request_hash": "text",
+    }
+)
+APPEND_ATTEMPTS = f"""
+INSERT INTO delivery_attempts ({_ATTEMPTS.listed})
+SELECT {_ATTEMPTS.read} FROM {_ATTEMPTS.recordset()}
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 - a constant of ours
+_SETTLEMENTS = Columns(
+    {
+        "receiver_id": "text",
+        "client_id": "uuid",
+        "information_id": "uuid",
+        "state": "text",
+        "state_reason": "text",
+        "settled_at": "timestamptz",
+        "receipt_id": "text",
+        "received_at": "timestamptz",
+        "receipt_digest": "text",
+        "delivered_request_id": "text",
+        "is_blocked": "bool",
+        "wait_s": "float8",
+    }
+)
+# Whether more waits is asked of the state before this statement, in which its own items are still
+# being delivered; one that goes on waiting is told by `is_due`.
+SETTLE = f"""
+WITH settled AS MATERIALIZED (SELECT r.* FROM {_SETTLEMENTS.recordset()}),
+items AS (
+    UPDATE information i SET state = s.state, state_reason = s.state_reason,
+           settled_at = s.settled_at, receipt_id = s.receipt_id, received_at = s.received_at,
+           receipt_digest = s.receipt_digest, delivered_request_id = s.delivered_request_id
+    FROM settled s WHERE i.information_id = s.information_id AND i.state = 'delivering'
+    RETURNING {TRACKED}
+),
+queues AS (
+    UPDATE client_queues q SET lease_token = NULL, lease_until = NULL,
+           is_blocked = s.is_blocked AND t.information_id IS NOT NULL,
+           next_attempt_at = CASE
+               WHEN (s.state = 'waiting' AND t.information_id IS NOT NULL) OR EXISTS (
+                   SELECT FROM information i
+                   WHERE i.receiver_id = q.receiver_id AND i.client_id = q.client_id
+                     AND i.number IS NOT NULL AND i.settled_at IS NULL AND i.state = 'waiting')
+               THEN clock_timestamp() + s.wait_s * interval '1 second' END
+    FROM settled s LEFT JOIN items t ON t.information_id = s.information_id::text
+    WHERE q.receiver_id = s.receiver_id AND q.client_id = s.client_id
+)
+SELECT * FROM items
+"""  # noqa: S608 - a constant of ours
+REJECT_SUCCESSORS = f"""
+UPDATE information i SET state = 'rejected', state_reason = $2, settled_at = $3
+WHERE i.root_information_id = ANY($1::uuid[]) AND i.state = 'waiting'
+RETURNING {TRACKED}
+"""  # noqa: S608 - a constant of ours
+LOCK_DUE = """
+SELECT q.receiver_id, q.client_id::text
+FROM unnest($1::text[], $2::int[]) AS m (receiver_id, slots) CROSS JOIN LATERAL (
+    SELECT d.receiver_id, d.client_id FROM client_queues d
+    WHERE d.receiver_id = m.receiver_id AND NOT d.is_blocked
+      AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= clock_timestamp()
+    ORDER BY d.next_attempt_at LIMIT m.slots FOR UPDATE SKIP LOCKED
+) q
+"""
+_CLAIMED = Columns({"receiver_id": "text", "client_id": "uuid"})
+TAKE_HEADS = f"""
+WITH claimed AS MATERIALIZED (SELECT r.* FROM {_CLAIMED.recordset()}),
+heads AS MATERIALIZED (
+    SELECT c.receiver_id, c.client_id, h.information_id
+    FROM claimed c CROSS JOIN LATERAL (
+        SELECT i.information_id, i.state FROM information i
+        WHERE i.receiver_id = c.receiver_id AND i.client_id = c.client_id
+          AND i.number IS NOT NULL AND i.settled_at IS NULL
+        ORDER BY i.number LIMIT 1
+    ) h WHERE h.state IN ('waiting', 'delivering')
+),
+taken AS (
+    UPDATE information i SET state = 'delivering', attempts = i.attempts + 1
+    FROM heads h WHERE i.information_id = h.information_id
+    RETURNING i.receiver_id, i.client_id, i.information_id, i.attempts, i.body, i.digest,
+              i.official_id
+),
+leased AS (
+    UPDATE client_queues q SET lease_token = $2, lease_until = u.lease_until,
+           next_attempt_at = u.lease_until
+    FROM heads h, (SELECT clock_timestamp() + $3 * interval '1 second' AS lease_until) u
+    WHERE q.receiver_id = h.receiver_id AND q.client_id = h.client_id
+),
+idle AS (
+    UPDATE client_queues q SET lease_token = NULL, lease_until = NULL, next_attempt_at = NULL
+    FROM claimed c WHERE q.receiver_id = c.receiver_id AND q.client_id = c.client_id
+      AND NOT EXISTS (SELECT FROM heads h
+                      WHERE h.receiver_id = c.receiver_id AND h.client_id = c.client_id)
+)
+SELECT receiver_id, client_id::text, information_id::text, attempts, body, digest, official_id
+FROM taken
+"""  # noqa: S608 - a constant of ours
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """A row of `delivery_attempts`."""
+
+    information_id: str
+    attempt: int
+    request_id: str
+    started_at: datetime
+    ended_at: datetime
+    status: int | None
+    outcome: str
+    code: str | None
+    request_hash: str | None
+
+
+class Settlement(Struct, frozen=True, kw_only=True):
+    """What becomes of an item and of its queue."""
+
+    receiver_id: str
+    client_id: str
+    information_id: str
+    state: InformationState
+    state_reason: str | None
+    settled_at: datetime | None
+    receipt_id: str | None = None
+    received_at: datetime | None = None
+    receipt_digest: str | None = None
+    delivered_request_id: str | None = None
+    is_blocked: bool
+    wait_s: float
+
+
+def tracked(row: Any) -> Tracked:  # noqa: ANN401 - a record of the driver
+    """Return what is told of an item, of a row with the columns of `TRACKED`."""
+    return Tracked(
+        information_id=row["information_id"],
+        root_information_id=row["root_information_id"],
+        organisation=row["organisation"],
+        municipal_id=row["municipal_id"],
+        client_id=row["client_id"],
+        receiver_id=row["receiver_id"],
+        is_restricted=row["is_restricted"],
+    )
+
+
+class Lease(Struct, frozen=True):
+    """Whose a queue is for now."""
+
+    receiver_id: str
+    client_id: str
+    lease_token: str
+
+
+def lease_of(delivery: Delivery) -> Lease:
+    """Return the lease under which a delivery was claimed."""
+    return Lease(delivery.receiver_id, delivery.client_id, delivery.lease_token)
+
+
+async def lock_leases(connection: Connection, deliveries: Sequence[Delivery]) -> set[Lease]:
+    """Lock the queues whose lease still is the delivery's; return these leases."""
+    leases = [lease_of(delivery) for delivery in deliveries]
+    rows = await connection.fetch(LOCK_LEASES, _LEASES.argument(leases))
+    return {Lease(*row) for row in rows}
+
+
+async def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
+    """Add attempts; one that is known already stays as it is."""
+    if attempts:
+        await connection.execute(APPEND_ATTEMPTS, _ATTEMPTS.argument(attempts))
+
+
+async def settle(connection: Connection, settlements: Sequence[Settlement]) -> dict[str, Tracked]:
+    """Settle items and end the leases of their queues, which the caller has locked.
+
+    An item that a receipt has settled during its call stays as it is and is left out.
+    """
+    if not settlements:
+        return {}
+    rows = await connection.fetch(SETTLE, _SETTLEMENTS.argument(settlements))
+    return {row["information_id"]: tracked(row) for row in rows}
+
+
+async def reject_successors(
+    connection: Connection, roots: Collection[str], *, code: str, at: datetime
+) -> list[Tracked]:
+    """Reject what waits behind rejected items to correct or withdraw them."""
+    if not roots:
+        return []
+    rows = await connection.fetch(REJECT_SUCCESSORS, [*roots], code, at)
+    return [tracked(row) for row in rows]
+
+
+async def claim(
+    connection: Connection, slots: Mapping[str, int], *, lease_token: str, lease_s: float
+) -> list[Delivery]:
+    """Lease the queues that are due longest, at most so many a receiver; return their heads.
+
+    Queues that another process looks at now are passed over. A queue without anything to send is
+    put to rest.
+    """
+    wanted = {receiver_id: count for receiver_id, count in slots.items() if count > 0}
+    if not wanted:
+        return []
+    due = await connection.fetch(LOCK_DUE, [*wanted], [*wanted.values()])
+    if not due:
+        return []
+    claimed = [_Queue(row["receiver_id"], row["client_id"]) for row in due]
+    rows = await connection.fetch(TAKE_HEADS, _CLAIMED.argument(claimed), lease_token, lease_s)
+    return [
+        Delivery(
+            receiver_id=row["receiver_id"],
+            client_id=row["client_id"],
+            lease_token=lease_token,
+            information_id=row["information_id"],
+            attempt=row["attempts"],
+            body=row["body"],
+            digest=row["digest"],
+            official_id=row["official_id"],
+        )
+        for row in rows
+    ]
+
+
+class _Queue(Struct, frozen=True):
+    receiver_id: str
+    client_id: str

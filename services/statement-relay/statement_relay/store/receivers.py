@@ -1,0 +1,97 @@
+"""Receivers as all processes see them: pause, breaker, rate, and how many leases run."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.database.statements import Columns
+from statement_relay.rules.breakers import Breaker
+from statement_relay.rules.pacing import Standing
+
+ENSURE = """
+INSERT INTO receivers (receiver_id, is_paused, breaker_state, breaker_failures, window_sent)
+SELECT r.receiver_id, false, 'closed', 0, 0 FROM unnest($1::text[]) AS r (receiver_id)
+ORDER BY r.receiver_id
+ON CONFLICT DO NOTHING
+"""
+_SELECTED = """
+r.receiver_id, r.is_paused, r.paused_until, r.breaker_state, r.breaker_failures, r.breaker_until,
+r.window_started_at, r.window_sent
+"""
+LOCK = f"""
+SELECT {_SELECTED}, clock_timestamp() AS now FROM receivers r
+WHERE r.receiver_id = ANY($1::text[]) OR EXISTS (
+    SELECT FROM client_queues q
+    WHERE q.receiver_id = r.receiver_id AND NOT q.is_blocked
+      AND q.next_attempt_at IS NOT NULL AND q.next_attempt_at <= clock_timestamp()
+)
+ORDER BY r.receiver_id FOR UPDATE OF r
+"""  # noqa: S608 - a constant of ours
+IN_FLIGHT = """
+SELECT q.receiver_id, count(*) AS leases FROM client_queues q
+WHERE q.receiver_id = ANY($1::text[]) AND q.lease_token IS NOT NULL
+  AND q.lease_until > clock_timestamp()
+GROUP BY q.receiver_id
+"""
+_CHANGED = Columns(
+    {
+        "receiver_id": "text",
+        "breaker_state": "text:breaker.state",
+        "breaker_failures": "int4:breaker.failures",
+        "breaker_until": "timestamptz:breaker.until",
+        "window_started_at": "timestamptz",
+        "window_sent": "int4",
+    }
+)
+CHANGE = f"""
+UPDATE receivers SET breaker_state = r.breaker_state, breaker_failures = r.breaker_failures,
+       breaker_until = r.breaker_until, window_started_at = r.window_started_at,
+       window_sent = r.window_sent
+FROM {_CHANGED.recordset()} WHERE receivers.receiver_id = r.receiver_id
+"""  # noqa: S608 - a constant of ours
+
+
+class Locked(Struct, frozen=True):
+    """Standings of locked receivers, by receiver, and the database's time."""
+
+    standings: dict[str, Standing]
+    now: datetime | None
+
+
+async def ensure_receivers(connection: Connection, receiver_ids: Collection[str]) -> None:
+    """Make rows for receivers that have none."""
+    await connection.execute(ENSURE, sorted(receiver_ids))
+
+
+async def lock_receivers(connection: Connection, receiver_ids: Collection[str]) -> Locked:
+    """Lock these receivers and those with something due, in order of their ids.
+
+    Leases are not counted: that has to be a later statement, which sees what was done meanwhile.
+    """
+    rows = await connection.fetch(LOCK, [*receiver_ids])
+    standings = {
+        row["receiver_id"]: Standing(
+            receiver_id=row["receiver_id"],
+            is_paused=row["is_paused"],
+            paused_until=row["paused_until"],
+            breaker=Breaker(row["breaker_state"], row["breaker_failures"], row["breaker_until"]),
+            window_started_at=row["window_started_at"],
+            window_sent=row["window_sent"],
+        )
+        for row in rows
+    }
+    return Locked(standings, rows[0]["now"] if rows else None)
+
+
+async def count_in_flight(connection: Connection, receiver_ids: Collection[str]) -> dict[str, int]:
+    """Return how many leases run for each of the receivers that has any."""
+    rows = await connection.fetch(IN_FLIGHT, [*receiver_ids])
+    return {row["receiver_id"]: row["leases"] for row in rows}
+
+
+async def change_receivers(connection: Connection, standings: Sequence[Standing]) -> None:
+    """Write breaker and window of receivers that the caller has locked."""
+    if standings:
+        await connection.execute(CHANGE, _CHANGED.argument(standings))

@@ -1,0 +1,73 @@
+"""The tables of statement-relay with their constraints, one file per noun.
+
+Only `store` imports them, and only migrations create them.
+"""
+
+from kuntavayla import audit, idempotency, inbox, outbox
+from statement_relay.tables.information import DeliveryAttemptRow, InformationRow
+from statement_relay.tables.queues import ClientQueueRow, ReceiverRow
+from statement_relay.tables.responsibilities import ResponsibilityRow
+from statement_relay.tables.rows import Row
+
+__all__ = [
+    "APPEND_ONLY",
+    "CHANGING",
+    "MUTABLE",
+    "ClientQueueRow",
+    "DeliveryAttemptRow",
+    "InformationRow",
+    "ReceiverRow",
+    "ResponsibilityRow",
+    "Row",
+]
+
+outbox.add_tables(Row.metadata)
+audit.add_tables(Row.metadata)
+idempotency.add_table(Row.metadata)
+inbox.add_table(Row.metadata)
+inbox.add_parking_tables(Row.metadata)
+
+APPEND_ONLY = (
+    "audit",
+    "audit_blocks",
+    "audit_days",
+    "outbox",
+    "outbox_epochs",
+    "outbox_redeliveries",
+    "delivery_attempts",
+    "inbox_repairs",
+)
+MUTABLE = (
+    "client_queues",
+    "receivers",
+    "responsibilities",
+    "idempotency_keys",
+    "outbox_head",
+    "outbox_publisher",
+    "outbox_holds",
+    "outbox_readings",
+    *inbox.MUTABLE,
+)
+CHANGING = (
+    "state",
+    "state_reason",
+    "receiver_id",
+    "number",
+    "is_restricted",
+    "body",
+    "digest",
+    "issuer_authority",
+    "issuer_rule",
+    "issuer_from_on",
+    "deliver_by_at",
+    "warn_at",
+    "warned_at",
+    "overdue_at",
+    "settled_at",
+    "attempts",
+    "receipt_id",
+    "received_at",
+    "receipt_digest",
+    "delivered_request_id",
+)
+"""The columns of `information` that may change; all others are written once, and no row goes."""

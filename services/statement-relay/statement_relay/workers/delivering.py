@@ -1,0 +1,277 @@
+"""The courier: takes turns, makes the calls between them, any number of couriers side by side.
+
+What holds across processes stands in the database; a courier that is killed leaves leases that run
+out, and what it was sending is sent again with the same bytes.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+import asyncpg
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_connection, transaction
+from kuntavayla.events import new_ids_at
+from kuntavayla.http import Remedy, run_halving
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.telemetry import log, new_traceparent
+from statement_relay.clients.adapters import Adapter, Adapters
+from statement_relay.clients.parcels import Parcel
+from statement_relay.operations import delivering
+from statement_relay.operations.delivering import DeliveryDesk, Turn
+from statement_relay.operations.moments import SERVICE, SOURCE
+from statement_relay.rules.answers import AnswerTable
+from statement_relay.rules.deliveries import Called, Delivery, Pace
+from statement_relay.rules.endpoints import Endpoints
+
+POLL_S = 1.0
+"""How long a courier that nobody has woken waits before it looks by itself."""
+PAUSE_S = 0.5
+"""The pause after a turn that failed."""
+LISTEN_AGAIN_S = 1.0
+GRACE_S = 10.0
+"""How long calls under way may take at the end; those beyond it are made again by somebody else."""
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """What a courier goes by: receivers and their addresses, what answers mean, how fast."""
+
+    receiver_ids: frozenset[str]
+    endpoints: Endpoints
+    answers: AnswerTable
+    pace: Pace
+
+
+class CourierMetrics:
+    """What a courier does, as metrics of its process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._attempts = Counter(
+            "kuntavayla_relay_attempts",
+            "Calls to receivers, by what came of them.",
+            ("receiver", "outcome"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "kuntavayla_relay_attempt_seconds",
+            "Seconds of a call to a receiver.",
+            ("receiver",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.under_way = Gauge(
+            "kuntavayla_relay_calls_under_way", "Calls that run now.", registry=registry
+        )
+
+    def count(self, called: Called) -> None:
+        """Count a call that has ended."""
+        receiver_id = called.delivery.receiver_id
+        self._attempts.labels(receiver_id, called.verdict.code).inc()
+        seconds = (called.ended_at - called.started_at).total_seconds()
+        self._seconds.labels(receiver_id).observe(max(0.0, seconds))
+
+
+class Courier:
+    """Delivers for one process until cancelled."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        route: Route,
+        *,
+        clock: Callable[[], datetime],
+        metrics: CourierMetrics,
+    ) -> None:
+        self._pool = pool
+        self._route = route
+        self._clock = clock
+        self._metrics = metrics
+        self._adapters = Adapters(route.endpoints, clock=clock)
+        self._ended: list[Called] = []
+        self._calls: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+
+    def prepare(self) -> None:
+        """Raise OSError where a receiver's certificate can not be used: before anything is sent."""
+        self._adapters.prepare()
+
+    async def run(self) -> None:
+        """Take turns until cancelled; then let calls under way end for a while, and settle them."""
+        try:
+            await self._run()
+        finally:
+            await self._end()
+
+    def wake(self) -> None:
+        """Let the next turn begin now: something may be due."""
+        self._woken.set()
+
+    @contextlib.asynccontextmanager
+    async def listening(self, url: str) -> AsyncIterator[None]:
+        """Be woken inside the block by whoever puts something into a queue."""
+        task = asyncio.create_task(self._listen(url))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        is_known = False
+        while True:
+            self._woken.clear()
+            pause_s = PAUSE_S
+            try:
+                if not is_known:
+                    await self._make_known()
+                    is_known = True
+                pause_s = await self._take_turn()
+            except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
+                log.warning("relay.turn_failed", error_type=type(error).__name__)
+                await asyncio.sleep(PAUSE_S)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._woken.wait()
+
+    async def _make_known(self) -> None:
+        async with transaction(self._pool) as connection:
+            await delivering.make_known(connection, self._route.receiver_ids)
+
+    async def _take_turn(self) -> float:
+        """Settle what has ended and begin what may be sent; return in how long to look again."""
+        began_at = time.monotonic()
+        ended, self._ended = self._ended, []
+        try:
+            turn = await self._turn_of(ended)
+        except BaseException:
+            self._ended = [*ended, *self._ended]
+            raise
+        for delivery in turn.deliveries:
+            self._begin(delivery, claimed_at=began_at)
+        return POLL_S if turn.again_in_s is None else min(POLL_S, turn.again_in_s)
+
+    async def _turn_of(self, ended: Sequence[Called]) -> Turn:
+        try:
+            async with transaction(self._pool) as connection:
+                return await delivering.take_turn(connection, ended, desk=self._desk())
+        except Exception as error:
+            if _remedy_of(error) is not Remedy.SPLIT or not ended:
+                raise
+        await self._settle_apart(ended)
+        return Turn(deliveries=[], again_in_s=0.0)
+
+    async def _settle_apart(self, ended: Sequence[Called]) -> None:
+        """Settle part by part; what the database refuses for its content is left to its lease."""
+        outcomes = await run_halving(self._settle, ended, remedy_of=_remedy_of)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                log.error("relay.unsettled", error_type=type(outcome).__name__)
+
+    async def _settle(self, ended: Sequence[Called]) -> Sequence[Called]:
+        async with transaction(self._pool) as connection:
+            return await delivering.settle(connection, ended, desk=self._desk())
+
+    def _begin(self, delivery: Delivery, *, claimed_at: float) -> None:
+        adapter = self._adapters.find(delivery.receiver_id)
+        assert adapter is not None, "only receivers with an address are claimed for"
+        task = asyncio.create_task(self._call(adapter, delivery, claimed_at=claimed_at))
+        self._calls.add(task)
+        self._metrics.under_way.inc()
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        self._metrics.under_way.dec()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("relay.call_failed", error_type=type(error).__name__)
+
+    async def _call(self, adapter: Adapter, delivery: Delivery, *, claimed_at: float) -> None:
+        """Call within half of the lease: what is left of it settles the outcome."""
+        pace = self._route.pace
+        left_s = pace.lease_s / 2 - (time.monotonic() - claimed_at)
+        started_at = self._clock()
+        request_id = new_ids_at(started_at)()
+        answer = await adapter.put(
+            Parcel(
+                information_id=delivery.information_id,
+                body=delivery.body,
+                digest=delivery.digest,
+                request_id=request_id,
+                official_id=delivery.official_id,
+            ),
+            timeout_s=min(pace.call_s_max, left_s),
+        )
+        called = Called(
+            delivery=delivery,
+            request_id=request_id,
+            started_at=started_at,
+            ended_at=self._clock(),
+            answer=answer,
+            verdict=self._route.answers.verdict(answer, digest=delivery.digest),
+        )
+        self._metrics.count(called)
+        self._ended.append(called)
+        self._woken.set()
+
+    async def _end(self) -> None:
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=GRACE_S)
+        for task in self._calls:
+            task.cancel()
+        with contextlib.suppress(*AWAY, *AGAIN, *BUSY):
+            await self._settle_apart(self._ended)
+        await self._adapters.close()
+
+    def _desk(self) -> DeliveryDesk:
+        now = self._clock()
+        moment = Moment.at(now, new_ids_at(now), source=SOURCE)
+        return DeliveryDesk(
+            endpoints=self._route.endpoints,
+            pace=self._route.pace,
+            call=Call(
+                organisation=SERVICE, request_id=moment.new_id(), traceparent=new_traceparent()
+            ),
+            moment=moment,
+            draw=random.random,
+        )
+
+    async def _listen(self, url: str) -> None:
+        while True:
+            try:
+                await self._listen_once(url)
+            except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
+                log.warning("relay.listener_lost", error_type=type(error).__name__)
+            await asyncio.sleep(LISTEN_AGAIN_S)
+
+    async def _listen_once(self, url: str) -> None:
+        connection = await open_connection(url)
+        gone = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _: gone.set())
+            await connection.add_listener(
+                delivering.NOTIFY_CHANNEL, lambda _c, _p, _n, _payload: self.wake()
+            )
+            self.wake()
+            await gone.wait()
+        finally:
+            connection.terminate()
+
+
+def _remedy_of(error: Exception) -> Remedy:
+    """Say what helps against a failed turn: again, in parts, or nothing but later."""
+    if isinstance(error, AGAIN):
+        return Remedy.REPEAT
+    if isinstance(
+        error, ValueError | asyncpg.DataError | asyncpg.IntegrityConstraintViolationError
+    ):
+        return Remedy.SPLIT
+    return Remedy.NONE

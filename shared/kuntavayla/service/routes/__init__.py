@@ -1,0 +1,1 @@
+"""The HTTP edge that every service has beside its own routes, and what all routes share."""

@@ -1,0 +1,1 @@
+"""The wire types that every service has, one file per noun."""

@@ -1,0 +1,20 @@
+"""A running statement-relay for each test: real database, real tokens, HTTP against the app."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kuntavayla.testing import DatabaseServer, TestDatabase
+from tests.statement_relay.service import Relay, running_relay
+
+
+@pytest.fixture
+async def relay_database(databases: DatabaseServer) -> AsyncIterator[TestDatabase]:
+    async with databases.database("statement_relay", role="statement_relay") as database:
+        yield database
+
+
+@pytest.fixture
+async def relay(relay_database: TestDatabase) -> AsyncIterator[Relay]:
+    async with running_relay(relay_database) as relay:
+        yield relay
