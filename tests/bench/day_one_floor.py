@@ -36,6 +36,12 @@ BY_REGISTRATION = {
     "transfers": "client_id",
 }
 """The tables of which every registration of the bench has one row, and the column that finds it."""
+# In the registrations' order in each table, so that what belongs together is in one transaction.
+OF_REGISTRATIONS = """
+SELECT t.* FROM {table} t
+JOIN unnest($1::uuid[]) WITH ORDINALITY AS k ({column}, place) USING ({column})
+ORDER BY k.place
+"""
 IN_ORDER = {"audit": "audit_id", "outbox": "position"}
 """The tables that are only appended to, and the column of their order."""
 GENERATED = {"audit_id"}
@@ -116,7 +122,7 @@ async def blocks(source: asyncpg.Connection) -> AsyncIterator[Block]:
         found: dict[str, list[asyncpg.Record]] = {}
         for table, column in BY_REGISTRATION.items():
             found[table] = await source.fetch(
-                f"SELECT * FROM {table} WHERE {column} = ANY($1::uuid[]) ORDER BY {column}",  # noqa: S608 - constants of ours
+                OF_REGISTRATIONS.format(table=table, column=column),
                 [key[column] for key in keys],
             )
         for table, column in IN_ORDER.items():

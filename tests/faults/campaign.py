@@ -4,8 +4,9 @@ import asyncio
 import random
 import shutil
 import time
+import traceback
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.faults.inbound import InboundSender
 from tests.faults.outside import Outside
 from tests.faults.points import Point
 from tests.faults.reader import FeedReader, check_reader, own_events
+from tests.faults.refused import EXPECTED, RefusedCaller
 from tests.faults.seals import check_seal
 from tests.faults.sender import Sender
 from tests.faults.signals import CountedSignals
@@ -30,8 +32,6 @@ READERS = ("cs-sotkamo", "te-kainuu")
 FINISHED_S_MAX = 60
 DRAINED_S_MAX = 120
 CAUGHT_UP_S_MAX = 60
-CHECKS = 11
-"""How many checks follow a campaign: nine of `violations`, the readers' and the seal's."""
 
 
 class Campaign:
@@ -50,6 +50,7 @@ class Campaign:
             for name in disturbed.NAMES
         ]
         self.inbound = InboundSender(stack, random.Random(seed + 2))
+        self.refused = RefusedCaller(stack, random.Random(seed + 3))
         self.struck: list[tuple[float, Point]] = []
         self.phases_s: list[float] = []
         self.clients: dict[int, Client] = {}
@@ -60,13 +61,14 @@ class Campaign:
         await disturbed.prepare(self.stack.postgres)
         reading = [asyncio.create_task(reader.run()) for reader in self.readers]
         reading += [asyncio.create_task(consumer.run()) for consumer in self.disturbed]
-        sending = [asyncio.create_task(self.sender.run())]
+        sending = [asyncio.create_task(each.run()) for each in (self.sender, self.refused)]
         if self.stack.broker is not None:
             sending.append(asyncio.create_task(self.inbound.run()))
         try:
             await self._strike_all()
             self.sender.finish()
             self.inbound.finish()
+            self.refused.finish()
             async with asyncio.timeout(FINISHED_S_MAX):
                 await asyncio.gather(*sending)
             self._note_phase()
@@ -142,22 +144,41 @@ class Campaign:
 
     def violations(self, stored: Stored, left: Outside) -> Iterator[str]:
         """Yield everything that is missing, doubled, out of order or was answered wrongly."""
+        for check in self.checks(stored, left).values():
+            yield from check()
+
+    def checks(self, stored: Stored, left: Outside) -> dict[str, Callable[[], Iterable[str]]]:
+        """Return the checks by what each of them looks at."""
         clients = self.clients = self.clients or clients_of(self.sender.sent.values())
         consumers = {each.consumer: each.recipient for each in self.disturbed}
         codes = {line.identity_code for line in self.sender.sent.values()}
-        yield from self.sender.complaints
-        yield from checking.check_registrations(stored, clients, self.sender.answers)
-        yield from checking.check_clienthoods(stored, clients)
-        yield from checking.check_effects(stored, clients)
-        yield from checking.check_outbox(stored, clients)
-        yield from checking.check_audit(stored)
-        yield from outside.check_topics(stored, left)
-        yield from outside.check_inbound(stored, left)
-        yield from outside.check_disturbed(stored, left, consumers)
+        answers = self.sender.answers
+        return {
+            "answers": lambda: self.sender.complaints,
+            "refusals": self._check_refusals,
+            "registrations": lambda: checking.check_registrations(stored, clients, answers),
+            "clienthoods": lambda: checking.check_clienthoods(stored, clients),
+            "effects": lambda: checking.check_effects(stored, clients),
+            "outbox": lambda: checking.check_outbox(stored, clients),
+            "audit": lambda: checking.check_audit(stored),
+            "topics": lambda: outside.check_topics(stored, left),
+            "inbound": lambda: outside.check_inbound(stored, left),
+            "disturbed consumers": lambda: outside.check_disturbed(stored, left, consumers),
+            "readers": lambda: self._check_readers(stored),
+            "secrecy": lambda: outside.check_secrecy(stored, left, codes | inbound.GARBAGE_CODES),
+        }
+
+    def _check_refusals(self) -> Iterator[str]:
+        """Every kind of bad call was refused, and none was answered in any other way."""
+        yield from self.refused.complaints
+        for kind in EXPECTED:
+            if not self.refused.refused[kind]:
+                yield f"no call was refused for being {kind}"
+
+    def _check_readers(self, stored: Stored) -> Iterator[str]:
         for reader in self.readers:
             yield from reader.complaints
             yield from check_reader(reader, stored)
-        yield from outside.check_secrecy(stored, left, codes | inbound.GARBAGE_CODES)
 
     async def found(self) -> list[str]:
         """Check everything that is stored, and the seal of the audit."""
@@ -184,7 +205,7 @@ class Campaign:
             len(self.struck),
             f"{len(self.sender.sent)} + {len(left.sent)} records",
             f"{len(stored.outbox)} ({len(left.records)} records on topics)",
-            f"{CHECKS}, {len(found)} violations",
+            f"{len(self.checks(stored, left)) + 1}, {len(found)} violations",
             round(self.phases_s[-1]),
         )
         return f"| {' | '.join(map(str, cells))} |"
@@ -202,6 +223,7 @@ class Campaign:
             f" {len(self.sender.sent)} registrations,"
             f" {self.sender.broken} calls broken; {len(self.inbound.sent)} inbound records,"
             f" {garbage} of them garbage, {self.inbound.broken} writes broken;"
+            f" refused {dict(self.refused.refused)};"
             f" disturbed {disturbances}; {dict(counted)}"
         )
 
@@ -234,6 +256,8 @@ async def finished_campaign(
             error.add_note(
                 f"{campaign.told()}\n{campaign.schedule()}\nlogs in {stack.logs}, rows in {folder}"
             )
+            # At once, not only behind the last campaign of a long run.
+            traceback.print_exception(error)
             await campaign.keep_evidence(folder)
             raise
         print(campaign.told())

@@ -218,8 +218,13 @@ GARBAGE: dict[str, Any] = {
 def garbage(
     kind: str, item: dict[str, Any], *, rng: random.Random, number: int
 ) -> tuple[bytes | None, bytes | None, Headers]:
-    """Return key, value and headers; the key is nobody's, none, or no text."""
-    key = rng.choice((None, f"garbage-{number}".encode(), b"\xff%d" % number))
+    """Return key, value and headers; the key is nobody's, no text, or none.
+
+    A client lets nobody write neither key nor value.
+    """
+    keys = (f"garbage-{number}".encode(), b"\xff%d" % number, None)
+    value = GARBAGE[kind](item)
+    key = rng.choice(keys if value is not None else keys[:-1])
     match kind:
         case "no attributes":
             headers: Headers = []
@@ -229,7 +234,7 @@ def garbage(
             headers = _headers(rng, ce_type=b"fi.kuntavayla.client.transferred.v1")
         case _:
             headers = _headers(rng)
-    return key, GARBAGE[kind](item), headers
+    return key, value, headers
 
 
 READ_TO = """

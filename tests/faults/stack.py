@@ -47,6 +47,7 @@ class Stack:
 
     def __init__(self, site: Site) -> None:
         self.postgres = site.postgres
+        self.issuer = site.issuer
         self.routing = site.routing
         self.case_systems = site.case_systems
         self.routing_url = site.routing_url

@@ -9,8 +9,8 @@ import pytest
 from kuntavayla.database import LostRace
 from kuntavayla.http import Remedy
 from kuntavayla.idempotency import KeyUse, claim_free
+from kuntavayla.service.running import remedy_of
 from kuntavayla.testing import TestDatabase
-from routing_api.app import remedy_of
 from tests.builders import a_registration, an_identity_code, another_person
 from tests.routing_api.service import Routing, running_routing
 

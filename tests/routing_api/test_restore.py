@@ -19,10 +19,10 @@ from kuntavayla.events import new_ids_at
 from kuntavayla.outbox import Epoch, EpochRefused, Restore
 from kuntavayla.outbox.restoring import EPOCH_MAX
 from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.restores import begin_epoch
 from kuntavayla.testing import DatabaseServer, TestDatabase
 from routing_api.cli import main
 from routing_api.events import SOURCE
-from routing_api.operations.restores import begin_epoch
 from tests.builders import another_person
 from tests.routing_api import backups
 from tests.routing_api.service import (

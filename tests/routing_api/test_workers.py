@@ -7,12 +7,13 @@ from kuntavayla.audit import AuditLine, SealKey, append
 from kuntavayla.database import open_pool, transaction
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.desk import moment_at
+from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.telemetry import Jobs
 from kuntavayla.testing import TestDatabase
 from routing_api.events import SOURCE
 from routing_api.operations import operating
 from routing_api.routes.desk import Desk
-from routing_api.workers import FigureGauges, keep_fresh, keep_sealed
+from routing_api.workers import FigureGauges, keep_fresh
 from tests.routing_api.inbound import CONSUMER, Topic, read
 from tests.routing_api.service import DAY_ONE, Routing
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from kuntavayla.database.processes import is_running
 from kuntavayla_sandbox.broker import Broker, BrokerFailed, Listener, run_tool
 
 TOPICS = "org.apache.kafka.tools.TopicCommand"
@@ -83,7 +84,7 @@ def test_the_command_runs_in_the_foreground_and_a_killed_one_is_cleared_at_the_n
         assert any(map(READY.search, second.stdout))
         # What is still to be said would break on a pipe that nobody reads any more.
         assert any("Ctrl-C" in line for line in second.stdout)
-        is_left = left.is_running() and left.status() != psutil.STATUS_ZOMBIE
+        is_left = is_running(left)
         os.kill(second.pid, signal.SIGINT)
 
     assert second.returncode == 0

@@ -1,49 +1,57 @@
 """The composition root of routing-api: settings in, app out; nothing else builds its parts."""
 
-import asyncio
-import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-import asyncpg
 import httpx
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry
 
-from kuntavayla.audit import SealKey, SealKeys
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
-from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
+from kuntavayla.database import Pool, transaction
 from kuntavayla.events import event_schemas
 from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
     BatchLimits,
     BodyLimits,
     MicroBatcher,
-    RateLimit,
     RateLimiter,
-    Remedy,
     ServiceDocuments,
     ServiceSpec,
     create_service,
     run_halving,
 )
-from kuntavayla.outbox import Publication, Publisher, PublisherMetrics, Told, asyncapi_document
+from kuntavayla.outbox import Told, asyncapi_document
 from kuntavayla.register import Organisation, load_register
+from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.desk import moment_at
+from kuntavayla.service.routes.refusals import record_refusal
+from kuntavayla.service.running import (
+    UNAVAILABLE,
+    Clock,
+    Composed,
+    Running,
+    machine_clock,
+    metrics_of_process,
+    rate_limit_of,
+    remedy_of,
+    seal_key_of,
+    seal_keys_of,
+)
+from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
+from kuntavayla.service.workers.publishing import publisher_of
+from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
     BatchMetrics,
     Jobs,
     RequestMetrics,
-    start_metrics_server,
 )
-from kuntavayla.values.calendar import is_working_day
 from routing_api.events import EVENT_TYPES, SERVICE, SOURCE
 from routing_api.operations import registrations
 from routing_api.operations.law import Law
@@ -54,7 +62,6 @@ from routing_api.operations.vault import IdentityVault, VaultKeys
 from routing_api.routes import ROUTERS, SCOPES
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.desk import RESYNC, Desk
-from routing_api.routes.refusals import record_refusal
 from routing_api.rules.competences import load_competences
 from routing_api.rules.due_times import Deadlines
 from routing_api.rules.intake import IntakeLimits
@@ -62,31 +69,21 @@ from routing_api.rules.rule_sets import RuleSets, load_rule_sets
 from routing_api.rules.transfers import ReportBounds
 from routing_api.settings import Settings
 from routing_api.workers import (
-    FRESH_INTERVAL_S,
     INBOUND,
     OVERDUE_INTERVAL_S,
     AcknowledgementDesk,
     FigureGauges,
     keep_fresh,
-    keep_sealed,
     read_acknowledgements,
     tell_all_overdue,
 )
 
-Clock = Callable[[], datetime]
-UNAVAILABLE: tuple[type[BaseException], ...] = (*AWAY, *AGAIN, *BUSY)
-"""Failures that pass: the database is away, or others hold what a call needs for too long."""
 DATA = files("routing_api") / "data"
 DESCRIPTION = (
     "Decides by dated law who is responsible for a jobseeker, keeps the clienthood, and lets the"
     " municipalities' case systems learn of their clients. Problems: docs/problems; events:"
     " /asyncapi.json."
 )
-
-
-def machine_clock() -> datetime:
-    """Return the machine's time; the sandbox passes a clock of its own."""
-    return datetime.now(UTC)
 
 
 def law_of(settings: Settings) -> Law:
@@ -113,25 +110,6 @@ def law_of(settings: Settings) -> Law:
     )
 
 
-def rate_limit_of(settings: Settings) -> RateLimit:
-    """Return how many calls an organisation may make of one process."""
-    return RateLimit(calls_per_s=settings.rate_calls_per_s, burst_calls=settings.rate_burst_calls)
-
-
-def seal_key_of(settings: Settings) -> SealKey:
-    """Return the key that signs the audit's blocks."""
-    key_id, key = settings.audit_signing_key.newest
-    return SealKey(key_id, key.secret)
-
-
-def seal_keys_of(settings: Settings) -> SealKeys:
-    """Return the public keys that may have signed blocks, the one in use first."""
-    key = seal_key_of(settings)
-    retired = {name: public.secret for name, public in settings.audit_retired_keys.keys}
-    retired.pop(key.key_id, None)
-    return SealKeys({key.key_id: key.public_bytes, **retired})
-
-
 @cache
 def rule_sets_of_release() -> RuleSets:
     """Return the rule sets of this release, read once in a process."""
@@ -151,13 +129,6 @@ def documents_of_release() -> ServiceDocuments:
     )
 
 
-def metrics_of_process() -> CollectorRegistry:
-    """Return the metrics of one app: those of the process itself, to which its parts add theirs."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    return registry
-
-
 def create_app(
     settings: Settings, *, clock: Clock = machine_clock, keys: KeySource | None = None
 ) -> FastAPI:
@@ -171,14 +142,8 @@ def create_app(
     if keys is None:
         client = httpx.AsyncClient()
         keys = HttpKeySource(client, settings.token_jwks_url)
-    verifier = TokenVerifier(
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        keys=keys,
-        organisation_of=_organisations_of(law),
-        clock=time.time,
-    )
-    running = _Running(settings, law, clock=clock, metrics=metrics, client=client)
+    composition = _Composition(settings, law, clock=clock, metrics=metrics)
+    running = Running(settings, metrics=metrics, client=client, compose=composition.compose)
     return create_service(
         ServiceSpec(
             name=SERVICE,
@@ -188,7 +153,7 @@ def create_app(
             prefix=PREFIX,
             routers=ROUTERS,
             scopes=SCOPES,
-            verifier=verifier,
+            verifier=_verifier_of(settings, law, keys=keys),
             metrics=RequestMetrics(metrics),
             documents=documents_of_release(),
             probes={"database": running.probe},
@@ -197,6 +162,16 @@ def create_app(
             on_refused=record_refusal,
             rates=RateLimiter(rate_limit_of(settings), clock=time.monotonic),
         )
+    )
+
+
+def _verifier_of(settings: Settings, law: Law, *, keys: KeySource) -> TokenVerifier:
+    return TokenVerifier(
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        keys=keys,
+        organisation_of=_organisations_of(law),
+        clock=time.time,
     )
 
 
@@ -209,72 +184,34 @@ def _organisations_of(law: Law) -> Callable[[str], Organisation | None]:
     return organisation_of
 
 
-class _Running:
-    """What lives as long as the app runs: pool, listener, loops, metrics port."""
+class _Composition:
+    """Puts the parts of a process together, once its pool is open."""
 
     def __init__(
-        self,
-        settings: Settings,
-        law: Law,
-        *,
-        clock: Clock,
-        metrics: CollectorRegistry,
-        client: httpx.AsyncClient | None,
+        self, settings: Settings, law: Law, *, clock: Clock, metrics: CollectorRegistry
     ) -> None:
         self._settings = settings
         self._law = law
         self._clock = clock
         self._metrics = metrics
-        self._client = client
-        self._pool: Pool | None = None
-        self._readings = Readings()
         self._bounds = ReportBounds(
             ahead_s_max=settings.report_ahead_s_max,
             notice_days_before_max=settings.effective_days_ahead_max,
         )
         self._acknowledgements = AcknowledgementDesk(
-            law, moment=lambda: moment_at(clock, source=SOURCE), clock=clock, bounds=self._bounds
+            law, moment=self._moment, clock=clock, bounds=self._bounds
         )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        """Open everything, serve, close everything in the other order."""
-        settings = self._settings
-        url = settings.database_url.get_secret_value()
-        async with contextlib.AsyncExitStack() as stack:
-            pool = self._pool = await open_pool(
-                url, connections_max=settings.database_connections_max
-            )
-            stack.push_async_callback(pool.close)
-            if self._client is not None:
-                stack.push_async_callback(self._client.aclose)
-            waiters = StreamWaiters(url)
-            await stack.enter_async_context(waiters.listening())
-            desk = self._desk(pool, waiters)
-            stack.push_async_callback(desk.registrations.close)
-            for loop in self._loops(desk):
-                stack.push_async_callback(_end, asyncio.create_task(loop))
-            server = start_metrics_server(
-                settings.metrics_port, registry=self._metrics, host=settings.metrics_host
-            )
-            stack.callback(server.close)
-            app.state.desk = desk
-            app.state.metrics_port = server.port
-            app.state.before_end = waiters.end
-            # The calendar is read at its first use, which takes half a second that no request
-            # should pay.
-            is_working_day(desk.moment().today)
-            yield
+    def compose(self, pool: Pool, waiters: StreamWaiters) -> Composed:
+        """Return the desk of the process and the loops beside it."""
+        desk = self._desk(pool, waiters)
+        return Composed(desk=desk, batchers=[desk.registrations], loops=self._loops(desk))
 
-    async def probe(self) -> None:
-        """Return where the database answers; raises one of AWAY where not."""
-        if self._pool is None:
-            raise ConnectionError
-        async with transaction(self._pool) as connection:
-            await connection.execute("SELECT 1")
+    def _moment(self) -> Moment:
+        return moment_at(self._clock, source=SOURCE)
 
     def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
-        """Return the timed loops; each may run in every process at the same time."""
+        """Return the loops beside the desk."""
         gauges = FigureGauges(self._metrics)
 
         async def look() -> None:
@@ -299,27 +236,28 @@ class _Running:
         if broker is None:
             return loops
         reading = read_acknowledgements(desk.pool, broker, desk=self._acknowledgements)
-        return [*loops, self._publisher(desk.pool, broker).run(), reading]
+        return [*loops, self._publish(desk.pool, broker), reading]
 
-    async def _keep_sealed(self) -> None:
+    def _keep_sealed(self) -> Coroutine[Any, Any, None]:
         settings = self._settings
-        await keep_sealed(
+        return keep_sealed(
             settings.database_url.get_secret_value(),
-            seal_key_of(settings),
-            moment=lambda: moment_at(self._clock, source=SOURCE),
+            seal_key_of(settings.audit_signing_key),
+            moment=self._moment,
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
 
-    def _publisher(self, pool: Pool, broker: KafkaConnection) -> Publisher:
-        """Return what stands for election to publish, where events travel by a broker."""
-        publication = Publication(
+    def _publish(self, pool: Pool, broker: KafkaConnection) -> Coroutine[Any, Any, None]:
+        """Stand for election to publish, where events travel by a broker."""
+        return publisher_of(
+            pool,
+            broker,
             service=SERVICE,
-            database_url=self._settings.database_url.get_secret_value(),
-            broker=broker,
+            url=self._settings.database_url.get_secret_value(),
             clock=self._clock,
-        )
-        return Publisher(pool, publication, metrics=PublisherMetrics(self._metrics))
+            registry=self._metrics,
+        ).run()
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
@@ -357,9 +295,9 @@ class _Running:
             duplicate_wait_s_max=settings.duplicate_wait_s_max,
             consumptions=self._acknowledgements.consumption,
             transport=settings.transport,
-            readings=self._readings,
+            readings=Readings(),
             jobs=Jobs(self._clock, registry=self._metrics),
-            seal_keys=seal_keys_of(settings),
+            seal_keys=seal_keys_of(settings.audit_signing_key, settings.audit_retired_keys),
         )
 
 
@@ -379,21 +317,3 @@ class _Registrar:
         moment = moment_at(self._clock, source=SOURCE)
         async with transaction(self._pool) as connection:
             return await registrations.register(connection, part, law=self._law, moment=moment)
-
-
-def remedy_of(error: Exception) -> Remedy:
-    """Say what helps against a failed batch: again, in halves, or nothing."""
-    if isinstance(error, AGAIN):
-        return Remedy.REPEAT
-    # A value that asyncpg can not send is an InterfaceError too, and no server is away for it.
-    if isinstance(
-        error, ValueError | asyncpg.DataError | asyncpg.IntegrityConstraintViolationError
-    ):
-        return Remedy.SPLIT
-    return Remedy.NONE
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -10,12 +10,11 @@ from collections.abc import Callable
 
 from kuntavayla.audit.sealing import LINES_MAX, Sealer
 from kuntavayla.database import Connection
-from kuntavayla.database.connections import open_connection
+from kuntavayla.database.connections import TRY_ELECTION, open_connection
 from kuntavayla.telemetry import log
 
 SEAL_LOCK = 0x6175646974
 """The advisory lock of the one sealer of a database."""
-TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 INTERVAL_S = 2.0
 """Seconds between two blocks while there is less than a full one to seal, and between elections."""
 
@@ -48,7 +47,7 @@ async def _seal_on_one_connection(
     is_elected = False
     try:
         while True:
-            if not is_elected and await connection.fetchval(TRY_LOCK, SEAL_LOCK):
+            if not is_elected and await connection.fetchval(TRY_ELECTION, SEAL_LOCK):
                 is_elected = True
                 log.info("audit.sealer_elected")
                 report.leads(1)

@@ -10,6 +10,8 @@ from asyncpg.pool import PoolConnectionProxy
 Connection = PoolConnectionProxy | asyncpg.Connection
 Pool = asyncpg.Pool
 
+TRY_ELECTION = "SELECT pg_try_advisory_lock($1)"
+"""Elects one process of a service for a work: it holds the lock as long as its connection lives."""
 AWAY: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,

@@ -15,6 +15,8 @@ from typing import Self
 
 import psutil
 
+from kuntavayla.database.processes import is_running
+
 STOP_S_MAX = 30
 MAJOR_VERSION = 18
 """PostgreSQL of the wheel that new directories are made with."""
@@ -64,14 +66,6 @@ def data_directory_of(directory: Path) -> Path:
         return directory / "postgres"
     name = hashlib.sha256(str(directory).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"kuntavayla-postgres-{name}"
-
-
-def _is_there(process: psutil.Process) -> bool:
-    """Say whether a process runs; one that has ended and that nobody has collected does not."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 class ServerStillRuns(Exception):
@@ -182,7 +176,7 @@ class EmbeddedServer:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGINT)
         deadline = time.monotonic() + within_s
-        while _is_there(process):
+        while is_running(process):
             if time.monotonic() > deadline:
                 raise ServerStillRuns(data=self.data, pid=process.pid, waited_s=within_s)
             time.sleep(STOP_POLL_S)

@@ -16,6 +16,7 @@ import asyncpg
 from msgspec import Struct
 
 from kuntavayla.database import Connection, Pool, transaction
+from kuntavayla.database.connections import TRY_ELECTION
 from kuntavayla.outbox.appending import NOTIFY_CHANNEL
 from kuntavayla.outbox.binary import key_of
 from kuntavayla.outbox.broker import (
@@ -55,7 +56,6 @@ SELECT position, recipient, body FROM outbox
 WHERE recipient = $1 AND channel = 'common' AND position > $2 AND position <= $3
 ORDER BY position LIMIT $4
 """
-TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 
 
 class HoleFound(Exception):
@@ -118,7 +118,7 @@ class Publisher:
     async def _stand(self) -> None:
         """Wait for the lock, then publish until it is lost; raises whatever ends that."""
         async with self._candidate() as (connection, lost):
-            while not await connection.fetchval(TRY_LOCK, ELECTION_LOCK):  # noqa: ASYNC110 - no event tells
+            while not await connection.fetchval(TRY_ELECTION, ELECTION_LOCK):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(STAND_EVERY_S)
             term = await elect(connection)
             log.info("outbox.elected", fence=term.fence, position=term.position)

@@ -14,6 +14,7 @@ from typing import Self
 
 import psutil
 
+from kuntavayla.database.processes import is_running
 from kuntavayla_sandbox.broker.configuring import (
     HOST,
     WITH_TLS,
@@ -228,7 +229,7 @@ def _is_open(port: int) -> bool:
 def _wait_for_end(process: psutil.Process) -> None:
     """Wait until a process of somebody else has ended, collected or not, for a while at most."""
     deadline = time.monotonic() + STOP_S_MAX
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+    while is_running(process):
         if time.monotonic() > deadline:
             return
         time.sleep(READY_POLL_S)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from kuntavayla.database import Connection, open_pool, transaction
+from kuntavayla.service.running import machine_clock
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla.values.identity_codes import holds_identity_code
-from routing_api.app import machine_clock
 from routing_api.settings import Settings
 
 OPERATOR = "operator"

@@ -8,6 +8,7 @@ import typer
 from kuntavayla.events import new_ids_at
 from kuntavayla.outbox import Epoch, EpochRefused, Restore
 from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.restores import begin_epoch
 from routing_api.cli.options import (
     OPERATOR,
     Official,
@@ -18,7 +19,6 @@ from routing_api.cli.options import (
     recorded_at,
 )
 from routing_api.events import SOURCE
-from routing_api.operations.restores import begin_epoch
 from routing_api.settings import Settings
 
 

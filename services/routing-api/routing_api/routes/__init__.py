@@ -4,6 +4,7 @@ One file per noun; `desk.py` is what all of them share. The scope of every call 
 """
 
 from kuntavayla.auth import ScopeTable
+from kuntavayla.service.routes.audit import audit_router
 from kuntavayla.service.routes.consumers import consumers_router
 from kuntavayla.service.routes.feeds import feeds_router
 from kuntavayla.service.routes.parked import parked_router
@@ -18,7 +19,6 @@ from routing_api.routes.reconciliations import router as reconciliations
 from routing_api.routes.register import router as register
 from routing_api.routes.registrations import router as registrations
 from routing_api.routes.reviews import router as reviews
-from routing_api.routes.seals import router as seals
 from routing_api.routes.transfers import router as transfers
 
 ROUTERS = (
@@ -36,7 +36,7 @@ ROUTERS = (
     operating,
     parked_router(PREFIX),
     consumers_router(PREFIX),
-    seals,
+    audit_router(PREFIX),
 )
 SCOPES: ScopeTable = {
     ("POST", "/registrations"): "registrations.write",

@@ -8,6 +8,7 @@ from kuntavayla.auth import Caller
 from kuntavayla.http import BodyLimits, MicroBatcher
 from kuntavayla.register import OrganisationKind
 from kuntavayla.service.routes.desk import RESTRICTED, ServiceDesk
+from kuntavayla.service.schemas.operating import QueueStatus
 from routing_api.operations.law import Law
 from routing_api.operations.repeats import Registered
 from routing_api.operations.submissions import Submission
@@ -16,7 +17,6 @@ from routing_api.routes.answers import PREFIX
 from routing_api.rules.competences import Competences
 from routing_api.rules.intake import IntakeLimits
 from routing_api.rules.transfers import ReportBounds
-from routing_api.schemas import QueueStatus
 
 RESYNC = (
     f"Read the snapshot {PREFIX}/clienthoods and go on from its feed_cursor. Who has no snapshot"

@@ -1,14 +1,5 @@
 """The wire types of routing-api, one file per noun; field names are binding (contracts.md)."""
 
-from routing_api.schemas.audit import (
-    AuditList,
-    DisclosureList,
-    DisclosureResponse,
-    SealKeyList,
-    SealKeyResponse,
-    VerifyRequest,
-    VerifyResponse,
-)
 from routing_api.schemas.clients import (
     ClienthoodList,
     ClienthoodResponse,
@@ -25,12 +16,8 @@ from routing_api.schemas.decisions import (
     Responsible,
     RuleSetName,
 )
-from routing_api.schemas.operating import (
-    HeldRecipient,
-    PublishedStatus,
-    QueueStatus,
-    StatusResponse,
-)
+from routing_api.schemas.disclosures import DisclosureList, DisclosureResponse
+from routing_api.schemas.operating import StatusResponse
 from routing_api.schemas.persons import FetchedItem, FetchedPerson, FetchRequest, FetchResponse
 from routing_api.schemas.reconciliations import (
     ReconciledDifference,
@@ -63,7 +50,6 @@ from routing_api.schemas.transfers import (
 __all__ = [
     "AcknowledgeRequest",
     "AcknowledgementItem",
-    "AuditList",
     "BulkEnd",
     "BulkLine",
     "BulkSummary",
@@ -81,7 +67,6 @@ __all__ = [
     "FetchedItem",
     "FetchedPerson",
     "HeldClienthoodResponse",
-    "HeldRecipient",
     "ItemResult",
     "ItemsResponse",
     "LookupRequest",
@@ -89,8 +74,6 @@ __all__ = [
     "NoticeRequest",
     "OfferedTransfer",
     "OpenedReview",
-    "PublishedStatus",
-    "QueueStatus",
     "Recomputed",
     "ReconciledDifference",
     "ReconciliationList",
@@ -103,12 +86,8 @@ __all__ = [
     "ReviewList",
     "ReviewResponse",
     "RuleSetName",
-    "SealKeyList",
-    "SealKeyResponse",
     "ShortDecision",
     "StatusResponse",
     "TransferList",
     "TransferResponse",
-    "VerifyRequest",
-    "VerifyResponse",
 ]

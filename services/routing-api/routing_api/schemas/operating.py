@@ -1,38 +1,13 @@
 """The status."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
+from kuntavayla.service.schemas.operating import HeldRecipient, PublishedStatus, QueueStatus
 from kuntavayla.service.schemas.parked import ConsumerResponse
 from kuntavayla.telemetry import JobState
-
-
-class QueueStatus(Struct, frozen=True):
-    """What waits in one lane of one operation of this process."""
-
-    operation: str
-    lane: Literal["single", "bulk"]
-    waiting: int
-
-
-class PublishedStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far the publisher has brought the events to the broker; `lag` counts what waits."""
-
-    position: int
-    lag: int
-    oldest_unpublished_at: datetime | None = None
-
-
-class HeldRecipient(Struct, frozen=True, kw_only=True):
-    """A recipient that gets nothing now, or on Kafka is being sent what it is owed."""
-
-    recipient: str
-    state: Literal["paused", "draining"]
-    paused_at: datetime
-    until: datetime | None
 
 
 class StatusResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,18 +5,15 @@ from routing_api.workers.acknowledgements import (
     AcknowledgementDesk,
     read_acknowledgements,
 )
-from routing_api.workers.figures import FRESH_INTERVAL_S, FigureGauges, keep_fresh
+from routing_api.workers.figures import FigureGauges, keep_fresh
 from routing_api.workers.overdue import OVERDUE_INTERVAL_S, tell_all_overdue
-from routing_api.workers.sealing import keep_sealed
 
 __all__ = [
-    "FRESH_INTERVAL_S",
     "INBOUND",
     "OVERDUE_INTERVAL_S",
     "AcknowledgementDesk",
     "FigureGauges",
     "keep_fresh",
-    "keep_sealed",
     "read_acknowledgements",
     "tell_all_overdue",
 ]

@@ -1,4 +1,4 @@
-"""The seal of this service's audit: the sealer, its announcements, the verification."""
+"""The seal of a service's audit: the sealer, its announcements, the verification."""
 
 from collections.abc import Callable
 from uuid import NAMESPACE_URL, uuid5
@@ -11,20 +11,21 @@ from kuntavayla.service.events import INTERNAL, AuditSealedV1
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import witness
 from kuntavayla.telemetry import new_traceparent
-from routing_api.events import SOURCE
 
-SUBJECT = str(uuid5(NAMESPACE_URL, f"{SOURCE}/audit"))
-"""The subject of events about the audit, one for ever, so that they keep their order."""
+
+def subject_of(source: str) -> str:
+    """Return the subject of events about the audit, one for ever, so that they keep their order."""
+    return str(uuid5(NAMESPACE_URL, f"{source}/audit"))
 
 
 def sealer_of(key: SealKey, *, moment: Callable[[], Moment]) -> Sealer:
-    """Return the sealer of this service's audit; `moment` tells the legal time."""
+    """Return the sealer of a service's audit; `moment` tells the legal time and who speaks."""
 
     async def announce(connection: Connection, day: SealedDay) -> None:
         now = moment()
         await outbox.append(connection, [_draft(day, moment=now)], origin=now.origin)
 
-    return Sealer(key, source=SOURCE, clock=lambda: moment().now, announce=announce)
+    return Sealer(key, source=moment().source, clock=lambda: moment().now, announce=announce)
 
 
 def _draft(day: SealedDay, *, moment: Moment) -> EventDraft:
@@ -33,7 +34,7 @@ def _draft(day: SealedDay, *, moment: Moment) -> EventDraft:
         event_id=event_id,
         type_name=AuditSealedV1.type_name,
         version=1,
-        subject=SUBJECT,
+        subject=subject_of(moment.source),
         recipient=INTERNAL,
         channel=Channel.COMMON,
         causation_id=event_id,
@@ -62,7 +63,9 @@ async def verify(
 
     Its own line commits with the transaction, so it stands in a later block.
     """
-    verification = await audit.verify(connection, keys, span, source=SOURCE, expected=expected)
+    verification = await audit.verify(
+        connection, keys, span, source=moment.source, expected=expected
+    )
     outcome = "differs" if verification.differences else "intact"
     await witness(connection, call, action="audit.verified", outcome=outcome, moment=moment)
     return verification

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from kuntavayla.audit import SealKey, keep_sealing
 from kuntavayla.audit.electing import SealReport
 from kuntavayla.service.moments import Moment
-from routing_api.operations import seals
+from kuntavayla.service.operations import seals
 
 
 async def keep_sealed(

@@ -1,4 +1,4 @@
-"""The audit: its lines, its seal, and who was told about a client."""
+"""The audit: its lines and its seal."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -67,24 +67,3 @@ class SealKeyList(Struct, frozen=True):
     items: Sequence[SealKeyResponse]
     source: str
     next_cursor: None
-
-
-class DisclosureResponse(Struct, frozen=True, kw_only=True):
-    """One time that somebody was told about the client: who, when, by which act, for what."""
-
-    disclosed_at: datetime
-    organisation: str
-    official_id: str | None
-    official_role: str | None
-    municipality_code: str | None
-    action: str
-    purpose: str | None
-    resource_id: str | None
-    request_id: str
-
-
-class DisclosureList(Struct, frozen=True):
-    """A page of disclosures, oldest first."""
-
-    items: Sequence[DisclosureResponse]
-    next_cursor: str | None

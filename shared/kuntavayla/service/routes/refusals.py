@@ -6,8 +6,7 @@ from starlette.requests import Request
 
 from kuntavayla.http import exchange_of
 from kuntavayla.service.operations.witnessing import witness
-from kuntavayla.service.routes.desk import call_of
-from routing_api.routes.desk import desk_of
+from kuntavayla.service.routes.desk import call_of, service_desk_of
 
 RECORD_S_MAX = 2.0
 """Seconds that a refusal waits for its line in the audit."""
@@ -18,7 +17,7 @@ async def record_refusal(request: Request, *, route: str, code: str) -> None:
 
     Raises TimeoutError, or what a database raises that is away.
     """
-    desk = desk_of(request)
+    desk = service_desk_of(request)
     call = call_of(request, exchange_of(request).official)
     async with asyncio.timeout(RECORD_S_MAX), desk.transaction() as connection:
         await witness(
