@@ -46,7 +46,7 @@ IDENTITIES = tuple(
         (NEIGHBOUR, "te"),
     )
 )
-SCOPES: dict[str, tuple[str, ...]] = {role: () for role in ("service", "case_system", "te")}
+SCOPES: dict[str, tuple[str, ...]] = dict.fromkeys(("service", "case_system", "te"), ())
 
 
 class Bench:
@@ -158,6 +158,4 @@ async def running_bench(database_url: str, *, relay_url: str = NOWHERE) -> Async
             each.name: await Tokens(client, credentials_of(each, token_url=token_url))()
             for each in IDENTITIES
         }
-        yield Bench(
-            client, url=url, tokens=tokens, database_url=database_url, relay_url=relay_url
-        )
+        yield Bench(client, url=url, tokens=tokens, database_url=database_url, relay_url=relay_url)

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Collection
 
 import pytest
@@ -6,6 +7,7 @@ from kuntavayla_sandbox.conformance import PROMISES, Finding, Result, try_all
 from kuntavayla_sandbox.conformance.report import report_table, summary_line
 from kuntavayla_sandbox.te_office.knobs import Breach
 from tests.sandbox.te_office_bench import AINO, Bench, running_bench, te_office_database
+from tests.sandbox.up_process import COMMAND, run
 
 BROKEN_BY = {
     Breach.TAKES_ANYBODY: {"token_missing", "token_unknown"},
@@ -35,13 +37,13 @@ async def running(server_url: str) -> AsyncIterator[Bench]:
 
 
 async def tried(
-    bench: Bench, *, token: str | None = "given", names: Collection[str] = NAMES
+    bench: Bench, *, names: Collection[str] = NAMES, with_token: object = True
 ) -> list[Finding]:
     return await try_all(
         [promise for promise in PROMISES if promise.name in names],
         client=bench.client,
         url=bench.receiver_url,
-        token=bench.tokens["statement-relay"] if token else None,
+        token=bench.tokens["statement-relay"] if with_token else None,
         test_client=AINO,
     )
 
@@ -98,7 +100,7 @@ async def test_what_cannot_be_tried_is_said_and_not_called_kept(running: Bench) 
 async def test_without_a_token_its_promises_are_not_tried(running: Bench) -> None:
     await running.set_knobs(breaches=[Breach.TAKES_ANYBODY])
 
-    findings = await tried(running, token=None)
+    findings = await tried(running, with_token=False)
 
     untried = {each.promise.name for each in findings if each.result is Result.NOT_TRIED}
     assert untried == {"token_missing", "token_unknown"}
@@ -117,3 +119,25 @@ async def test_the_report_names_every_promise_and_sums_up(running: Bench) -> Non
 def test_every_promise_has_a_name_of_its_own() -> None:
     assert len(NAMES) == len(PROMISES)
     assert {name for names in BROKEN_BY.values() for name in names} <= NAMES
+
+
+async def test_the_command_prints_a_report_and_fails_where_a_promise_is_broken(
+    running: Bench,
+) -> None:
+    url, token = running.receiver_url, running.tokens["statement-relay"]
+    await running.set_knobs(breaches=[Breach.LISTS_NOTHING])
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "conformance", "--role", "te-office", "--url", url, "--token", token),
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+    output, _ = await process.communicate()
+
+    assert process.returncode == 1
+    said = output.decode()
+    assert f"{len(PROMISES)} promises: {len(PROMISES) - 1} kept, 1 broken" in said
+    assert "broken    What was taken stands in the list of its day, once." in said
+
+
+def test_without_a_role_nothing_is_tried() -> None:
+    assert run("conformance", "--url", "http://127.0.0.1:9").returncode == 2

@@ -144,7 +144,7 @@ async def test_an_error_after_storing_leaves_the_item_held(bench: Bench) -> None
     ],
 )
 async def test_faithless_answers_are_given_as_asked(
-    bench: Bench, answer: str, status: int, media_type: str | None
+    bench: Bench, answer: str, *, status: int, media_type: str | None
 ) -> None:
     item = bench.samples.new()
     await bench.set_knobs(answer=answer)
@@ -198,7 +198,9 @@ async def test_a_day_lists_what_was_taken_for_good(bench: Bench) -> None:
     taken = bench.samples.new()
     receipt = (await bench.put(taken)).json()
 
-    listed = {each["information_id"]: each for each in (await bench.day("2021-03-24")).json()["items"]}
+    listed = {
+        each["information_id"]: each for each in (await bench.day("2021-03-24")).json()["items"]
+    }
 
     assert (rejected.status_code, rejected.json()["code"]) == (422, "content_invalid")
     assert listed[item_id(taken)] == {"information_id": item_id(taken), **receipt}

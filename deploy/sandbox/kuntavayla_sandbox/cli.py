@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,8 @@ from kuntavayla_sandbox.backbone import Backbone
 from kuntavayla_sandbox.broker import BrokerFailed, BrokerUnavailable
 from kuntavayla_sandbox.calls import Tokens, credentials_of
 from kuntavayla_sandbox.clock import LegalDateDiffers, find_legal_date
+from kuntavayla_sandbox.conformance.command import check_receiver
+from kuntavayla_sandbox.conformance.samples import TestClient
 from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
 from kuntavayla_sandbox.population import full_size, generate
 from kuntavayla_sandbox.population_file import TENTH, marginals_table, write_population
@@ -61,6 +64,17 @@ INTERRUPTED = 130
 WIDTH_WITHOUT_SCREEN = 120
 DEMO_DIRECTORY = Path(".kuntavayla-demo")
 """The demo begins anew each time, so it keeps away from the data of `up`."""
+
+KNOWN_CLIENT = "0177ec61-3ab9-7893-923f-0824128b2f33"
+KNOWN_NUMBER = "URA-C-0088123"
+"""The client of the contract's examples."""
+
+
+class Role(StrEnum):
+    """What a counterpart may be."""
+
+    TE_OFFICE = "te-office"
+
 
 app = typer.Typer(
     help="The local stack of Kuntaväylä: services, counterparts, a synthetic population.",
@@ -288,6 +302,31 @@ def restored(
             f"{service!r} has no epoch here; only {NAME} has.", param_hint="--service"
         )
     typer.echo(asyncio.run(record_restore(state, reason=reason)))
+
+
+@app.command()
+def conformance(  # noqa: PLR0913 - one for each option
+    *,
+    role: Annotated[Role, typer.Option(help="What the counterpart is.")],
+    url: Annotated[str, typer.Option(help="Where /statement-information stands below.")],
+    token: Annotated[str | None, typer.Option(help="A bearer token that it takes.")] = None,
+    client_id: Annotated[str, typer.Option(help="A test client that it knows.")] = KNOWN_CLIENT,
+    source_system: Annotated[str, typer.Option(help="The TE system of its number.")] = "ura",
+    client_number: Annotated[str, typer.Option(help="That client's number.")] = KNOWN_NUMBER,
+    unknown_number: Annotated[str, typer.Option(help="A number of nobody.")] = "UNKNOWN-1",
+) -> None:
+    """Try each promise of the receiver contract on a TE system, and print a report.
+
+    Items about the test client are put there: never run it against a system in production.
+    """
+    assert role is Role.TE_OFFICE, "the only role so far"
+    test_client = TestClient(
+        client_id=client_id,
+        source_system=source_system,
+        client_number=client_number,
+        unknown_number=unknown_number,
+    )
+    _run(check_receiver(url, token=token, test_client=test_client, console=_console()))
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 import httpx
 import msgspec
@@ -14,6 +14,7 @@ from kuntavayla_sandbox.conformance.samples import Document, bytes_of, digest_of
 ANSWER_S_MAX = 20.0
 ANSWER_BYTES_MAX = 65_536
 LIST_BYTES_MAX = 1_048_576
+T = TypeVar("T")
 JSON, PROBLEM = "application/json", "application/problem+json"
 
 
@@ -107,7 +108,7 @@ class Answer(Struct, frozen=True):
         self.require(httpx.codes.OK)
         return self._decoded(Page, what="a list of the day", media_type=JSON)
 
-    def _decoded(self, type_: type[Any], *, what: str, media_type: str) -> Any:  # noqa: ANN401 - of the type given
+    def _decoded(self, type_: type[T], *, what: str, media_type: str) -> T:
         if self.media_type != media_type:
             raise Broken(expected=media_type, found=self.media_type or "no media type")
         try:

@@ -54,10 +54,19 @@ async def try_all(
     url: str,
     token: str | None,
     test_client: TestClient,
+    tell: Callable[[Finding], None] = lambda _: None,
 ) -> list[Finding]:
-    """Try every promise on the receiver at `url`; one finding per promise, in order."""
+    """Try every promise on the receiver at `url`; one finding per promise, in order.
+
+    `tell` hears of each as it is found.
+    """
     trial = Trial(Receiver(client, url=url, token=token), Samples(test_client))
-    return [await _try_one(promise, trial) for promise in promises]
+    findings = []
+    for promise in promises:
+        finding = await _try_one(promise, trial)
+        tell(finding)
+        findings.append(finding)
+    return findings
 
 
 async def _try_one(promise: Promise, trial: Trial) -> Finding:

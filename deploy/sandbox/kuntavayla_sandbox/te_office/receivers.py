@@ -29,7 +29,9 @@ class Receivers:
         self._knobs = {receiver_id: Knobs() for receiver_id in receiver_ids}
         self._calls: Counter[str] = Counter()
         self._hand = Hand(clock=clock, machine_clock=lambda: datetime.now(UTC), draw_id=uuid.uuid4)
-        self._lane = MicroBatcher(self._receive, limits=LIMITS, unavailable=AWAY)
+        self._lane: MicroBatcher[Put, Outcome] = MicroBatcher(
+            self._receive, limits=LIMITS, unavailable=AWAY
+        )
 
     @property
     def ids(self) -> list[str]:
