@@ -97,7 +97,7 @@ RELEASES = (
         event_types=statement_relay.events.EVENT_TYPES,
         documents=statement_relay.app.documents_of_release,
         settings_type=statement_relay.settings.Settings,
-        settings={},
+        settings={"fingerprint_key": KEY, "audit_signing_key": f"s1:{KEY}"},
         create_app=statement_relay.app.create_app,
     ),
 )

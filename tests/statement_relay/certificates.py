@@ -1,6 +1,7 @@
 """Certificates of an authority of the tests' own, valid or not."""
 
 import ssl
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 DAY = timedelta(days=1)
+
+
+def tomorrow() -> datetime:
+    """Return the machine's time a day ahead: TLS knows no other clock."""
+    return datetime.fromtimestamp(time.time(), UTC) + DAY
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(self._name, self._key, ends_at=datetime.now(UTC) + DAY)
+        builder = self._builder(self._name, self._key, ends_at=tomorrow())
         builder = builder.add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
@@ -39,7 +45,7 @@ class Authority:
         """Return a certificate for a host; by default it is valid for a day."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        until = ends_at if ends_at is not None else datetime.now(UTC) + DAY
+        until = ends_at if ends_at is not None else tomorrow()
         builder = self._builder(subject, key, ends_at=until).add_extension(
             x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False
         )

@@ -1,5 +1,6 @@
 """A statement-relay in this process, spoken to over HTTP by callers with real tokens."""
 
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,7 @@ class Relay:
 
 def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
     """Return what a test service is told, by name, with keys that are its own."""
+    key = base64.b64encode(bytes(range(32))).decode()
     return {
         "database_url": database.url,
         "migration_database_url": database.owner_url,
@@ -100,6 +102,8 @@ def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
         "token_audience": AUDIENCE,
         "token_jwks_url": "http://127.0.0.1:9/jwks.json",
         "metrics_port": 0,
+        "fingerprint_key": key,
+        "audit_signing_key": f"s1:{key}",
         **changes,
     }
 

@@ -34,6 +34,7 @@ from tests.statement_relay.misbehaving import (
 
 TABLE = load_answers(files("statement_relay") / "data" / "answers.toml")
 NOW = datetime(2021, 3, 24, 11, 40, tzinfo=UTC)
+Json = Any
 ENOUGH_S = 30.0
 SHORT_S = 0.4
 BODY = b'{"information_id":"01786408-ce50-7160-8999-50d836f675cc","nonce":"AAAAAAAAAAAAAAAAAAAAAA"}'
@@ -47,7 +48,7 @@ PARCEL = Parcel(
 
 
 @contextlib.asynccontextmanager
-async def adapter_of(url: str, **more: Any) -> AsyncIterator[Adapter]:
+async def adapter_of(url: str, **more: Json) -> AsyncIterator[Adapter]:
     adapter = make_adapter(Endpoint(url=url, **more), clock=lambda: NOW)
     try:
         yield adapter
@@ -176,6 +177,7 @@ async def test_a_receipt_with_another_digest_is_not_taken_for_proof() -> None:
         {"receipt_id": 7},
         {"received_at": "2021-03-24T11:40:05"},
         {"received_at": "yesterday"},
+        {"received_at": "0001-01-01T00:00:00+23:59"},
         {"digest": None},
         {"digest": "md5=:x:"},
     ],
@@ -190,8 +192,8 @@ async def test_a_receipt_out_of_form_is_none(changed: dict[str, object]) -> None
 
 async def test_a_receipt_may_say_more_and_its_clock_may_be_off() -> None:
     async def behave(heard: Heard, writer: asyncio.StreamWriter) -> None:
-        more = {"received_at": "2031-01-01T00:00:00+02:00", "office": "te-kainuu"}
-        writer.write(answer(201, receipt_of(heard, **more)))
+        told = receipt_of(heard, received_at="2031-01-01T00:00:00+02:00", office="te-kainuu")
+        writer.write(answer(201, told))
 
     answered = await put_to(behave)
 

@@ -1,5 +1,4 @@
 import asyncio
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -13,7 +12,7 @@ from statement_relay.rules.endpoints import (
     Endpoints,
     OwnCertificate,
 )
-from tests.statement_relay.certificates import Authority, server_context
+from tests.statement_relay.certificates import DAY, Authority, server_context, tomorrow
 from tests.statement_relay.misbehaving import (
     Behaviour,
     Heard,
@@ -25,7 +24,7 @@ from tests.statement_relay.misbehaving import (
 )
 from tests.statement_relay.test_adapters import ENOUGH_S, NOW, PARCEL, SHORT_S, adapter_of
 
-YESTERDAY = datetime.now(UTC) - timedelta(days=1)
+YESTERDAY = tomorrow() - 2 * DAY
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ import pytest
 
 from statement_relay.rules.endpoints import EndpointsInvalid, parse_endpoints
 
+PLAIN = '[default]\nurl = "http://te.example"\n'
 WHOLE = """
 [default]
 url = "https://te.example/{receiver_id}"
@@ -68,8 +69,7 @@ def test_the_secret_of_a_receiver_is_shown_nowhere() -> None:
         ('[default]\nurl = "https://te.example"\nconcurrency = 0', "default: .*concurrency"),
         ('[default]\nurl = "https://te.example"\nadapter = "xroad"', "needs the table xroad"),
         (
-            '[default]\nurl = "http://te.example"\n'
-            'mtls = { certificate_file = "a", key_file = "b" }',
+            PLAIN + 'mtls = { certificate_file = "a", key_file = "b" }',
             "needs an address with https",
         ),
         (

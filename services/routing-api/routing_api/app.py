@@ -242,7 +242,7 @@ class _Composition:
         settings = self._settings
         return keep_sealed(
             settings.database_url.get_secret_value(),
-            seal_key_of(settings.audit_signing_key),
+            seal_key_of(settings),
             moment=self._moment,
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
@@ -297,7 +297,7 @@ class _Composition:
             transport=settings.transport,
             readings=Readings(),
             jobs=Jobs(self._clock, registry=self._metrics),
-            seal_keys=seal_keys_of(settings.audit_signing_key, settings.audit_retired_keys),
+            seal_keys=seal_keys_of(settings),
         )
 
 

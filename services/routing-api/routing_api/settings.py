@@ -7,16 +7,14 @@ from pydantic_settings import SettingsConfigDict
 
 from kuntavayla.settings import (
     KafkaSettings,
-    KeyRing,
     KeyRingText,
     KeysText,
-    NamedKeyText,
-    PublicKeysText,
+    SealSettings,
     ServiceSettings,
 )
 
 
-class Settings(KafkaSettings, ServiceSettings):
+class Settings(SealSettings, KafkaSettings, ServiceSettings):
     """What routing-api must be told; nothing secret has a default."""
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_")
@@ -38,19 +36,6 @@ class Settings(KafkaSettings, ServiceSettings):
     fingerprint_key: KeysText = Field(
         description="Key of the fingerprints of request bodies, base64; once it was replaced the"
         " one in use first and every older one behind it: id:base64,…"
-    )
-    audit_signing_key: NamedKeyText = Field(
-        description="Ed25519 private key that signs the audit's blocks: id:base64 of its 32 bytes."
-    )
-    audit_retired_keys: PublicKeysText = Field(
-        default=KeyRing(()),
-        description="Public keys that signed earlier blocks, kept to verify them: id:base64,…",
-    )
-    audit_seal_interval_ms: int = Field(
-        default=2_000,
-        ge=10,
-        le=60_000,
-        description="Longest time between two blocks of the audit, in milliseconds.",
     )
     is_test_code_allowed: bool = Field(
         default=False,

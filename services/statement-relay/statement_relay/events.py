@@ -10,6 +10,8 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+from kuntavayla.service.events import AuditSealedV1
+
 SERVICE = "statement-relay"
 SOURCE = f"/kuntavayla/{SERVICE}"
 Action = Literal["new", "correct", "withdraw"]
@@ -117,6 +119,7 @@ EVENT_TYPES = (
     InformationParkedV1,
     InformationDelayedV1,
     InformationOverdueV1,
+    AuditSealedV1,
 )
 EventData = (
     InformationAcceptedV1

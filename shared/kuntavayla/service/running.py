@@ -20,7 +20,7 @@ from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_pool, transaction
 from kuntavayla.feed import StreamWaiters
 from kuntavayla.http import MicroBatcher, RateLimit, Remedy
 from kuntavayla.service.routes.desk import ServiceDesk
-from kuntavayla.settings import KeyRing, ServiceSettings
+from kuntavayla.settings import SealSettings, ServiceSettings
 from kuntavayla.telemetry import start_metrics_server
 from kuntavayla.values.calendar import is_working_day
 
@@ -126,18 +126,18 @@ def rate_limit_of(settings: ServiceSettings) -> RateLimit:
     return RateLimit(calls_per_s=settings.rate_calls_per_s, burst_calls=settings.rate_burst_calls)
 
 
-def seal_key_of(signing: KeyRing) -> SealKey:
+def seal_key_of(settings: SealSettings) -> SealKey:
     """Return the key that signs the audit's blocks."""
-    key_id, key = signing.newest
+    key_id, key = settings.audit_signing_key.newest
     return SealKey(key_id, key.secret)
 
 
-def seal_keys_of(signing: KeyRing, retired: KeyRing) -> SealKeys:
+def seal_keys_of(settings: SealSettings) -> SealKeys:
     """Return the public keys that may have signed blocks, the one in use first."""
-    key = seal_key_of(signing)
-    older = {name: public.secret for name, public in retired.keys}
-    older.pop(key.key_id, None)
-    return SealKeys({key.key_id: key.public_bytes, **older})
+    key = seal_key_of(settings)
+    retired = {name: public.secret for name, public in settings.audit_retired_keys.keys}
+    retired.pop(key.key_id, None)
+    return SealKeys({key.key_id: key.public_bytes, **retired})
 
 
 def remedy_of(error: Exception) -> Remedy:

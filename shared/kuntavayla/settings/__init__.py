@@ -7,6 +7,7 @@ from kuntavayla.settings.kafka import (
     Transport,
     is_loopback,
 )
+from kuntavayla.settings.seals import SealSettings
 from kuntavayla.settings.secrets import (
     Key,
     KeyRing,
@@ -29,6 +30,7 @@ __all__ = [
     "KeysText",
     "NamedKeyText",
     "PublicKeysText",
+    "SealSettings",
     "ServiceSettings",
     "Transport",
     "is_loopback",

@@ -32,7 +32,7 @@ def verify_audit(
     """
     expected = _anchor(expect)
     settings = Settings() if database_url is None or keys is None else None
-    trusted = _keys_of(settings) if keys is None and settings else _trusted(keys or "")
+    trusted = seal_keys_of(settings) if keys is None and settings else _trusted(keys or "")
     url = database_url or (settings.database_url.get_secret_value() if settings else "")
     is_intact = asyncio.run(_verify(url, trusted, expected=expected))
     raise typer.Exit(0 if is_intact else 1)
@@ -46,10 +46,6 @@ def _anchor(text: str | None) -> Anchor | None:
         message = "give BLOCK:HASH, the hash in hexadecimal."
         raise typer.BadParameter(message, param_hint="--expect")
     return Anchor(int(found[1]), bytes.fromhex(found[2]))
-
-
-def _keys_of(settings: Settings) -> SealKeys:
-    return seal_keys_of(settings.audit_signing_key, settings.audit_retired_keys)
 
 
 def _trusted(text: str) -> SealKeys:

@@ -14,14 +14,15 @@ from kuntavayla.errors import DomainError
 from kuntavayla.idempotency import InProgress
 from kuntavayla.register import Register
 from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.repeats import Repeats
 from kuntavayla.service.operations.witnessing import line_of
-from routing_api.errors import EffectiveOnBeforeNewestDecision
+from routing_api.errors import EffectiveOnBeforeNewestDecision, RegistrationIdReused
 from routing_api.operations.deciding import Case, Decider
 from routing_api.operations.effects import Effects
 from routing_api.operations.judged import Judged, judge_registration
 from routing_api.operations.law import Law
 from routing_api.operations.profiles import Profile, changed_groups, decode
-from routing_api.operations.repeats import Outcome, Registered, Repeats
+from routing_api.operations.repeats import Outcome, Registered
 from routing_api.operations.submissions import Submission
 from routing_api.operations.vault import Lookups
 from routing_api.rules.clienthoods import ClientState
@@ -44,12 +45,13 @@ async def register(
     batch again.
     """
     known = await registrations.find_by_source(connection, [item.source for item in submissions])
-    repeats = Repeats(submissions, known)
+    repeats = Repeats[Submission, Registered](submissions, known, reused=RegistrationIdReused())
     await repeats.claim_keys(connection)
     decided = await _decide(connection, repeats.pending(), law=law, moment=moment)
     await repeats.release_keys(connection, failed=decided.failed())
     earlier = await decisions.load_first_decisions(connection, repeats.replayed_ids())
-    outcomes = repeats.outcomes(decided.outcomes, earlier)
+    replays = {name: Registered(first, is_replay=True) for name, first in earlier.items()}
+    outcomes = repeats.outcomes(decided.outcomes, replays)
     refused = [
         Refused(item.call, item.lookups, outcome.code)
         for item, outcome in zip(submissions, outcomes, strict=True)

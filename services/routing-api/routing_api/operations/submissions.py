@@ -54,6 +54,11 @@ class Submission(Struct, frozen=True, kw_only=True):
         return SourceKey(self.call.organisation, source.system, source.registration_id)
 
     @property
+    def result_id(self) -> str:
+        """Return the id of the registration."""
+        return self.registration_id
+
+    @property
     def lookup(self) -> bytes:
         """Return the look-up under which the person is kept in mind within a batch."""
         return self.lookups.a[0]

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from statement_relay.clients.exchanges import Received
 from statement_relay.rules.answers import Answer, Failure, Receipt
@@ -42,7 +43,7 @@ def answer_of(received: Received | Failure, *, clock: Callable[[], datetime]) ->
         code=None if problem is None else problem.code,
         is_json=is_json,
         has_x_road_error=BUS_ERROR in received.headers,
-        receipt=_read(received.body, _decode_receipt) if is_json else None,
+        receipt=_receipt_of(received.body) if is_json else None,
         retry_after_s=retry_after_s_of(received, clock=clock),
         request_hash=_request_hash_of(received),
     )
@@ -56,6 +57,17 @@ def _read(body: bytes, decode: Callable[[bytes], T]) -> T | None:
     try:
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _receipt_of(body: bytes) -> Receipt | None:
+    """Return the receipt with its time in UTC, or None for what is none, or of no time that is."""
+    receipt = _read(body, _decode_receipt)
+    if receipt is None:
+        return None
+    try:
+        return replace(receipt, received_at=receipt.received_at.astimezone(UTC))
+    except OverflowError:
         return None
 
 

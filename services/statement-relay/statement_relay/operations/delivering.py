@@ -66,7 +66,7 @@ async def make_known(connection: Connection, receiver_ids: Collection[str]) -> N
 
 
 class _Work(Struct):
-    """A turn under way: receivers as they were locked and as they stand by now, and what to tell."""
+    """A turn under way: receivers as locked and as they stand by now, and what to tell."""
 
     before: Standings
     standings: Standings

@@ -1,29 +1,20 @@
-"""What every route shares: the composed parts of the process."""
+"""What the routes of statement-relay share: the composed parts of the process."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import datetime
-
-from msgspec import Struct
 from starlette.requests import Request
 
-from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.http import BodyLimits
+from kuntavayla.service.routes.desk import ServiceDesk
+from statement_relay.routes.answers import PREFIX
+
+RESTART = "take a place by after=now, then read GET /information"
+"""Where a reader starts again whose cursor leads nowhere any more."""
+RESYNC = f"Take a place by {PREFIX}/events?after=now, then read the list {PREFIX}/information."
 
 
-class Desk(Struct, frozen=True, kw_only=True):
+class Desk(ServiceDesk, frozen=True, kw_only=True):
     """The parts that the composition root has put together for the routes of one process."""
 
-    pool: Pool
-    clock: Callable[[], datetime]
-    body_limits: BodyLimits
     bulk_limits: BodyLimits
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Open the one transaction of a call; it has committed when the block ends."""
-        async with transaction(self.pool) as connection:
-            yield connection
 
 
 def desk_of(request: Request) -> Desk:

@@ -116,13 +116,17 @@ def fate_of(
             return Fate(state="awaiting_receipt", code=code, is_blocked=True)
         case "next_working_day":
             opens_at = next_working_day_at(hours, now=legal_now, opens=pace.opens)
-            return Fate(state="waiting", code=code, wait_s=(opens_at - legal_now).total_seconds())
-        case "now" if called.delivery.attempt < REPEATS_AT_ONCE_MAX:
-            return Fate(state="waiting", code=code)
+            seconds = (opens_at - legal_now).total_seconds()
         case "now" | "wait":
-            waited_s = wait_s(called.delivery.attempt, draw=draw, backoff=pace.backoff)
-            asked_s = called.answer.retry_after_s or 0
-            return Fate(state="waiting", code=code, wait_s=max(waited_s, asked_s))
+            seconds = _wait_s(called, draw=draw, backoff=pace.backoff)
+    return Fate(state="waiting", code=code, wait_s=seconds)
+
+
+def _wait_s(called: Called, *, draw: float, backoff: Backoff) -> float:
+    attempt, asked_s = called.delivery.attempt, called.answer.retry_after_s or 0
+    if called.verdict.action == "now" and attempt < REPEATS_AT_ONCE_MAX:
+        return asked_s
+    return max(wait_s(attempt, draw=draw, backoff=backoff), asked_s)
 
 
 def shortened(fate: Fate, called: Called, breaker: Breaker, *, now: datetime) -> Fate:

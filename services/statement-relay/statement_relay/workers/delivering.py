@@ -15,16 +15,18 @@ import asyncpg
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, open_connection, transaction
+from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, transaction
+from kuntavayla.database.connections import open_connection
 from kuntavayla.events import new_ids_at
 from kuntavayla.http import Remedy, run_halving
-from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.moments import Call
+from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.telemetry import log, new_traceparent
 from statement_relay.clients.adapters import Adapter, Adapters
 from statement_relay.clients.parcels import Parcel
+from statement_relay.events import SERVICE, SOURCE
 from statement_relay.operations import delivering
 from statement_relay.operations.delivering import DeliveryDesk, Turn
-from statement_relay.operations.moments import SERVICE, SOURCE
 from statement_relay.rules.answers import AnswerTable
 from statement_relay.rules.deliveries import Called, Delivery, Pace
 from statement_relay.rules.endpoints import Endpoints
@@ -111,6 +113,11 @@ class Courier:
     def wake(self) -> None:
         """Let the next turn begin now: something may be due."""
         self._woken.set()
+
+    def cut_off(self) -> None:
+        """Break off the calls under way: their leases run out, and somebody makes them again."""
+        for task in self._calls:
+            task.cancel()
 
     @contextlib.asynccontextmanager
     async def listening(self, url: str) -> AsyncIterator[None]:
@@ -225,15 +232,13 @@ class Courier:
     async def _end(self) -> None:
         if self._calls:
             await asyncio.wait(self._calls, timeout=GRACE_S)
-        for task in self._calls:
-            task.cancel()
+        self.cut_off()
         with contextlib.suppress(*AWAY, *AGAIN, *BUSY):
             await self._settle_apart(self._ended)
         await self._adapters.close()
 
     def _desk(self) -> DeliveryDesk:
-        now = self._clock()
-        moment = Moment.at(now, new_ids_at(now), source=SOURCE)
+        moment = moment_at(self._clock, source=SOURCE)
         return DeliveryDesk(
             endpoints=self._route.endpoints,
             pace=self._route.pace,

@@ -1,0 +1,30 @@
+"""What operators ask: figures of the state."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.standing import ServiceFigures, load_service_figures
+from statement_relay.store import figures
+from statement_relay.store.figures import Unsettled
+
+
+class Figures(Struct, frozen=True):
+    """Where the service stands, and what of the information is not settled.
+
+    `oldest_unsettled_s` is 0 where everything is settled.
+    """
+
+    service: ServiceFigures
+    unsettled: Sequence[Unsettled]
+    oldest_unsettled_s: float
+
+
+async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
+    """Return the figures of this moment."""
+    service = await load_service_figures(connection, moment=moment)
+    unsettled = await figures.load_unsettled(connection)
+    ages_s = [(moment.now - one.oldest_at).total_seconds() for one in unsettled]
+    return Figures(service, unsettled, max(0.0, *ages_s) if ages_s else 0.0)

@@ -1,0 +1,53 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from statement_relay.rules.kinds import KINDS
+from tests.statement_relay.scenarios.cases import FOLDER, competence_cases, the_tables
+
+SOURCES = Path(__file__).parents[2] / "docs" / "sources.md"
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in SOURCES.read_text(encoding="utf-8").splitlines()
+    if line.startswith("|")
+]
+
+
+@pytest.mark.parametrize("rule", ["S1", "S2", "S3"])
+def test_each_issuer_rule_stands_in_the_sources_as_in_the_table(rule: str) -> None:
+    [(_, who, days, source, sureness)] = [row for row in ROWS if row[0] == rule]
+    rows = [row for row in the_tables().issuers.rows if row.issuer.rule == rule]
+
+    assert {row.kind for row in rows} == set(KINDS)
+    for row in rows:
+        period = row.period
+        last = f" to {period.ends_on}" if period.ends_on else ""
+        assert days == f"{'' if last else 'from '}{period.starts_on}{last}"
+        assert (row.source, row.sureness) == (source, sureness)
+    named = {row.kind for row in rows if row.kind in who}
+    municipal = {row.kind for row in rows if row.issuer.authority == "municipality"}
+    assert named == municipal
+
+
+def test_each_first_day_of_a_kind_stands_in_the_sources() -> None:
+    told = {(row[1], row[2], row[3]) for row in ROWS if row[0].startswith("first day of")}
+
+    entries = the_tables().kinds.entries
+    assert {(str(entry.valid_from), entry.source, entry.sure) for entry in entries} == told
+
+
+def test_the_receivers_are_told_with_their_days_and_sureness() -> None:
+    [row] = [row for row in ROWS if row[0].startswith("receiver of")]
+
+    for entry in the_tables().receivers.rows:
+        assert entry.period.starts_on == date(2021, 3, 1)
+        assert str(entry.period.ends_on) in row[1]
+        assert (entry.source, entry.sureness) == (row[2], row[3])
+
+
+def test_each_word_of_a_scenario_is_explained_to_the_clerk() -> None:
+    explained = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+    words = {*competence_cases()[0].__struct_fields__} - {"name", "sentence", "expect"}
+    assert [word for word in sorted(words) if f"`{word}`" not in explained] == []
