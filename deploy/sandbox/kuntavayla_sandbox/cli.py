@@ -4,6 +4,7 @@ One function per subcommand, each no more than its options and its output.
 """
 
 import asyncio
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -27,6 +28,7 @@ from kuntavayla_sandbox.clock import LegalDateDiffers, find_legal_date
 from kuntavayla_sandbox.conformance.command import check_receiver
 from kuntavayla_sandbox.conformance.samples import TestClient
 from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
+from kuntavayla_sandbox.identities import is_te_office
 from kuntavayla_sandbox.population import full_size, generate
 from kuntavayla_sandbox.population_file import TENTH, marginals_table, write_population
 from kuntavayla_sandbox.processes import NotReady, ProcessEnded
@@ -65,6 +67,7 @@ WIDTH_WITHOUT_SCREEN = 120
 DEMO_DIRECTORY = Path(".kuntavayla-demo")
 """The demo begins anew each time, so it keeps away from the data of `up`."""
 
+RECEIVER_URL = re.compile(r"https?://[^\s?#@{}]{1,400}")
 KNOWN_CLIENT = "0177ec61-3ab9-7893-923f-0824128b2f33"
 KNOWN_NUMBER = "URA-C-0088123"
 """The client of the contract's examples."""
@@ -104,6 +107,14 @@ Kafka = Annotated[
         "--kafka",
         metavar="HOST:PORT",
         help="A broker on this machine; without it the stack starts its own (Java 17, Maven).",
+    ),
+]
+Receivers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--receiver",
+        metavar="OFFICE=URL",
+        help="Deliver to a TE system of your own in place of the simulated one; may be repeated.",
     ),
 ]
 
@@ -169,27 +180,37 @@ def _backbone(transport: Transport, kafka: str | None) -> Backbone:
     return Backbone(transport=transport, kafka=kafka)
 
 
+def _receivers(given: Sequence[str]) -> dict[str, str]:
+    """Return the address of each receiver that is somebody's own, by the TE office's id."""
+    receivers = {}
+    for each in given:
+        office, _, url = each.partition("=")
+        if not is_te_office(office) or not RECEIVER_URL.fullmatch(url):
+            raise typer.BadParameter(
+                "Give it as OFFICE=URL, for example te-kainuu=http://127.0.0.1:8080.",
+                param_hint="--receiver",
+            )
+        receivers[office] = url.rstrip("/")
+    return receivers
+
+
 @app.command()
 def up(
     *,
     state: State = DEFAULT_DIRECTORY,
     transport: TransportOption = Transport.FEED,
     kafka: Kafka = None,
-    receiver: Annotated[str | None, typer.Option(hidden=True, metavar="URL")] = None,
+    receiver: Receivers = None,
     legal_date: LegalDate = None,
     as_published: AsPublished = False,
 ) -> None:
     """Start the stack and keep it up until Ctrl-C; a second start goes on with the same data."""
-    if receiver is not None:
-        raise typer.BadParameter(
-            "Nothing is delivered to a receiver yet; it comes with the relay.",
-            param_hint="--receiver",
-        )
     plan = StackPlan(
         directory=state,
         legal_date=_day_of(legal_date),
         memberships=_memberships(as_published=as_published),
         backbone=_backbone(transport, kafka),
+        receivers=_receivers(receiver or []),
     )
     _run(_keep_up(plan, console=_console()))
 
