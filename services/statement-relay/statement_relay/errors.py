@@ -40,13 +40,6 @@ class InformationEnded(DomainError):
     code: ClassVar[str] = "information_ended"
 
 
-class SuccessorDiffers(DomainError):
-    """A successor keeps the client, the municipality and the kind of what it replaces."""
-
-    kind: ClassVar[Kind] = Kind.CONFLICT
-    code: ClassVar[str] = "successor_differs"
-
-
 class OnlyByRest(DomainError):
     """Information about this client is taken over HTTP only, never by a topic."""
 

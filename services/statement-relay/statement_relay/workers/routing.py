@@ -1,0 +1,197 @@
+"""Reads routing-api's internal events: who is responsible for whom, over both of its feeds.
+
+The common stream comes by the transport of the service, the restricted one always over HTTP. Only
+`responsibility.changed` has an effect here.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from kuntavayla.database import Connection, Pool, transaction
+from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.inbox import (
+    EARLIEST,
+    Consumption,
+    CursorRefused,
+    FeedSource,
+    Inbox,
+    IncomingEvent,
+    KafkaSource,
+    OneStream,
+    Parking,
+    Streams,
+    TokenSource,
+    hold_back,
+    restart,
+)
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.settings import KafkaConnection
+from kuntavayla.telemetry import log, trace_of
+from statement_relay.events import SERVICE
+from statement_relay.operations.law import Law
+from statement_relay.operations.projecting import project
+from statement_relay.rules.responsibilities import Authority, Responsibility
+
+RESPONSIBILITY_CHANGED = "fi.kuntavayla.responsibility.changed.v1"
+TOPIC = "kv.routing-api.internal.v1"
+PAUSE_S = 5.0
+
+
+class Stream(StrEnum):
+    """The two streams of routing-api's internal events, each a consumer of its own."""
+
+    COMMON = "routing.common"
+    RESTRICTED = "routing.restricted"
+
+    @property
+    def path(self) -> str:
+        """Return the path of its feed."""
+        return "/events" if self is Stream.COMMON else "/events/restricted"
+
+
+class _Told(Struct, frozen=True, kw_only=True):
+    """As much of the event's data as we need; more may come."""
+
+    client_id: str
+    clienthood_version: int
+    authority: Authority
+    municipality_code: str | None
+    area_code: str | None
+    case_system_id: str | None
+    te_office_code: str
+    source_client_number: str | None
+    valid_from: date
+    valid_to: date | None
+    source_system: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Told).decode
+
+
+class RoutingFeed(Struct, frozen=True, kw_only=True):
+    """Where routing-api's feeds are, and by what right they are read."""
+
+    client: httpx.AsyncClient
+    url: str
+    token: TokenSource
+    broker: KafkaConnection | None
+
+    def streams(self, stream: Stream) -> Streams:
+        """Return where a stream is read: the common one from the broker, where there is one."""
+        if self.broker is not None and stream is Stream.COMMON:
+            return KafkaSource(self.broker, topics=[TOPIC], group=f"{SERVICE}.{stream}")
+        source = FeedSource(self.client, url=f"{self.url}{stream.path}", token=self.token)
+        return OneStream(source, stream)
+
+
+class RoutingDesk:
+    """How routing-api's events are handled, whichever way they come."""
+
+    def __init__(
+        self, law: Law, *, moment: Callable[[], Moment], clock: Callable[[], datetime]
+    ) -> None:
+        self._law = law
+        self._moment = moment
+        self._clock = clock
+
+    def consumption(self, consumer: str) -> Consumption | None:
+        """Return how a consumer handles its events; None for a name that is none of these."""
+        if consumer not in set(Stream):
+            return None
+        is_restricted = Stream(consumer) is Stream.RESTRICTED
+
+        async def handle(connection: Connection, events: Sequence[IncomingEvent]) -> None:
+            """Give changes of responsibility their effect; other events pass."""
+            told = [
+                _responsibility(event, restricted=is_restricted)
+                for event in events
+                if event.type == RESPONSIBILITY_CHANGED
+            ]
+            if told:
+                await self._project(connection, told, traceparent=events[0].traceparent)
+
+        return Consumption(handle, Parking(clock=self._clock, check=_check))
+
+    async def _project(
+        self, connection: Connection, told: Sequence[Responsibility], *, traceparent: str
+    ) -> None:
+        trace = trace_of(None, traceparent)
+        call = Call(
+            organisation=SERVICE, request_id=trace.request_id, traceparent=trace.traceparent
+        )
+        await project(connection, told, call=call, law=self._law, moment=self._moment())
+
+
+async def read_routing(pool: Pool, feed: RoutingFeed, *, desk: RoutingDesk) -> None:
+    """Read both streams until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        for stream in Stream:
+            group.create_task(_read(pool, feed, stream=stream, desk=desk))
+
+
+async def _read(pool: Pool, feed: RoutingFeed, *, stream: Stream, desk: RoutingDesk) -> None:
+    """Read one stream again and again; what stops this reading is told in the log."""
+    consumption = desk.consumption(stream)
+    assert consumption is not None, "both streams are handled"
+    streams = feed.streams(stream)
+    reader = Inbox(pool, streams, consumer=stream, parking=consumption.parking)
+    while True:
+        try:
+            await reader.run(consumption.handle)
+        except CursorRefused:
+            log.error("inbox.records_lost", consumer=stream)
+            await _begin_anew(pool, streams, stream=stream, now=consumption.parking.clock())
+        except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
+            log.error("inbox.reading_failed", consumer=stream, exc_info=error)
+            await asyncio.sleep(PAUSE_S)
+        finally:
+            if isinstance(streams, KafkaSource):
+                await streams.close()
+
+
+async def _begin_anew(pool: Pool, streams: Streams, *, stream: Stream, now: datetime) -> None:
+    """Read a feed from its start again: what is known already has no effect a second time.
+
+    A topic may have lost records, which an operator has to look into.
+    """
+    async with transaction(pool) as connection:
+        if isinstance(streams, KafkaSource):
+            await hold_back(connection, consumer=stream, now=now)
+        else:
+            await restart(connection, consumer=stream, streams=[stream], cursor=EARLIEST)
+
+
+def _check(event: IncomingEvent) -> None:
+    """Raise what no state could make acceptable: data that are not what the event's type says."""
+    if event.type != RESPONSIBILITY_CHANGED:
+        return
+    try:
+        _decode(event.data)
+    except msgspec.MsgspecError as error:
+        advice = "Send data of the form of the event's schema."
+        raise InvalidContent((Fault("/data", "event_data_malformed", advice),)) from error
+
+
+def _responsibility(event: IncomingEvent, *, restricted: object) -> Responsibility:
+    told = _decode(event.data)
+    return Responsibility(
+        client_id=told.client_id,
+        clienthood_version=told.clienthood_version,
+        authority=told.authority,
+        municipality_code=told.municipality_code,
+        area_code=told.area_code,
+        case_system_id=told.case_system_id,
+        te_office_code=told.te_office_code,
+        source_system=told.source_system,
+        source_client_number=told.source_client_number,
+        valid_from=told.valid_from,
+        valid_to=told.valid_to,
+        is_restricted=bool(restricted),
+        sequence=event.sequence,
+    )
