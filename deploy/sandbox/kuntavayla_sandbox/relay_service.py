@@ -40,9 +40,7 @@ def environment(
     return {
         "RELAY_DATABASE_URL": server.url(DATABASE, role=ROLE),
         "RELAY_MIGRATION_DATABASE_URL": server.url(DATABASE),
-        **common_settings(
-            "RELAY", kept=kept, issuer_url=around.issuer_url, kafka=around.kafka
-        ),
+        **common_settings("RELAY", kept=kept, issuer_url=around.issuer_url, kafka=around.kafka),
     }
 
 
