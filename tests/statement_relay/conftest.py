@@ -18,3 +18,13 @@ async def relay_database(databases: DatabaseServer) -> AsyncIterator[TestDatabas
 async def relay(relay_database: TestDatabase) -> AsyncIterator[Relay]:
     async with running_relay(relay_database) as relay:
         yield relay
+
+
+@pytest.fixture(scope="module")
+async def refusing(databases: DatabaseServer) -> AsyncIterator[Relay]:
+    """One service for all calls of a module that store nothing."""
+    async with (
+        databases.database("statement_relay", role="statement_relay") as database,
+        running_relay(database) as relay,
+    ):
+        yield relay

@@ -14,9 +14,11 @@ from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import RESTART
+from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
 
 ROUTERS: tuple[APIRouter, ...] = (
+    information,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -26,6 +28,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_router(PREFIX),
 )
 SCOPES: ScopeTable = {
+    ("POST", "/information"): "information.write",
+    ("POST", "/information/{information_id}:correct"): "information.write",
+    ("POST", "/information/{information_id}:withdraw"): "information.write",
+    ("GET", "/information/{information_id}"): "information.read",
+    ("GET", "/information"): "information.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",
