@@ -13,6 +13,48 @@ from kuntavayla.service.operations.recipients import RecipientStanding
 from kuntavayla.service.workers.figures import WAITING_MAX, LabelledGauge, ServiceGauges
 from kuntavayla.settings import Transport
 from statement_relay.operations import operating
+from statement_relay.operations.operating import ReceiverWaiting
+
+
+class ReceiverGauges:
+    """What waits for each receiver, and which are held back."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        names = ("receiver",)
+        self._waiting = LabelledGauge(
+            "kuntavayla_relay_receiver_waiting_items",
+            "Items that wait to be delivered to a receiver.",
+            names,
+            registry=registry,
+        )
+        self._oldest = LabelledGauge(
+            "kuntavayla_relay_receiver_oldest_waiting_seconds",
+            "Age of the oldest item that waits to be delivered to a receiver.",
+            names,
+            registry=registry,
+        )
+        self._held = LabelledGauge(
+            "kuntavayla_relay_receiver_held",
+            "1 for a receiver that gets nothing now: paused, or its breaker is not closed.",
+            (*names, "reason"),
+            registry=registry,
+        )
+
+    def show(self, receivers: Sequence[ReceiverWaiting], *, now: datetime) -> None:
+        """Show every receiver."""
+        self._waiting.show({(one.receiver_id,): one.waiting for one in receivers})
+        self._oldest.show(
+            {
+                (one.receiver_id,): max(0.0, (now - one.oldest_at).total_seconds())
+                for one in receivers
+                if one.oldest_at is not None
+            }
+        )
+        paused = {(one.receiver_id, "paused"): 1 for one in receivers if one.is_paused}
+        broken = {
+            (one.receiver_id, "breaker"): 1 for one in receivers if one.breaker_state != "closed"
+        }
+        self._held.show({**paused, **broken})
 
 
 class FigureGauges:
@@ -37,6 +79,7 @@ class FigureGauges:
             "Age of the oldest item that is not settled; 0 where there is none.",
             registry=registry,
         )
+        self._receivers = ReceiverGauges(registry)
         self._service = ServiceGauges(registry)
         self._read_at = Gauge(
             "kuntavayla_relay_figures_read_timestamp_seconds",
@@ -53,6 +96,7 @@ class FigureGauges:
         self._unsettled.show({(one.state,): one.count for one in figures.unsettled})
         self._overdue.show({(one.state,): one.overdue for one in figures.unsettled})
         self._oldest.set(figures.oldest_unsettled_s)
+        self._receivers.show(figures.receivers, now=now)
 
 
 async def look(
