@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from kuntavayla.database import Connection
-from statement_relay.rules.states import BreakerState, InformationState
+from statement_relay.rules.states import InformationState
 
 UNSETTLED = """
 SELECT state, count(*) AS count, min(accepted_at) AS oldest_at,
@@ -21,7 +21,7 @@ GROUP BY state
 ORDER BY state
 """
 RECEIVERS = """
-SELECT r.receiver_id, r.breaker_state,
+SELECT r.receiver_id, r.breaker_state = 'closed' AS is_closed,
        r.is_paused AND (r.paused_until IS NULL OR $1 < r.paused_until) AS is_paused,
        coalesce(i.waiting, 0) AS waiting, i.oldest_at
 FROM receivers r LEFT JOIN (
@@ -49,10 +49,10 @@ async def load_unsettled(connection: Connection) -> Sequence[Unsettled]:
 
 
 class ReceiverWaiting(Struct, frozen=True, kw_only=True):
-    """A receiver: whether it is held back, how many items wait for it, since when the oldest."""
+    """A receiver: whether it may be called, how many items wait for it, since when the oldest."""
 
     receiver_id: str
-    breaker_state: BreakerState
+    is_closed: bool
     is_paused: bool
     waiting: int
     oldest_at: datetime | None

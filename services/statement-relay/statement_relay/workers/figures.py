@@ -13,7 +13,6 @@ from kuntavayla.service.operations.recipients import RecipientStanding
 from kuntavayla.service.workers.figures import WAITING_MAX, LabelledGauge, ServiceGauges
 from kuntavayla.settings import Transport
 from statement_relay.operations import operating
-from statement_relay.operations.operating import ReceiverWaiting
 
 
 class ReceiverGauges:
@@ -40,8 +39,9 @@ class ReceiverGauges:
             registry=registry,
         )
 
-    def show(self, receivers: Sequence[ReceiverWaiting], *, now: datetime) -> None:
+    def show(self, figures: operating.Figures, *, now: datetime) -> None:
         """Show every receiver."""
+        receivers = figures.receivers
         self._waiting.show({(one.receiver_id,): one.waiting for one in receivers})
         self._oldest.show(
             {
@@ -50,11 +50,9 @@ class ReceiverGauges:
                 if one.oldest_at is not None
             }
         )
-        paused = {(one.receiver_id, "paused"): 1 for one in receivers if one.is_paused}
-        broken = {
-            (one.receiver_id, "breaker"): 1 for one in receivers if one.breaker_state != "closed"
-        }
-        self._held.show({**paused, **broken})
+        reasons = [(one.receiver_id, "paused") for one in receivers if one.is_paused]
+        reasons += [(one.receiver_id, "breaker") for one in receivers if not one.is_closed]
+        self._held.show(dict.fromkeys(reasons, 1.0))
 
 
 class FigureGauges:
@@ -96,7 +94,7 @@ class FigureGauges:
         self._unsettled.show({(one.state,): one.count for one in figures.unsettled})
         self._overdue.show({(one.state,): one.overdue for one in figures.unsettled})
         self._oldest.set(figures.oldest_unsettled_s)
-        self._receivers.show(figures.receivers, now=now)
+        self._receivers.show(figures, now=now)
 
 
 async def look(
