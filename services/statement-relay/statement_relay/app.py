@@ -271,7 +271,7 @@ class _Composition:
     def _courier(self, pool: Pool) -> Courier:
         """Return what delivers; a receiver's certificate that is no good is found here."""
         endpoints = endpoints_of(self._settings)
-        known = tables_of_release().receivers.receiver_ids()
+        known = self._law.tables.receivers.receiver_ids()
         courier = Courier(
             pool,
             Route(
