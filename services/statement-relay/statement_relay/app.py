@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import time as time_of_day
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -74,6 +74,7 @@ from statement_relay.rules.receivers import load_receivers
 from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.figures import FigureGauges, look
+from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
 from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
 DATA = files("statement_relay") / "data"
@@ -184,6 +185,15 @@ def create_app(
     )
 
 
+def request_target_of(settings: Settings) -> DeliveryTarget:
+    """Return by when a question is to be answered, and reminded of."""
+    return DeliveryTarget(
+        working_days=settings.request_working_days,
+        at=settings.deliver_by,
+        warn_working_days_before=settings.request_reminder_working_days,
+    )
+
+
 class _Composition:
     """Puts the parts of a process together, once its pool is open."""
 
@@ -219,6 +229,7 @@ class _Composition:
                 transport=desk.transport,
             )
 
+        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
         sealing = keep_sealed(
             url,
             seal_key_of(settings),
@@ -228,6 +239,7 @@ class _Composition:
         )
         loops = [
             desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
+            desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
             sealing,
             follow_routing(desk.pool, self._access(), desk=self._routing),
             self._courier(desk.pool).deliver(url),
@@ -298,6 +310,7 @@ class _Composition:
                 settings.body_received_bytes_max, settings.body_inflated_bytes_max
             ),
             bulk_limits=BodyLimits(bulk, bulk),
+            request_target=request_target_of(settings),
             waiters=waiters,
             readings=Readings(),
             resync=RESYNC,

@@ -16,9 +16,13 @@ from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import RESTART
 from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
+from statement_relay.routes.requests import router as requests
+from statement_relay.routes.statements import router as statements
 
 ROUTERS: tuple[APIRouter, ...] = (
     information,
+    requests,
+    statements,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -34,6 +38,12 @@ SCOPES: ScopeTable = {
     ("POST", "/information/{information_id}:withdraw"): "information.write",
     ("GET", "/information/{information_id}"): "information.read",
     ("GET", "/information"): "information.read",
+    ("POST", "/information-requests"): "information-requests.write",
+    ("GET", "/information-requests"): "information-requests.read",
+    ("GET", "/information-requests/{information_request_id}"): "information-requests.read",
+    ("POST", "/information-requests/{information_request_id}:answer"): "information-requests.write",
+    ("POST", "/statements"): "statements.write",
+    ("GET", "/statements/{statement_id}"): "statements.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",
