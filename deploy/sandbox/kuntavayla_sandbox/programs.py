@@ -110,6 +110,7 @@ class Programs:
                 load_register(), on=on, identities=self._identities, token_url=self._at.token_url
             ),
             kafka=ground.kafka,
+            relay_url=self._at.relay_url,
         )
         return Program(
             name=case_systems.NAME,

@@ -9,6 +9,7 @@ from msgspec import Struct
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.database.preparing import migrate, prepare_database
 from kuntavayla.settings import KafkaConnection
+from kuntavayla_sandbox import routing_service
 from kuntavayla_sandbox.calls import Credentials
 from kuntavayla_sandbox.service_settings import common_settings
 from kuntavayla_sandbox.state import SecretFile, write_private

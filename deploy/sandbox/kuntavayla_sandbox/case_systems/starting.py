@@ -57,6 +57,7 @@ def configuration_line(
     work: Work,
     entries: tuple[Endpoint, ...],
     kafka: KafkaConnection | None = None,
+    relay_url: str | None = None,
 ) -> bytes:
     """Return what the process is told at its start."""
     return msgspec.json.encode(
@@ -67,5 +68,6 @@ def configuration_line(
             work=work,
             endpoints=entries,
             kafka=kafka,
+            relay_url=relay_url,
         )
     )

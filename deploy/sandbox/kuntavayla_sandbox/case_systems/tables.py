@@ -131,8 +131,6 @@ async def create_tables(owner_url: str) -> None:
             await connection.run_sync(Row.metadata.create_all)
             for statement in grants(ROLE, append_only=(), mutable=MUTABLE):
                 await connection.execute(sa.text(statement))
-            await connection.execute(
-                sa.text(f'GRANT USAGE ON SEQUENCE {ANSWERS.name} TO "{ROLE}"')
-            )
+            await connection.execute(sa.text(f'GRANT USAGE ON SEQUENCE {ANSWERS.name} TO "{ROLE}"'))
     finally:
         await engine.dispose()

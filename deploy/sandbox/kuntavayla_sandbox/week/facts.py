@@ -85,7 +85,7 @@ class Draw(Struct, frozen=True):
 
 
 class KindOfWeek(Struct, frozen=True):
-    """How often a kind comes, of about a thousand items, whether the client is heard, and its facts."""
+    """How often a kind comes, of about a thousand, whether the client is heard, its facts."""
 
     per_mille: int
     is_heard: bool

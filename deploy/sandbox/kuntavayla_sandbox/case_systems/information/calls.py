@@ -1,4 +1,4 @@
-"""What a case system asks of statement-relay: many items at once, one correction, one withdrawal."""
+"""What a case system asks of statement-relay: many items at once, a correction, a withdrawal."""
 
 from collections.abc import Mapping, Sequence
 

@@ -170,9 +170,7 @@ async def append_week(
     )
 
 
-async def list_to_send(
-    connection: Connection, case_system_id: str, *, limit: int
-) -> list[ToSend]:
+async def list_to_send(connection: Connection, case_system_id: str, *, limit: int) -> list[ToSend]:
     """Return what is to be sent next, in order."""
     rows = await connection.fetch(LIST_TO_SEND, case_system_id, limit)
     return [ToSend(*row) for row in rows]
