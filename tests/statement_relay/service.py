@@ -13,9 +13,9 @@ import msgspec
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
+from kuntavayla.service.moments import Call
 from kuntavayla.testing import TestDatabase, TestIssuer
 from kuntavayla.testing.tokens import AUDIENCE, ISSUER
-from kuntavayla.service.moments import Call
 from statement_relay.app import create_app
 from statement_relay.operations.projecting import project
 from statement_relay.routes.desk import Desk
@@ -210,6 +210,12 @@ def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
 def settings_of(database: TestDatabase, **changes: Json) -> Settings:
     """Return the settings of a test service."""
     return Settings(**given_settings(database, **changes))
+
+
+def environment_of(database: TestDatabase, **changes: Json) -> dict[str, str]:
+    """Return the environment of the service's own command line: all that it is told, no more."""
+    settings = given_settings(database, **changes)
+    return {f"RELAY_{name.upper()}": str(value) for name, value in settings.items()}
 
 
 @contextlib.asynccontextmanager

@@ -145,10 +145,14 @@ async def test_other_content_under_a_known_id_or_key_is_refused(relay: Relay) ->
 
 
 async def test_about_time_when_another_was_responsible_nothing_is_taken(relay: Relay) -> None:
-    moved = {"clienthood_version": 2, "valid_from": date(2021, 3, 15)}
-    helsinki = {"municipality_code": "091", "case_system_id": "cs-helsinki"}
-    later = "000001.000000000000000002"
-    await relay.learn(responsible(), responsible(**moved, **helsinki, sequence=later))
+    moved = responsible(
+        clienthood_version=2,
+        valid_from=date(2021, 3, 15),
+        municipality_code="091",
+        case_system_id="cs-helsinki",
+        sequence="000001.000000000000000002",
+    )
+    await relay.learn(responsible(), moved)
     sotkamo = relay.case_system()
 
     late = await sotkamo.send(another_item())
