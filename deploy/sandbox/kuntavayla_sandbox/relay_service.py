@@ -41,6 +41,12 @@ def environment(
     return {
         "RELAY_DATABASE_URL": server.url(DATABASE, role=ROLE),
         "RELAY_MIGRATION_DATABASE_URL": server.url(DATABASE),
+        "RELAY_ROUTING_URL": around.routing_url,
+        "RELAY_ROUTING_TOKEN_URL": around.own.token_url,
+        "RELAY_ROUTING_CLIENT_ID": around.own.client_id,
+        "RELAY_ROUTING_CLIENT_SECRET": around.own.client_secret,
+        "RELAY_RECEIVERS_FILE": str(around.receivers_file),
+        "RELAY_REPORT_AHEAD_S_MAX": str(routing_service.REPORT_AHEAD_S_MAX),
         **common_settings("RELAY", kept=kept, issuer_url=around.issuer_url, kafka=around.kafka),
     }
 

@@ -56,8 +56,10 @@ class Fleet:
     async def run(self) -> None:
         """Let all case systems work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for worker in (*self.case_systems, *self.tellings):
-                group.create_task(worker.run())
+            for system in self.case_systems:
+                group.create_task(system.run())
+            for telling in self.tellings:
+                group.create_task(telling.run())
 
     async def keep_week(self, week: Week) -> dict[str, int]:
         """Make up a week of all case systems together; tell how many things each will send."""
