@@ -12,8 +12,8 @@ from kuntavayla_sandbox.week import Entry, WeekClient
 APPEND_WEEK = """
 INSERT INTO information (case_system_id, municipal_id, ordinal, client_id, kind, action,
                          replaces_municipal_id, document, state, is_delayed, is_overdue)
-SELECT $1, municipal_id, place + (SELECT coalesce(max(ordinal), 0) FROM information
-                                  WHERE case_system_id = $1),
+SELECT $1::text, municipal_id, place + (SELECT coalesce(max(ordinal), 0) FROM information
+                                  WHERE case_system_id = $1::text),
        client_id, kind, action, replaces_municipal_id, document, 'to_send', false, false
 FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::json[])
      WITH ORDINALITY
