@@ -173,7 +173,8 @@ def away_line(week: WeekRun) -> str:
         f"{week.items:,} items in {week.seconds:.1f} s ({rate} per second). The receiver of"
         f" {week.away} was away for the first {week.away_s:.1f} s;"
         f" {week.waited_at_return:,} items waited when it came back,"
-        f" and all was settled {week.drained_s:.1f} s later."
+        f" and all was settled {week.drained_s:.1f} s later. That of {week.forgetful} kept items"
+        f" and lost answers: {week.told.repeats:,} items came there again."
     )
 
 

@@ -22,10 +22,19 @@ from kuntavayla_sandbox.week import Week
 
 AWAY = "te-pirkanmaa"
 """The receiver that is away for part of the week: a large one, so that much has to wait."""
-AWAY_UNTIL_SENT_PER_CENT = 60
+AWAY_S_MIN = 10.0
+FORGETFUL = "te-uusimaa"
+"""The receiver that keeps items and loses answers, as when the bus between fails."""
+LOST_PER_MILLE = 20
 POLL_S = 0.5
 STALLED_S_MAX = 120
 """Without any progress for so long the week is over; twice the longest wait between probes."""
+LOSES_ANSWERS = {
+    "error_per_mille": LOST_PER_MILLE,
+    "error_status": 500,
+    "error_x_road": "Server.ServerProxy.NetworkError",
+    "error_after_storing": True,
+}
 MAKING_S_MAX = 120
 T = TypeVar("T")
 OPEN = frozenset({"to_send", "accepted", "waiting", "waiting_for_client"})
@@ -55,6 +64,7 @@ class WeekRun(Struct, frozen=True, kw_only=True):
 
     items: int
     away: str
+    forgetful: str
     told: Told
     seconds: float
     away_s: float
@@ -79,19 +89,24 @@ class WeekOfInformation:
     async def live_through(self, week: Week) -> WeekRun:
         """Let the case systems tell the week, and compare; raises httpx.HTTPError."""
         started_s = time.monotonic()
-        await self._set_away(is_away=True)
+        await self._set_knobs(AWAY, is_away=True)
+        await self._set_knobs(FORGETFUL, **LOSES_ANSWERS)
         try:
             await self._post_week(week)
-            left = week.items * (100 - AWAY_UNTIL_SENT_PER_CENT) // 100
-            standing = await self._follow(week, until=lambda now: now.to_send <= left)
+            standing = await self._follow(
+                week,
+                until=lambda now: now.to_send == 0 and time.monotonic() - started_s >= AWAY_S_MIN,
+            )
         finally:
-            await self._set_away(is_away=False)
+            await self._set_knobs(AWAY)
         returned_s = time.monotonic()
         await self._follow(week, until=lambda now: now.open == 0)
         ended_s = time.monotonic()
+        await self._set_knobs(FORGETFUL)
         return WeekRun(
             items=week.items,
             away=AWAY,
+            forgetful=FORGETFUL,
             told=await self._check(),
             seconds=ended_s - started_s,
             away_s=returned_s - started_s,
@@ -99,10 +114,10 @@ class WeekOfInformation:
             drained_s=ended_s - returned_s,
         )
 
-    async def _set_away(self, *, is_away: bool) -> None:
-        answer = await self._client.put(
-            f"{self._te_office}/knobs/{AWAY}", json={"is_away": is_away}, timeout=ANSWER_S_MAX
-        )
+    async def _set_knobs(self, receiver_id: str, **knobs: object) -> None:
+        """Turn knobs of a receiver; those left out come to rest."""
+        url = f"{self._te_office}/knobs/{receiver_id}"
+        answer = await self._client.put(url, json=knobs, timeout=ANSWER_S_MAX)
         answer.raise_for_status()
 
     async def _post_week(self, week: Week) -> None:

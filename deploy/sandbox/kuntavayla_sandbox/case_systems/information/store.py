@@ -50,6 +50,13 @@ FROM (SELECT given.*, nextval('information_answers') AS place
 WHERE information.case_system_id = $1 AND information.municipal_id = answer.municipal_id
   AND information.state = 'to_send'
 """
+MARK_WITHDRAWN = """
+UPDATE information SET outcome = 'withdrawn'
+FROM information AS withdrawal
+WHERE withdrawal.case_system_id = $1 AND withdrawal.municipal_id = ANY($2::text[])
+  AND information.case_system_id = $1
+  AND information.municipal_id = withdrawal.replaces_municipal_id
+"""
 MARK_OUTCOMES = """
 UPDATE information
 SET outcome = told.outcome, outcome_code = told.code, receipt_id = told.receipt_id,
@@ -179,7 +186,10 @@ async def list_to_send(connection: Connection, case_system_id: str, *, limit: in
 async def mark_answered(
     connection: Connection, case_system_id: str, answers: Sequence[Answered]
 ) -> None:
-    """Note the relay's answers in their order."""
+    """Note the relay's answers in their order.
+
+    A withdrawal that is settled by its answer ends what it withdraws: that was never sent on.
+    """
     await connection.execute(
         MARK_ANSWERED,
         case_system_id,
@@ -190,6 +200,9 @@ async def mark_answered(
         [answer.digest for answer in answers],
         [answer.problem_code for answer in answers],
     )
+    withdrawals = [answer.municipal_id for answer in answers if answer.state == "withdrawn"]
+    if withdrawals:
+        await connection.execute(MARK_WITHDRAWN, case_system_id, withdrawals)
 
 
 async def mark_outcomes(
