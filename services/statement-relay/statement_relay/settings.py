@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from kuntavayla.settings import KafkaSettings, KeysText, SealSettings, ServiceSettings
+from kuntavayla.settings import KafkaSettings, KeyRingText, KeysText, SealSettings, ServiceSettings
 
 
 class Settings(SealSettings, KafkaSettings, ServiceSettings):
@@ -22,6 +22,9 @@ class Settings(SealSettings, KafkaSettings, ServiceSettings):
     fingerprint_key: KeysText = Field(
         description="Key of the fingerprints of request bodies, base64; once it was replaced the"
         " one in use first and every older one behind it: id:base64,…"
+    )
+    content_keys: KeyRingText = Field(
+        description="Keys that seal parked messages from outside, the one in use first: id:base64,…"
     )
     routing_url: str = Field(
         pattern=r"^https?://[^\s?#]+[^\s?#/]$",
