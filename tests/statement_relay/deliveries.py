@@ -12,9 +12,14 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from kuntavayla.database import Pool, open_pool
+from kuntavayla.database import Pool, open_pool, transaction
 from kuntavayla.events import new_ids_at
+from kuntavayla.service.moments import Call
+from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.testing import TestDatabase
+from statement_relay.events import SERVICE, SOURCE
+from statement_relay.operations import delivering
+from statement_relay.operations.delivering import DeliveryDesk
 from statement_relay.rules.answers import load_answers
 from statement_relay.rules.breakers import BreakerLimits
 from statement_relay.rules.deliveries import Pace
@@ -22,6 +27,7 @@ from statement_relay.rules.digests import digest_of
 from statement_relay.rules.endpoints import Endpoint, Endpoints
 from statement_relay.rules.pacing import Backoff
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
+from tests.statement_relay.misbehaving import Server
 from tests.statement_relay.service import NOW
 
 RECEIVER, OTHER_RECEIVER = "te-kainuu", "te-lappi"
@@ -49,10 +55,11 @@ INSERT INTO information (
     information_id, organisation, municipal_id, fingerprint, client_id, municipality_code, kind,
     action, replaces_information_id, root_information_id, content, occurred_at, known_at,
     accepted_at, official_id, author_role, issuer_authority, issuer_rule, issuer_from_on, state,
+    accepted_state,
     receiver_id, number, is_restricted, body, digest, deliver_by_at, warn_at, attempts)
-SELECT $3, $4, $5, '\\x00', $2, '765', 'JOB_OFFER_NOT_APPLIED', $6, $7, coalesce($8, $3), '{}', $9,
-       $9, $9, 'sotkamo:u-1042', 'caseworker', 'te_office', 'S1', '2021-03-01', 'waiting', $1,
-       last_number, $10, $11, $12, $13, $14, 0
+SELECT $3::uuid, $4, $5, '\\x00', $2, '765', 'JOB_OFFER_NOT_APPLIED', $6, $7::uuid,
+       coalesce($8::uuid, $3::uuid), '{}', $9, $9, $9, 'sotkamo:u-1042', 'caseworker', 'te_office',
+       'S1', '2021-03-01', 'waiting', 'waiting', $1, last_number, $10, $11, $12, $13, $14, 0
 FROM queue
 """
 
@@ -172,6 +179,19 @@ class Post:
             pace=pace,
         )
 
+    async def claim(self, *, lease_s: float) -> None:
+        """Claim what is due and do nothing about it, as a courier that ends before its call."""
+        desk = DeliveryDesk(
+            endpoints=Endpoints(None, self.endpoints),
+            pace=Pace(lease_s=lease_s),
+            call=Call(organisation=SERVICE, request_id=self.new_id(), traceparent=""),
+            moment=moment_at(self.clock, source=SOURCE),
+            draw=lambda: 0.0,
+        )
+        async with transaction(self.pool) as connection:
+            await delivering.make_known(connection, self.endpoints)
+            await delivering.take_turn(connection, [], desk=desk)
+
     @contextlib.asynccontextmanager
     async def courier(self, *, pace: Pace = QUICK) -> AsyncIterator[Courier]:
         """Run a courier inside the block; at its end it lets its calls end."""
@@ -209,6 +229,11 @@ class Post:
             return bool(left == 0)
 
         await self.until(settled)
+
+
+def put_ids(server: Server) -> list[str]:
+    """Return which items were put, in the order in which they came."""
+    return [heard.path.rpartition("/")[2] for heard in server.heard]
 
 
 def _type_of(body: bytes) -> str:

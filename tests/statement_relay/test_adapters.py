@@ -183,7 +183,7 @@ async def test_a_receipt_with_another_digest_is_not_taken_for_proof() -> None:
     ],
     ids=str,
 )
-async def test_a_receipt_out_of_form_is_none(changed: dict[str, object]) -> None:
+async def test_a_receipt_out_of_form_is_none(changed: dict[str, Json]) -> None:
     async def behave(heard: Heard, writer: asyncio.StreamWriter) -> None:
         writer.write(answer(201, receipt_of(heard, **changed)))
 

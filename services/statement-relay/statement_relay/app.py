@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import time as time_of_day
 from datetime import timedelta
 from functools import cache, partial
 from importlib.metadata import version
@@ -58,25 +59,29 @@ from statement_relay.routes import ROUTERS, SCOPES
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import RESYNC, Desk
 from statement_relay.rules.accepted import Accepted
+from statement_relay.rules.answers import AnswerTable, load_answers
+from statement_relay.rules.breakers import BreakerLimits
 from statement_relay.rules.clocks import DeliveryTarget
 from statement_relay.rules.competence import Tables
 from statement_relay.rules.contents import NONCE_BYTES
+from statement_relay.rules.deliveries import Pace
+from statement_relay.rules.endpoints import Endpoints, parse_endpoints
 from statement_relay.rules.intake import IntakeLimits
 from statement_relay.rules.issuers import load_issuers
 from statement_relay.rules.kinds import load_kinds
+from statement_relay.rules.pacing import Backoff
 from statement_relay.rules.receivers import load_receivers
 from statement_relay.settings import Settings
+from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.figures import FigureGauges, look
 from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
 from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
+DATA = files("statement_relay") / "data"
 DESCRIPTION = (
     "Takes what municipalities know for statements on unemployment benefits, and delivers it to the"
     " TE offices in order and with proof. Problems: docs/problems; events: /schemas."
 )
-
-
-DATA = files("statement_relay") / "data"
 
 
 @cache
@@ -104,6 +109,34 @@ def law_of(settings: Settings, register: Register) -> Law:
         fingerprints=tuple(map(KeyedDigest, settings.fingerprint_key.secrets)),
         draw_nonce=lambda: os.urandom(NONCE_BYTES),
     )
+
+
+def endpoints_of(settings: Settings) -> Endpoints:
+    """Return where receivers are; raises EndpointsInvalid or OSError where the file is no good."""
+    if settings.receivers_file is None:
+        return Endpoints(None, {})
+    return parse_endpoints(settings.receivers_file.read_text("utf-8"))
+
+
+def pace_of(settings: Settings) -> Pace:
+    """Return how the service delivers."""
+    return Pace(
+        lease_s=settings.lease_s,
+        call_s_max=settings.call_s_max,
+        breaker=BreakerLimits(
+            failures_max=settings.breaker_failures_max,
+            probe_s_first=settings.probe_s_first,
+            probe_s_max=settings.probe_s_max,
+        ),
+        backoff=Backoff(first_s=settings.retry_s_first, longest_s=settings.retry_s_max),
+        opens=time_of_day(settings.opens_hour),
+    )
+
+
+@cache
+def answers_of_release() -> AnswerTable:
+    """Return what answers mean by this release's table, read once in a process."""
+    return load_answers(DATA / "answers.toml")
 
 
 @cache
@@ -209,6 +242,7 @@ class _Composition:
             desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
             sealing,
             follow_routing(desk.pool, self._access(), desk=self._routing),
+            self._courier(desk.pool).deliver(url),
         ]
         broker = settings.kafka_connection
         if broker is None:
@@ -233,6 +267,24 @@ class _Composition:
             client_secret=settings.routing_client_secret.get_secret_value(),
             broker=settings.kafka_connection,
         )
+
+    def _courier(self, pool: Pool) -> Courier:
+        """Return what delivers; a receiver's certificate that is no good is found here."""
+        endpoints = endpoints_of(self._settings)
+        known = self._law.tables.receivers.receiver_ids()
+        courier = Courier(
+            pool,
+            Route(
+                receiver_ids=endpoints.named.union(known),
+                endpoints=endpoints,
+                answers=answers_of_release(),
+                pace=pace_of(self._settings),
+            ),
+            clock=self._clock,
+            metrics=CourierMetrics(self._metrics),
+        )
+        courier.prepare()
+        return courier
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, register = self._settings, self._register

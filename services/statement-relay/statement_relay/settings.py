@@ -1,8 +1,10 @@
 """Settings of statement-relay: one frozen value, read once at composition from `RELAY_…`."""
 
 from datetime import time
+from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from kuntavayla.settings import KafkaSettings, KeysText, SealSettings, ServiceSettings
@@ -72,3 +74,54 @@ class Settings(SealSettings, KafkaSettings, ServiceSettings):
         le=60,
         description="Longest wait of a call for another with its key, in seconds.",
     )
+    receivers_file: Path | None = Field(
+        default=None,
+        description="TOML file that says where receivers are and how they are spoken to; it holds"
+        " secrets. Without it information is accepted and waits.",
+    )
+    lease_s: float = Field(
+        default=60.0,
+        ge=1,
+        le=3_600,
+        description="Seconds for which a courier holds a queue; after its end others send anew.",
+    )
+    call_s_max: float = Field(
+        default=30.0,
+        ge=0.1,
+        le=1_800,
+        description="Longest call to a receiver, in seconds; at most half a lease.",
+    )
+    retry_s_first: float = Field(
+        default=1.0,
+        ge=0.01,
+        le=600,
+        description="Longest wait after a first attempt, in seconds; it doubles with each.",
+    )
+    retry_s_max: float = Field(
+        default=600.0, ge=1, le=86_400, description="Longest wait between attempts, in seconds."
+    )
+    breaker_failures_max: int = Field(
+        default=5,
+        ge=1,
+        le=1_000,
+        description="Failures of a receiver in a row after which only probes are made.",
+    )
+    probe_s_first: float = Field(
+        default=5.0, ge=0.05, le=600, description="Seconds to the first probe; they double."
+    )
+    probe_s_max: float = Field(
+        default=10.0, ge=0.05, le=3_600, description="Longest time between probes, in seconds."
+    )
+    opens_hour: int = Field(
+        default=8,
+        ge=0,
+        le=23,
+        description="Hour of the next working day, Helsinki, for receivers without hours.",
+    )
+
+    @model_validator(mode="after")
+    def _end_calls_before_leases(self) -> Self:
+        """Keep half of a lease to settle what came of a call."""
+        if self.call_s_max > self.lease_s / 2:
+            raise ValueError("a call takes at most half a lease")
+        return self

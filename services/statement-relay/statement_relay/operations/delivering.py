@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kuntavayla import outbox
@@ -72,6 +72,7 @@ class _Work(Struct):
     standings: Standings
     now: datetime
     telling: Telling
+    waits_s: list[float] = field(default_factory=list)
 
 
 async def take_turn(connection: Connection, ended: Sequence[Called], *, desk: DeliveryDesk) -> Turn:
@@ -117,6 +118,7 @@ async def _settled(
     work = _Work(locked.standings, standings, now, Telling(desk.call, desk.moment))
     if ended:
         fates = _fates(ended, standings, desk=desk, now=now)
+        work.waits_s += [fate.wait_s for fate in fates if fate.state == "waiting"]
         await _settle(connection, ended, fates, work=work, desk=desk)
     return work
 
@@ -153,14 +155,14 @@ async def _write(connection: Connection, work: _Work, *, desk: DeliveryDesk) -> 
 
 
 def _again_in_s(work: _Work, *, desk: DeliveryDesk) -> float | None:
-    """Return in how long a breaker or a rate lets another turn bring something."""
-    instants = [
-        instant
+    """Return in how long another turn may bring something: by a wait, breaker or rate."""
+    left_s = [
+        (instant - work.now).total_seconds()
         for name, one in work.standings.items()
         if (endpoint := desk.endpoints.find(name)) is not None
         and (instant := may_be_called_at(one, endpoint, now=work.now)) is not None
     ]
-    return max(0.0, (min(instants) - work.now).total_seconds()) if instants else None
+    return max(0.0, min([*left_s, *work.waits_s])) if left_s or work.waits_s else None
 
 
 def _by_receiver(ended: Sequence[Called]) -> dict[str, list[Called]]:

@@ -11,6 +11,13 @@ from statement_relay.rules.clocks import BusinessHours, next_working_day_at
 from statement_relay.rules.pacing import Backoff, wait_s
 from statement_relay.rules.states import InformationState
 
+STATE_AFTER: dict[str, InformationState] = {
+    "delivered": "delivered",
+    "never": "rejected",
+    "human": "parked",
+    "receipt_follows": "awaiting_receipt",
+}
+"""What an item is after the actions that end its trying."""
 REPEATS_AT_ONCE_MAX = 3
 """What is to be repeated at once waits like anything else from this attempt on."""
 HOLDS_RECEIVER = frozenset({429, 503})
@@ -106,20 +113,19 @@ def fate_of(
     """Return what becomes of the item of a call."""
     code = called.verdict.code
     match called.verdict.action:
-        case "delivered":
-            return Fate(state="delivered", code=None)
-        case "never":
-            return Fate(state="rejected", code=code)
-        case "human":
-            return Fate(state="parked", code=code, is_blocked=True)
-        case "receipt_follows":
-            return Fate(state="awaiting_receipt", code=code, is_blocked=True)
+        case "delivered" | "never" | "human" | "receipt_follows" as action:
+            return Fate(
+                state=STATE_AFTER[action],
+                code=None if action == "delivered" else code,
+                is_blocked=action in {"human", "receipt_follows"},
+            )
         case "next_working_day":
             opens_at = next_working_day_at(hours, now=legal_now, opens=pace.opens)
             seconds = (opens_at - legal_now).total_seconds()
+            return Fate(state="waiting", code=code, wait_s=seconds)
         case "now" | "wait":
             seconds = _wait_s(called, draw=draw, backoff=pace.backoff)
-    return Fate(state="waiting", code=code, wait_s=seconds)
+            return Fate(state="waiting", code=code, wait_s=seconds)
 
 
 def _wait_s(called: Called, *, draw: float, backoff: Backoff) -> float:

@@ -103,6 +103,11 @@ class Courier:
         """Raise OSError where a receiver's certificate can not be used: before anything is sent."""
         self._adapters.prepare()
 
+    async def deliver(self, url: str) -> None:
+        """Deliver until cancelled, woken by whoever puts something into a queue."""
+        async with self.listening(url):
+            await self.run()
+
     async def run(self) -> None:
         """Take turns until cancelled; then let calls under way end for a while, and settle them."""
         try:
