@@ -217,18 +217,17 @@ class _Composition:
 
     def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
         """Return the loops beside the desk."""
-        settings, gauges = self._settings, FigureGauges(self._metrics)
+        settings = self._settings
         url = settings.database_url.get_secret_value()
 
-        async def look_at_figures() -> None:
-            await look(
-                desk.pool,
-                moment=desk.moment,
-                gauges=gauges,
-                readings=desk.readings,
-                transport=desk.transport,
-            )
-
+        figures = partial(
+            look,
+            desk.pool,
+            moment=desk.moment,
+            gauges=FigureGauges(self._metrics),
+            readings=desk.readings,
+            transport=desk.transport,
+        )
         remind = partial(remind_of_all, desk.pool, moment=desk.moment)
         sealing = keep_sealed(
             url,
@@ -238,7 +237,7 @@ class _Composition:
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
         loops = [
-            desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
+            desk.jobs.repeat("figures", figures, interval_s=FRESH_INTERVAL_S),
             desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
             sealing,
             follow_routing(desk.pool, self._access(), desk=self._routing),
