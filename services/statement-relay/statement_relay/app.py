@@ -71,6 +71,7 @@ from statement_relay.rules.issuers import load_issuers
 from statement_relay.rules.kinds import load_kinds
 from statement_relay.rules.pacing import Backoff
 from statement_relay.rules.receivers import load_receivers
+from statement_relay.rules.statistics import Disclosure
 from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.figures import FigureGauges, look
@@ -310,6 +311,10 @@ class _Composition:
             ),
             bulk_limits=BodyLimits(bulk, bulk),
             request_target=request_target_of(settings),
+            disclosure=Disclosure(
+                rounded_to=settings.statistics_rounded_to,
+                rate_of_min=settings.statistics_rate_of_min,
+            ),
             waiters=waiters,
             readings=Readings(),
             resync=RESYNC,
