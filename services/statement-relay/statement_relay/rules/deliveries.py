@@ -5,7 +5,7 @@ from datetime import datetime, time
 
 from msgspec import Struct
 
-from statement_relay.rules.answers import Answer, Verdict
+from statement_relay.rules.answers import Answer, Receipt, Verdict
 from statement_relay.rules.breakers import CLOSED, Breaker, BreakerLimits, after_failure, held
 from statement_relay.rules.clocks import BusinessHours, next_working_day_at
 from statement_relay.rules.pacing import Backoff, wait_s
@@ -150,3 +150,37 @@ def shortened(fate: Fate, called: Called, breaker: Breaker, *, now: datetime) ->
         is_blocked=fate.is_blocked,
         wait_s=min(fate.wait_s, left_s),
     )
+
+
+class Undelivered(Struct, frozen=True, kw_only=True):
+    """An item on its way, as an operator sees it."""
+
+    tracked: Tracked
+    number: int
+    state: InformationState
+    state_reason: str | None
+    attempts: int
+    digest: str
+    receipt_id: str | None
+    accepted_at: datetime
+    deliver_by_at: datetime
+    is_leased: bool
+    is_head: bool
+
+
+class DeliveryFilter(Struct, frozen=True, kw_only=True):
+    """Which undelivered items are meant; what is None does not narrow."""
+
+    state: InformationState | None = None
+    receiver_id: str | None = None
+    code: str | None = None
+    accepted_before: datetime | None = None
+
+
+class LateReceipt(Struct, frozen=True, kw_only=True):
+    """What a receiver says of an item later than in its answer; a `code` says that it rejects."""
+
+    information_id: str
+    digest: str
+    receipt: Receipt | None
+    code: str | None
