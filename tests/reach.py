@@ -12,6 +12,7 @@ from kuntavayla.errors import DomainError
 from kuntavayla.http import MicroBatcher
 from kuntavayla.http.problems import status_of
 from routing_api.operations import registrations
+from statement_relay.operations import accepting
 
 OURS = (
     "routing_api.",
@@ -22,12 +23,11 @@ OURS = (
     "kuntavayla.inbox.",
     "kuntavayla.service.",
 )
-THROUGH_THE_DESK: dict[str, tuple[Callable[..., Any], ...]] = {
-    "registrations.submit": (MicroBatcher.submit, registrations.register),
+BATCHED: dict[str, Callable[..., Any]] = {
+    "registrations": registrations.register,
+    "information": accepting.accept,
 }
-"""Calls whose way goes through a value of the running app: the batcher's run is `register`."""
-BY_CHUNKS = "registrations.submit_chunk"
-"""The same by chunks: whatever fails there is the failure of a line."""
+"""What the run of a batcher on the desk is; a call goes there through a value of the app."""
 PACKAGES = ("routing_api.", "statement_relay.", "kuntavayla.")
 NAMED = {
     "routing_api.errors",
@@ -95,11 +95,14 @@ class Reached:
         if _is_failure(target):
             self.made.add(target)
         self._walk(target)
-        through_the_desk = ".".join(ast.unparse(call.func).split(".")[-2:])
-        for through in THROUGH_THE_DESK.get(through_the_desk, ()):
-            self._walk(through)
-        if through_the_desk.endswith(BY_CHUNKS):
-            line = Reached(registrations.register)
+        *_, batcher, way = ["", *ast.unparse(call.func).split(".")]
+        run = BATCHED.get(batcher)
+        if run is not None and way == "submit":
+            self._walk(MicroBatcher.submit)
+            self._walk(run)
+        if run is not None and way == "submit_chunk":
+            # Whatever fails there is the failure of a line.
+            line = Reached(run)
             self.made |= line.made | line.raised
 
 

@@ -97,7 +97,14 @@ RELEASES = (
         event_types=statement_relay.events.EVENT_TYPES,
         documents=statement_relay.app.documents_of_release,
         settings_type=statement_relay.settings.Settings,
-        settings={"fingerprint_key": KEY, "audit_signing_key": f"s1:{KEY}"},
+        settings={
+            "fingerprint_key": KEY,
+            "audit_signing_key": f"s1:{KEY}",
+            "routing_url": "http://127.0.0.1:9/routing/v1",
+            "routing_token_url": "http://127.0.0.1:9/token",
+            "routing_client_id": "relay",
+            "routing_client_secret": "relay-of-the-tests",
+        },
         create_app=statement_relay.app.create_app,
     ),
 )

@@ -80,7 +80,7 @@ def _default_of(field: FieldInfo) -> str:
         return "none"
     is_secret = SecretStr in (field.annotation, *get_args(field.annotation))
     assert not is_secret, "a secret has no default"
-    return f"`{json.dumps(field.default)}`"
+    return f"`{json.dumps(field.default, default=str)}`"
 
 
 def _bounds_of(field: FieldInfo) -> str:

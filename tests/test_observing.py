@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from kuntavayla.testing import DatabaseServer
-from tests.routing_api.service import running_routing
+from tests.routing_api.service import Routing, running_routing
+from tests.statement_relay.service import Relay, running_relay
 from tests.test_documents import DOCS, ROOT, rows_of, text_of
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -37,16 +38,23 @@ PARTS = {"gauge": ("",), "counter": ("",), "histogram": ("_bucket", "_sum", "_co
 
 @pytest.fixture(scope="module")
 async def told(databases: DatabaseServer) -> AsyncIterator[dict[str, str]]:
-    """The metrics that a service with a publisher tells, by name, with their kinds."""
+    """The metrics that the services tell, each with a publisher, by name, with their kinds."""
     async with (
-        databases.database("routing_api", role="routing_api") as database,
-        running_routing(database, **KAFKA_AWAY) as routing,
-        httpx.AsyncClient() as client,
+        databases.database("routing_api", role="routing_api") as of_routing,
+        databases.database("statement_relay", role="statement_relay") as of_relay,
+        running_routing(of_routing, **KAFKA_AWAY) as routing,
+        running_relay(of_relay, **KAFKA_AWAY) as relay,
     ):
-        await routing.client.get("/livez")
-        answer = await client.get(f"http://127.0.0.1:{routing.app.state.metrics_port}/metrics")
-        kinds = re.findall(r"^# TYPE (\S+) (\S+)$", answer.text, flags=re.MULTILINE)
-        yield {name: kind for name, kind in kinds if not name.endswith("_created")}
+        yield await _kinds_of(routing) | await _kinds_of(relay)
+
+
+async def _kinds_of(service: Routing | Relay) -> dict[str, str]:
+    await service.client.get("/livez")
+    port = service.app.state.metrics_port
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/metrics")
+    kinds = re.findall(r"^# TYPE (\S+) (\S+)$", answer.text, flags=re.MULTILINE)
+    return {name: kind for name, kind in kinds if not name.endswith("_created")}
 
 
 def series_of(told: dict[str, str]) -> set[str]:
@@ -169,7 +177,10 @@ def test_promtool_finds_the_rules_right(arguments: tuple[str, ...]) -> None:
 def test_promtool_reads_every_expression_of_the_dashboard(tmp_path: Path) -> None:
     expressions = [target["expr"] for panel in panels() for target in panel["targets"]]
     rules = [
-        {"record": f"panel:{number}", "expr": expression.replace("$instance", ".*")}
+        {
+            "record": f"panel:{number}",
+            "expr": expression.replace("$instance", ".*").replace("$job", ".*"),
+        }
         for number, expression in enumerate(expressions)
     ]
     file = tmp_path / "panels.yml"

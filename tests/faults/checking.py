@@ -229,7 +229,10 @@ def _check_counts(stored: Stored, holdings: Sequence[Any]) -> list[str]:
             len(stored.events_of("client.withdrawn")),
             sum(each.is_withdrawn for each in holdings),
         ),
-        "responsibilities": (len(stored.events_of("responsibility.changed")), len(holdings)),
+        "responsibilities": (
+            len(stored.events_of("responsibility.changed")),
+            len(holdings) + sum(each.feed_changes for each in holdings),
+        ),
         "acknowledgements told twice": (max(acknowledged.values(), default=1), 1),
         "acknowledgements not told": (len(standing - set(acknowledged)), 0),
     }

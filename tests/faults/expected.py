@@ -13,8 +13,8 @@ from tests.faults.persons import MEMBERSHIPS, Line
 class Holding(Struct, frozen=True):
     """One transfer: the version that it began, whose it is, and whether it was withdrawn again.
 
-    `updates` counts what was told about it in the feeds, `is_in_one_feed` says whether all of that
-    was told in the feed in which it was offered, so that its order is certain.
+    `updates` counts what was told about it in the feeds, `feed_changes` how often the feed changed
+    in which it is told: where never, its order is certain.
     """
 
     version: int
@@ -22,7 +22,12 @@ class Holding(Struct, frozen=True):
     municipality_code: str
     is_withdrawn: bool
     updates: int
-    is_in_one_feed: bool
+    feed_changes: int
+
+    @property
+    def is_in_one_feed(self) -> bool:
+        """Say whether all was told in the feed in which it was offered."""
+        return self.feed_changes == 0
 
 
 class Client(Struct, frozen=True):
@@ -65,7 +70,7 @@ def _holdings(lines: list[Line], judged: list[Expected]) -> list[Holding]:
                     found.municipality_code,
                     is_withdrawn=False,
                     updates=0,
-                    is_in_one_feed=True,
+                    feed_changes=0,
                 )
             )
         else:
@@ -77,7 +82,7 @@ def _holdings(lines: list[Line], judged: list[Expected]) -> list[Holding]:
             holdings[-1] = replace(
                 newest,
                 updates=newest.updates + updates,
-                is_in_one_feed=newest.is_in_one_feed and not is_other_channel,
+                feed_changes=newest.feed_changes + is_other_channel,
             )
         was_restricted = found.is_restricted
     return holdings

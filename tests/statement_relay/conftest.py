@@ -35,3 +35,13 @@ async def receiver(post: Post) -> AsyncIterator[Server]:
     async with running(receiving) as server:
         post.endpoints[RECEIVER] = Endpoint(url=server.url)
         yield server
+
+
+@pytest.fixture(scope="module")
+async def refusing(databases: DatabaseServer) -> AsyncIterator[Relay]:
+    """One service for all calls of a module that store nothing."""
+    async with (
+        databases.database("statement_relay", role="statement_relay") as database,
+        running_relay(database) as relay,
+    ):
+        yield relay

@@ -2,21 +2,51 @@
 
 import base64
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import httpx
 import msgspec
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
+from kuntavayla.service.moments import Call
 from kuntavayla.testing import TestDatabase, TestIssuer
 from kuntavayla.testing.tokens import AUDIENCE, ISSUER
 from statement_relay.app import create_app
+from statement_relay.operations.projecting import project
+from statement_relay.routes.desk import Desk
+from statement_relay.rules.responsibilities import Responsibility
 from statement_relay.settings import Settings
 
 NOW = datetime(2021, 3, 24, 11, 40, 2, tzinfo=UTC)
+CASE_SYSTEM_SCOPES = [
+    "information.read",
+    "information.write",
+    "events.read",
+    "events.restricted",
+    "redeliveries.read",
+    "redeliveries.write",
+]
+OPERATOR_SCOPES = [
+    "information.read",
+    "audit.read",
+    "status.read",
+    "parked-messages.read",
+    "parked-messages.write",
+    "consumers.write",
+    "events.restricted",
+    "recipients.read",
+    "recipients.write",
+    "redeliveries.read",
+    "redeliveries.write",
+]
+OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
+TRACE = "00-a70034eec3e13ffaa8e1bd42f12cf4ef-2b904d3d3e7949b8-01"
+_keys = itertools.count(1)
 Json = Any
 """What JSON holds, or an option of the client: of any type, and looked at by the test alone."""
 
@@ -60,6 +90,38 @@ class Caller:
             f"/relay/v1{path}", content=content, headers=headers, **options
         )
 
+    async def send(self, item: Json, *, key: str | None = None) -> Response:
+        """Send one item, under a key of its own unless one is given."""
+        headers = {"Idempotency-Key": key or f"key-{next(_keys)}"}
+        return await self.post("/information", item, headers=headers)
+
+    async def sent(self, item: Json) -> Json:
+        """Send one item that is taken, and return the answer."""
+        answer = await self.send(item)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return answer.json()
+
+    async def correct(self, information_id: str, item: Json, *, version: int = 1) -> Response:
+        """Send a correction, with the ETag of a version."""
+        headers = {"Idempotency-Key": f"key-{next(_keys)}", "If-Match": f'"{version}"'}
+        return await self.post(f"/information/{information_id}:correct", item, headers=headers)
+
+    async def withdraw(
+        self, information_id: str, municipal_id: str, *, version: int = 1
+    ) -> Response:
+        """Withdraw an item, with the ETag of a version."""
+        headers = {
+            "Idempotency-Key": f"key-{next(_keys)}",
+            "If-Match": f'"{version}"',
+            "Acting-Official": OFFICIAL,
+        }
+        body = {
+            "municipal_id": municipal_id,
+            "reason_code": "entered_in_error",
+            "reason": "Kirjattu väärin.",
+        }
+        return await self.post(f"/information/{information_id}:withdraw", body, headers=headers)
+
 
 class Relay:
     """The app under test, its database, its clock, and callers by name."""
@@ -75,6 +137,33 @@ class Relay:
 
     def caller(self, organisation: str, *scopes: str) -> Caller:
         return Caller(self.client, self.issuer.authorization(organisation, *scopes))
+
+    def case_system(self, case_system_id: str = "cs-sotkamo") -> Caller:
+        return self.caller(case_system_id, *CASE_SYSTEM_SCOPES)
+
+    @property
+    def operator(self) -> Caller:
+        return self.caller("operator", *OPERATOR_SCOPES)
+
+    @property
+    def desk(self) -> Desk:
+        desk: Desk = self.app.state.desk
+        return desk
+
+    async def learn(self, *told: Responsibility) -> None:
+        """Learn who is responsible, as by events of routing-api."""
+        moment = self.desk.moment()
+        call = Call(organisation="statement-relay", request_id=moment.new_id(), traceparent=TRACE)
+        async with self.desk.transaction() as connection:
+            await project(connection, told, call=call, law=self.desk.law, moment=moment)
+
+    async def outbox(self, recipient: str = "cs-sotkamo") -> list[Json]:
+        """Return what stands in the outbox for a recipient: channel, type and data, in order."""
+        rows = await self.fetch(
+            "SELECT channel, body FROM outbox WHERE recipient = $1 ORDER BY position", recipient
+        )
+        events = [(row["channel"], msgspec.json.decode(row["body"])) for row in rows]
+        return [(channel, kind_of(event), event["data"]) for channel, event in events]
 
     async def count(self, table: str) -> int:
         """Return how many rows a table has."""
@@ -92,6 +181,12 @@ class Relay:
             await connection.close()
 
 
+def kind_of(event: Json) -> str:
+    """Return the type of an event without its prefix and version: `information.accepted`."""
+    name: str = event["type"].removeprefix("fi.kuntavayla.").rpartition(".")[0]
+    return name
+
+
 def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
     """Return what a test service is told, by name, with keys that are its own."""
     key = base64.b64encode(bytes(range(32))).decode()
@@ -104,6 +199,10 @@ def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
         "metrics_port": 0,
         "fingerprint_key": key,
         "audit_signing_key": f"s1:{key}",
+        "routing_url": "http://127.0.0.1:9/routing/v1",
+        "routing_token_url": "http://127.0.0.1:9/token",
+        "routing_client_id": "relay",
+        "routing_client_secret": "relay-of-the-tests",
         **changes,
     }
 
@@ -111,6 +210,12 @@ def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
 def settings_of(database: TestDatabase, **changes: Json) -> Settings:
     """Return the settings of a test service."""
     return Settings(**given_settings(database, **changes))
+
+
+def environment_of(database: TestDatabase, **changes: Json) -> dict[str, str]:
+    """Return the environment of the service's own command line: all that it is told, no more."""
+    settings = given_settings(database, **changes)
+    return {f"RELAY_{name.upper()}": str(value) for name, value in settings.items()}
 
 
 @contextlib.asynccontextmanager

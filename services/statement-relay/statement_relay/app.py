@@ -1,8 +1,9 @@
 """The composition root of statement-relay: settings in, app out; nothing else builds its parts."""
 
+import os
 import time
-from collections.abc import Coroutine
-from datetime import time as time_of_day
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -13,17 +14,19 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
-from kuntavayla.database import Pool
+from kuntavayla.database import Pool, transaction
 from kuntavayla.events import event_schemas
 from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
+    BatchLimits,
     BodyLimits,
+    MicroBatcher,
     RateLimiter,
     ServiceDocuments,
     ServiceSpec,
     create_service,
+    run_halving,
 )
-from kuntavayla.inbox import Consumption
 from kuntavayla.register import Register, load_register
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.desk import moment_at
@@ -36,27 +39,37 @@ from kuntavayla.service.running import (
     machine_clock,
     metrics_of_process,
     rate_limit_of,
+    remedy_of,
     seal_key_of,
     seal_keys_of,
 )
 from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
 from kuntavayla.service.workers.publishing import publisher_of
 from kuntavayla.service.workers.sealing import keep_sealed
-from kuntavayla.telemetry import Jobs, RequestMetrics
+from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
 from kuntavayla.values.digests import KeyedDigest
 from statement_relay.events import EVENT_TYPES, SERVICE, SOURCE
+from statement_relay.operations.accepting import accept
+from statement_relay.operations.deciding import Outcome
+from statement_relay.operations.law import Law
+from statement_relay.operations.submissions import Submission
+from statement_relay.operations.successors import Stale
 from statement_relay.routes import ROUTERS, SCOPES
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import RESYNC, Desk
+from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.answers import AnswerTable, load_answers
-from statement_relay.rules.breakers import BreakerLimits
-from statement_relay.rules.deliveries import Pace
-from statement_relay.rules.endpoints import Endpoints, parse_endpoints
-from statement_relay.rules.pacing import Backoff
-from statement_relay.rules.receivers import ReceiverTable, load_receivers
+from statement_relay.rules.clocks import DeliveryTarget
+from statement_relay.rules.competence import Tables
+from statement_relay.rules.contents import NONCE_BYTES
+from statement_relay.rules.intake import IntakeLimits
+from statement_relay.rules.issuers import load_issuers
+from statement_relay.rules.kinds import load_kinds
+from statement_relay.rules.receivers import load_receivers
 from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.figures import FigureGauges, look
+from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
 DATA = files("statement_relay") / "data"
 DESCRIPTION = (
@@ -65,38 +78,37 @@ DESCRIPTION = (
 )
 
 
-def endpoints_of(settings: Settings) -> Endpoints:
-    """Return where receivers are; raises EndpointsInvalid or OSError where the file is no good."""
-    if settings.receivers_file is None:
-        return Endpoints(None, {})
-    return parse_endpoints(settings.receivers_file.read_text("utf-8"))
-
-
-def pace_of(settings: Settings) -> Pace:
-    """Return how the service delivers."""
-    return Pace(
-        lease_s=settings.lease_s,
-        call_s_max=settings.call_s_max,
-        breaker=BreakerLimits(
-            failures_max=settings.breaker_failures_max,
-            probe_s_first=settings.probe_s_first,
-            probe_s_max=settings.probe_s_max,
-        ),
-        backoff=Backoff(first_s=settings.retry_s_first, longest_s=settings.retry_s_max),
-        opens=time_of_day(settings.opens_hour),
-    )
-
-
-@cache
-def receivers_of_release() -> ReceiverTable:
-    """Return who receives what by this release's dated table, read once in a process."""
-    return load_receivers(DATA / "receivers.csv")
-
-
 @cache
 def answers_of_release() -> AnswerTable:
     """Return what answers mean by this release's table, read once in a process."""
     return load_answers(DATA / "answers.toml")
+
+
+@cache
+def tables_of_release() -> Tables:
+    """Return the tables of law of this release, read once in a process."""
+    kinds = load_kinds(DATA / "kinds.toml")
+    return Tables(
+        kinds=kinds,
+        issuers=load_issuers(DATA / "issuers.csv", first_on=kinds.first_on),
+        receivers=load_receivers(DATA / "receivers.csv"),
+    )
+
+
+def law_of(settings: Settings, register: Register) -> Law:
+    """Return the law of a process, from the packaged data and the settings."""
+    return Law(
+        tables=tables_of_release(),
+        register=register,
+        target=DeliveryTarget(
+            working_days=settings.deliver_working_days,
+            at=settings.deliver_by,
+            warn_working_days_before=settings.warn_working_days_before,
+        ),
+        limits=IntakeLimits(ahead_max=timedelta(seconds=settings.report_ahead_s_max)),
+        fingerprints=tuple(map(KeyedDigest, settings.fingerprint_key.secrets)),
+        draw_nonce=lambda: os.urandom(NONCE_BYTES),
+    )
 
 
 @cache
@@ -152,15 +164,17 @@ class _Composition:
         self, settings: Settings, register: Register, *, clock: Clock, metrics: CollectorRegistry
     ) -> None:
         self._settings = settings
+        self._endpoints = settings.read_endpoints()
         self._register = register
         self._clock = clock
         self._metrics = metrics
-        self._consumptions: dict[str, Consumption] = {}
+        self._law = law_of(settings, register)
+        self._routing = RoutingDesk(self._law, moment=self._moment, clock=clock)
 
     def compose(self, pool: Pool, waiters: StreamWaiters) -> Composed:
         """Return the desk of the process and the loops beside it."""
         desk = self._desk(pool, waiters)
-        return Composed(desk=desk, loops=self._loops(desk))
+        return Composed(desk=desk, batchers=(desk.information,), loops=self._loops(desk))
 
     def _moment(self) -> Moment:
         return moment_at(self._clock, source=SOURCE)
@@ -189,6 +203,7 @@ class _Composition:
         loops = [
             desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
             sealing,
+            follow_routing(desk.pool, self._access(), desk=self._routing),
         ]
         loops.append(self._courier(desk.pool).deliver(url))
         broker = settings.kafka_connection
@@ -206,15 +221,14 @@ class _Composition:
 
     def _courier(self, pool: Pool) -> Courier:
         """Return what delivers; a receiver's certificate that is no good is found here."""
-        endpoints = endpoints_of(self._settings)
-        known = receivers_of_release().receiver_ids()
+        known = tables_of_release().receivers.receiver_ids()
         courier = Courier(
             pool,
             Route(
-                receiver_ids=endpoints.named.union(known),
-                endpoints=endpoints,
+                receiver_ids=self._endpoints.named.union(known),
+                endpoints=self._endpoints,
                 answers=answers_of_release(),
-                pace=pace_of(self._settings),
+                pace=self._settings.pace,
             ),
             clock=self._clock,
             metrics=CourierMetrics(self._metrics),
@@ -222,25 +236,65 @@ class _Composition:
         courier.prepare()
         return courier
 
+    def _access(self) -> RoutingAccess:
+        """Return where routing-api is, and by what right it is read."""
+        settings = self._settings
+        return RoutingAccess(
+            url=settings.routing_url,
+            token_url=settings.routing_token_url,
+            client_id=settings.routing_client_id,
+            client_secret=settings.routing_client_secret.get_secret_value(),
+            broker=settings.kafka_connection,
+        )
+
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, register = self._settings, self._register
-        bulk = settings.bulk_inflated_bytes_max
+        bulk, batches = settings.bulk_inflated_bytes_max, BatchMetrics(self._metrics)
+        receiver = _Receiver(pool, self._law, self._moment)
         return Desk(
             source=SOURCE,
             pool=pool,
             clock=self._clock,
             newest_register=lambda: register,
             official_days_ahead_max=0,
-            fingerprints=tuple(map(KeyedDigest, settings.fingerprint_key.secrets)),
+            fingerprints=self._law.fingerprints,
+            law=self._law,
+            information=MicroBatcher[Submission, Accepted | Stale](
+                receiver.run,
+                limits=BatchLimits(),
+                unavailable=UNAVAILABLE,
+                single_metrics=batches.lane("information", "single"),
+                bulk_metrics=batches.lane("information", "bulk"),
+            ),
+            duplicate_wait_s_max=settings.duplicate_wait_s_max,
             body_limits=BodyLimits(
                 settings.body_received_bytes_max, settings.body_inflated_bytes_max
             ),
             bulk_limits=BodyLimits(bulk, bulk),
+            endpoints=self._endpoints,
             waiters=waiters,
             readings=Readings(),
             resync=RESYNC,
             transport=settings.transport,
-            consumptions=self._consumptions.get,
+            consumptions=self._routing.consumption,
             jobs=Jobs(self._clock, registry=self._metrics),
             seal_keys=seal_keys_of(settings),
         )
+
+
+class _Receiver:
+    """Takes batches of items in, each part in a transaction of its own."""
+
+    def __init__(self, pool: Pool, law: Law, moment: Callable[[], Moment]) -> None:
+        self._pool = pool
+        self._law = law
+        self._moment = moment
+
+    async def run(self, batch: Sequence[Submission]) -> Sequence[Accepted | Stale | Exception]:
+        """Return one outcome per submission; a culprit that fails a batch is found by halving."""
+        return await run_halving(self._run_part, batch, remedy_of=remedy_of)
+
+    async def _run_part(self, part: Sequence[Submission]) -> Sequence[Outcome]:
+        moment = self._moment()
+        async with transaction(self._pool) as connection:
+            return await accept(connection, part, law=self._law, moment=moment)

@@ -150,6 +150,7 @@ def versions_of(case: Case) -> list[Responsibility]:
             valid_from=entry.since,
             valid_to=None,
             is_restricted=False,
+            sequence=f"000001.{number:018d}",
         )
         for number, entry in enumerate(case.responsible, 1)
     ]

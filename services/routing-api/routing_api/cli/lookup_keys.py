@@ -11,13 +11,13 @@ from msgspec import Struct, field
 
 from kuntavayla.database import Pool, open_pool, transaction
 from kuntavayla.events import new_ids_at
+from kuntavayla.service.cli.options import OPERATOR, Official, check_texts
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.service.routes.pages import NIL_ID
 from kuntavayla.service.running import machine_clock
 from kuntavayla.values.officials import ActingOfficial
 from routing_api.app import law_of
-from routing_api.cli.options import OPERATOR, Official, check_texts
 from routing_api.events import SOURCE
 from routing_api.operations import rekeying
 from routing_api.operations.vault import IdentityVault

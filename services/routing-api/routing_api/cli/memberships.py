@@ -7,10 +7,7 @@ from datetime import datetime
 import typer
 
 from kuntavayla.events import new_ids_at
-from kuntavayla.service.moments import Moment
-from kuntavayla.values.officials import ActingOfficial
-from routing_api.app import law_of
-from routing_api.cli.options import (
+from kuntavayla.service.cli.options import (
     OPERATOR,
     Official,
     On,
@@ -19,6 +16,9 @@ from routing_api.cli.options import (
     connected,
     recorded_at,
 )
+from kuntavayla.service.moments import Moment
+from kuntavayla.values.officials import ActingOfficial
+from routing_api.app import law_of
 from routing_api.events import SOURCE
 from routing_api.operations.registers import confirm_memberships
 from routing_api.settings import Settings
@@ -35,7 +35,7 @@ async def _confirm(
     settings: Settings, *, reason: str, official: str, now: datetime
 ) -> Sequence[str]:
     law, moment = law_of(settings), Moment.at(now, new_ids_at(now), source=SOURCE)
-    async with connected(settings) as connection:
+    async with connected(settings.database_url.get_secret_value()) as connection:
         return await confirm_memberships(
             connection,
             law.registers,

@@ -1,4 +1,4 @@
-"""The command line of statement-relay: migrate and serve."""
+"""The command line of statement-relay: migrate, serve, and what an operator does by hand."""
 
 import asyncio
 from importlib.metadata import version
@@ -7,11 +7,23 @@ import typer
 
 from kuntavayla.database.preparing import migrate as run_migrations
 from kuntavayla.http.serving import run
+from kuntavayla.service.cli.desk import CommandDesk
+from kuntavayla.service.cli.restores import restored
+from kuntavayla.service.cli.seals import verify_audit
+from kuntavayla.service.running import seal_keys_of
 from kuntavayla.telemetry import configure_logging
 from statement_relay.app import create_app
+from statement_relay.events import SERVICE, SOURCE
 from statement_relay.settings import Settings
 
-main = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+DESK = CommandDesk(
+    source=SOURCE,
+    database_url=lambda: Settings().database_url,
+    seal_keys=lambda: seal_keys_of(Settings()),
+)
+main = typer.Typer(
+    no_args_is_help=True, add_completion=False, help=__doc__, context_settings={"obj": DESK}
+)
 
 
 @main.command()
@@ -31,5 +43,9 @@ def migrate() -> None:
 def serve() -> None:
     """Serve the API until the process is told to end."""
     settings = Settings()
-    configure_logging(service="statement-relay", version=version("kuntavayla-statement-relay"))
+    configure_logging(service=SERVICE, version=version("kuntavayla-statement-relay"))
     run(create_app(settings), settings)
+
+
+main.command()(restored)
+main.command("verify-audit")(verify_audit)

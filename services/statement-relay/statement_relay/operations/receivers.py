@@ -8,8 +8,8 @@ from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import line_of, witness
 from statement_relay.errors import ReceiverNotFound
+from statement_relay.rules.pacing import ReceiverFigures, ReceiverPause
 from statement_relay.store import receivers
-from statement_relay.store.receivers import ReceiverFigures, ReceiverPause
 
 LISTED, PAUSED, RESUMED = "receiver.listed", "receiver.paused", "receiver.resumed"
 DONE = "done"

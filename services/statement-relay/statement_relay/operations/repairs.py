@@ -18,10 +18,9 @@ from statement_relay.errors import (
 )
 from statement_relay.operations.rejecting import reject
 from statement_relay.operations.telling import Telling
-from statement_relay.rules.deliveries import DeliveryFilter, Undelivered
+from statement_relay.rules.deliveries import DeliveryFilter, DeliverySummary, Undelivered
 from statement_relay.rules.states import SETTLED
 from statement_relay.store import repairs
-from statement_relay.store.repairs import DeliverySummary
 
 RETRIED, SKIPPED = "delivery.retried", "delivery.skipped"
 LISTED, COUNTED = "delivery.listed", "delivery.counted"

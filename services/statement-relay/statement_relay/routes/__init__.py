@@ -13,10 +13,18 @@ from kuntavayla.service.routes.parked import parked_router
 from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from statement_relay.routes.answers import PREFIX
+from statement_relay.routes.deliveries import router as deliveries
 from statement_relay.routes.desk import RESTART
+from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
+from statement_relay.routes.receipts import router as receipts
+from statement_relay.routes.receivers import router as receivers
 
 ROUTERS: tuple[APIRouter, ...] = (
+    information,
+    receipts,
+    deliveries,
+    receivers,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -26,6 +34,22 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_router(PREFIX),
 )
 SCOPES: ScopeTable = {
+    ("POST", "/information"): "information.write",
+    ("POST", "/information/{information_id}:correct"): "information.write",
+    ("POST", "/information/{information_id}:withdraw"): "information.write",
+    ("GET", "/information/{information_id}"): "information.read",
+    ("GET", "/information"): "information.read",
+    ("POST", "/receipts"): "receipts.write",
+    ("GET", "/deliveries"): "deliveries.read",
+    ("GET", "/deliveries/summary"): "deliveries.read",
+    ("POST", "/deliveries:preview"): "deliveries.read",
+    ("POST", "/deliveries:retry"): "deliveries.write",
+    ("POST", "/deliveries:skip"): "deliveries.write",
+    ("POST", "/deliveries/{information_id}:retry"): "deliveries.write",
+    ("POST", "/deliveries/{information_id}:skip"): "deliveries.write",
+    ("GET", "/receivers"): "receivers.read",
+    ("POST", "/receivers/{receiver_id}:pause"): "receivers.write",
+    ("POST", "/receivers/{receiver_id}:resume"): "receivers.write",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",

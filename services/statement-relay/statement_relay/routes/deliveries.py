@@ -43,10 +43,10 @@ from statement_relay.errors import (
     DeliveryUnderWay,
 )
 from statement_relay.operations import repairs as operations
-from statement_relay.operations.repairs import DeliverySummary
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
-from statement_relay.rules.deliveries import DeliveryFilter, Undelivered
+from statement_relay.rules.deliveries import DeliveryFilter, DeliverySummary, Undelivered
+from statement_relay.rules.states import DeliveryState
 from statement_relay.schemas.deliveries import (
     DeliveryCountRequest,
     DeliveryCountResponse,
@@ -55,7 +55,6 @@ from statement_relay.schemas.deliveries import (
     DeliveryRepairRequest,
     DeliveryRepairResponse,
     DeliveryResponse,
-    DeliveryState,
     DeliverySummaryItem,
     DeliverySummaryResponse,
     StuckFilter,
@@ -118,17 +117,13 @@ async def list_deliveries(  # noqa: PLR0913 - one parameter per filter
     return json_answer(DeliveryList([_delivery(one) for one in found], cursor))
 
 
-@router.get(
-    "/deliveries/summary", openapi_extra=described(answers={200: DeliverySummaryResponse})
-)
+@router.get("/deliveries/summary", openapi_extra=described(answers={200: DeliverySummaryResponse}))
 async def summarise(request: Request) -> Response:
     """Count everything that is on its way, by receiver, state and code."""
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     async with desk.transaction() as connection:
-        found = await operations.summarise(
-            connection, call=call_of(request), moment=desk.moment()
-        )
+        found = await operations.summarise(connection, call=call_of(request), moment=desk.moment())
     return json_answer(DeliverySummaryResponse([_summary(one) for one in found]))
 
 

@@ -2,9 +2,14 @@
 
 from starlette.requests import Request
 
-from kuntavayla.http import BodyLimits
+from kuntavayla.http import BodyLimits, MicroBatcher
 from kuntavayla.service.routes.desk import ServiceDesk
+from statement_relay.operations.law import Law
+from statement_relay.operations.submissions import Submission
+from statement_relay.operations.successors import Stale
 from statement_relay.routes.answers import PREFIX
+from statement_relay.rules.accepted import Accepted
+from statement_relay.rules.endpoints import Endpoints
 
 RESTART = "take a place by after=now, then read GET /information"
 """Where a reader starts again whose cursor leads nowhere any more."""
@@ -15,6 +20,10 @@ class Desk(ServiceDesk, frozen=True, kw_only=True):
     """The parts that the composition root has put together for the routes of one process."""
 
     bulk_limits: BodyLimits
+    endpoints: Endpoints
+    law: Law
+    information: MicroBatcher[Submission, Accepted | Stale]
+    duplicate_wait_s_max: float
 
 
 def desk_of(request: Request) -> Desk:

@@ -20,9 +20,9 @@ from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, page_of
 from kuntavayla.values.faults import instant_fault, reference_faults
 from statement_relay.errors import ReceiverNotFound
 from statement_relay.operations import receivers as operations
-from statement_relay.operations.receivers import ReceiverFigures, ReceiverPause
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import Desk, desk_of
+from statement_relay.rules.pacing import ReceiverFigures, ReceiverPause
 from statement_relay.schemas.receivers import (
     PauseReceiverRequest,
     ReceiverList,
@@ -48,9 +48,7 @@ async def list_receivers(
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     async with desk.transaction() as connection:
-        found = await operations.list_of(
-            connection, call=call_of(request), moment=desk.moment()
-        )
+        found = await operations.list_of(connection, call=call_of(request), moment=desk.moment())
     items = [_receiver(one, desk=desk) for one in found]
     page, cursor = page_of(items, [one.receiver_id for one in items], after=after, limit=limit)
     return json_answer(ReceiverList(page, cursor))

@@ -9,7 +9,7 @@ from statement_relay.rules.answers import Answer, Receipt, Verdict
 from statement_relay.rules.breakers import CLOSED, Breaker, BreakerLimits, after_failure, held
 from statement_relay.rules.clocks import BusinessHours, next_working_day_at
 from statement_relay.rules.pacing import Backoff, wait_s
-from statement_relay.rules.states import InformationState
+from statement_relay.rules.states import DeliveryState, InformationState
 
 STATE_AFTER: dict[str, InformationState] = {
     "delivered": "delivered",
@@ -184,3 +184,14 @@ class LateReceipt(Struct, frozen=True, kw_only=True):
     digest: str
     receipt: Receipt | None
     code: str | None
+
+
+class DeliverySummary(Struct, frozen=True, kw_only=True):
+    """What stands alike at one receiver: how many, since when the oldest."""
+
+    receiver_id: str
+    state: DeliveryState
+    state_reason: str | None
+    count: int
+    oldest_at: datetime
+    overdue: int

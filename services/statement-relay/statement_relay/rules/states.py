@@ -16,6 +16,8 @@ InformationState = Literal[
     "withdrawn",
 ]
 """What is stored; a waiting item with nothing before it is told to callers as `accepted`."""
+DeliveryState = Literal["waiting", "delivering", "awaiting_receipt", "parked"]
+"""The states of an item that has a place in a queue and has not ended."""
 AcceptedState = Literal["accepted", "waiting", "waiting_for_client", "not_relayed", "withdrawn"]
 """What the answer to an acceptance says, and every repeat of it."""
 BreakerState = Literal["closed", "open", "half_open"]

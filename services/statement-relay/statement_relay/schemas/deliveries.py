@@ -10,9 +10,8 @@ from kuntavayla.service.schemas.limits import Id, Reason
 from kuntavayla.values.codes import Instant, Reference
 from kuntavayla.values.officials import ActingOfficial
 from statement_relay.rules.digests import Digest
-from statement_relay.rules.states import InformationState
+from statement_relay.rules.states import DeliveryState, InformationState
 
-DeliveryState = Literal["waiting", "delivering", "awaiting_receipt", "parked"]
 RejectionCode = Annotated[
     str,
     Meta(

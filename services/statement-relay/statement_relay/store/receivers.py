@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from statement_relay.rules.breakers import Breaker
-from statement_relay.rules.pacing import Standing
+from statement_relay.rules.pacing import ReceiverFigures, ReceiverPause, Standing
 from statement_relay.store.deliveries import NOTIFY_CHANNEL
 
 ENSURE = """
@@ -112,26 +112,6 @@ async def change_receivers(connection: Connection, standings: Sequence[Standing]
     """Write breaker and window of receivers that the caller has locked."""
     if standings:
         await connection.execute(CHANGE, _CHANGED.argument(standings))
-
-
-class ReceiverPause(Struct, frozen=True, kw_only=True):
-    """Why a receiver is sent nothing, by whom and until when."""
-
-    reason: str
-    until: datetime | None
-    paused_by: str
-
-
-class ReceiverFigures(Struct, frozen=True, kw_only=True):
-    """A receiver, and what is on its way to it."""
-
-    standing: Standing
-    pause: ReceiverPause | None
-    waiting: int
-    delivering: int
-    awaiting_receipt: int
-    parked: int
-    oldest_at: datetime | None
 
 
 async def list_receivers(connection: Connection) -> list[ReceiverFigures]:

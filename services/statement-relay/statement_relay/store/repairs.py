@@ -4,12 +4,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from msgspec import Struct
-
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from statement_relay.rules.answers import Receipt
-from statement_relay.rules.deliveries import DeliveryFilter, Tracked, Undelivered
+from statement_relay.rules.deliveries import (
+    DeliveryFilter,
+    DeliverySummary,
+    Tracked,
+    Undelivered,
+)
 from statement_relay.store import queues
 from statement_relay.store.deliveries import NOTIFY_CHANNEL, TRACKED, tracked
 from statement_relay.store.queues import Queue
@@ -21,7 +24,7 @@ i.deliver_by_at, q.lease_token IS NOT NULL AS is_leased, NOT EXISTS (
     WHERE b.receiver_id = i.receiver_id AND b.client_id = i.client_id AND b.number < i.number
       AND b.number IS NOT NULL AND b.settled_at IS NULL
 ) AS is_head
-"""  # noqa: S608 - a constant of ours
+"""
 _ON_ITS_WAY = """
 i.settled_at IS NULL AND i.number IS NOT NULL
 AND ($1::text IS NULL OR i.state = $1) AND ($2::text IS NULL OR i.receiver_id = $2)
@@ -85,17 +88,6 @@ FROM {_QUEUES.recordset()} LEFT JOIN LATERAL (
 WHERE q.receiver_id = r.receiver_id AND q.client_id = r.client_id
 """  # noqa: S608 - a constant of ours
 WAKE = f"SELECT pg_notify('{NOTIFY_CHANNEL}', '')"
-
-
-class DeliverySummary(Struct, frozen=True, kw_only=True):
-    """What stands alike at one receiver: how many, since when the oldest."""
-
-    receiver_id: str
-    state: str
-    state_reason: str | None
-    count: int
-    oldest_at: datetime
-    overdue: int
 
 
 async def lock_items(

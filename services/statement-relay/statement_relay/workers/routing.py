@@ -5,6 +5,7 @@ The common stream comes by the transport of the service, the restricted one alwa
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,6 +13,7 @@ from enum import StrEnum
 import httpx
 import msgspec
 from msgspec import Struct
+from typing_extensions import override
 
 from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.errors import Fault, InvalidContent
@@ -25,6 +27,7 @@ from kuntavayla.inbox import (
     KafkaSource,
     OneStream,
     Parking,
+    SourceAway,
     Streams,
     TokenSource,
     hold_back,
@@ -33,14 +36,20 @@ from kuntavayla.inbox import (
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log, trace_of
+from statement_relay.clients.exchanges import Line
+from statement_relay.clients.tokens import TokenCache
+from statement_relay.clients.trust import trusted_by
 from statement_relay.events import SERVICE
 from statement_relay.operations.law import Law
 from statement_relay.operations.projecting import project
+from statement_relay.rules.endpoints import ClientCredentials
 from statement_relay.rules.responsibilities import Authority, Responsibility
 
 RESPONSIBILITY_CHANGED = "fi.kuntavayla.responsibility.changed.v1"
 TOPIC = "kv.routing-api.internal.v1"
 PAUSE_S = 5.0
+TOKEN_S_MAX = 10.0
+"""Seconds that a token may take."""
 
 
 class Stream(StrEnum):
@@ -126,6 +135,45 @@ class RoutingDesk:
             organisation=SERVICE, request_id=trace.request_id, traceparent=trace.traceparent
         )
         await project(connection, told, call=call, law=self._law, moment=self._moment())
+
+
+class RoutingAccess(Struct, frozen=True, kw_only=True):
+    """Where routing-api is and who we are to its issuer; common events by a broker, if there is."""
+
+    url: str
+    token_url: str
+    client_id: str
+    client_secret: str
+    broker: KafkaConnection | None
+
+    @override
+    def __repr__(self) -> str:
+        return f"RoutingAccess(url={self.url!r}, client_id={self.client_id!r})"
+
+
+async def follow_routing(pool: Pool, access: RoutingAccess, *, desk: RoutingDesk) -> None:
+    """Read routing-api's events until cancelled, over connections and a token of its own."""
+    credentials = ClientCredentials(
+        token_url=access.token_url,
+        client_id=access.client_id,
+        client_secret=access.client_secret,
+    )
+    line = Line(connections_max=1, trust=trusted_by(None))
+    tokens = TokenCache(credentials, line=line, clock=time.monotonic)
+
+    async def token() -> str:
+        """Return a token; raises SourceAway where the issuer gives none."""
+        found = await tokens.find(timeout_s=TOKEN_S_MAX)
+        if found is None:
+            raise SourceAway
+        return found
+
+    async with httpx.AsyncClient() as client:
+        try:
+            feed = RoutingFeed(client=client, url=access.url, token=token, broker=access.broker)
+            await read_routing(pool, feed, desk=desk)
+        finally:
+            await tokens.close()
 
 
 async def read_routing(pool: Pool, feed: RoutingFeed, *, desk: RoutingDesk) -> None:

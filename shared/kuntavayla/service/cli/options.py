@@ -11,7 +11,6 @@ from kuntavayla.database import Connection, open_pool, transaction
 from kuntavayla.service.running import machine_clock
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla.values.identity_codes import holds_identity_code
-from routing_api.settings import Settings
 
 OPERATOR = "operator"
 """The organisation that records what is done by this command line."""
@@ -42,9 +41,9 @@ def recorded_at(on: datetime | None) -> datetime:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Connection]:
+async def connected(url: str) -> AsyncIterator[Connection]:
     """Give one connection inside one transaction, by a pool of its own."""
-    pool = await open_pool(settings.database_url.get_secret_value(), connections_max=1)
+    pool = await open_pool(url, connections_max=1)
     try:
         async with transaction(pool) as connection:
             yield connection

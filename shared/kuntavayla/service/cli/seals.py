@@ -8,13 +8,12 @@ import typer
 
 from kuntavayla.audit import Anchor, BlockSpan, SealKeys, Verification, verify
 from kuntavayla.database import open_pool, transaction
-from kuntavayla.service.running import seal_keys_of
+from kuntavayla.service.cli.desk import command_desk_of
 from kuntavayla.settings.secrets import parse_public_keys
-from routing_api.events import SOURCE
-from routing_api.settings import Settings
 
 
 def verify_audit(
+    context: typer.Context,
     *,
     database_url: Annotated[
         str | None, typer.Option(help="Of a reader of the tables; else the service's own.")
@@ -31,10 +30,10 @@ def verify_audit(
     With address and keys given nothing is read from the environment. This is not on record.
     """
     expected = _anchor(expect)
-    settings = Settings() if database_url is None or keys is None else None
-    trusted = seal_keys_of(settings) if keys is None and settings else _trusted(keys or "")
-    url = database_url or (settings.database_url.get_secret_value() if settings else "")
-    is_intact = asyncio.run(_verify(url, trusted, expected=expected))
+    desk = command_desk_of(context)
+    trusted = desk.seal_keys() if keys is None else _trusted(keys)
+    url = database_url or desk.database_url().get_secret_value()
+    is_intact = asyncio.run(_verify(url, trusted, source=desk.source, expected=expected))
     raise typer.Exit(0 if is_intact else 1)
 
 
@@ -55,7 +54,7 @@ def _trusted(text: str) -> SealKeys:
         raise typer.BadParameter(f"{fault}.", param_hint="--keys") from None
 
 
-async def _verify(url: str, keys: SealKeys, *, expected: Anchor | None) -> bool:
+async def _verify(url: str, keys: SealKeys, *, source: str, expected: Anchor | None) -> bool:
     """Verify page by page and tell each; return whether nothing differs."""
     pool = await open_pool(url, connections_max=1)
     is_intact, first = True, 1
@@ -63,7 +62,7 @@ async def _verify(url: str, keys: SealKeys, *, expected: Anchor | None) -> bool:
         while first:
             async with transaction(pool) as connection:
                 page = await verify(
-                    connection, keys, BlockSpan(first), source=SOURCE, expected=expected
+                    connection, keys, BlockSpan(first), source=source, expected=expected
                 )
             # The hash kept outside is compared once, with the first page.
             expected, first = None, page.next_block or 0

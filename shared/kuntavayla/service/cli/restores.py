@@ -7,9 +7,8 @@ import typer
 
 from kuntavayla.events import new_ids_at
 from kuntavayla.outbox import Epoch, EpochRefused, Restore
-from kuntavayla.service.moments import Moment
-from kuntavayla.service.operations.restores import begin_epoch
-from routing_api.cli.options import (
+from kuntavayla.service.cli.desk import CommandDesk, command_desk_of
+from kuntavayla.service.cli.options import (
     OPERATOR,
     Official,
     On,
@@ -18,11 +17,12 @@ from routing_api.cli.options import (
     connected,
     recorded_at,
 )
-from routing_api.events import SOURCE
-from routing_api.settings import Settings
+from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.restores import begin_epoch
 
 
 def restored(
+    context: typer.Context,
     *,
     last_epoch: Annotated[
         int,
@@ -47,16 +47,16 @@ def restored(
         recorded_at=recorded_at(on),
     )
     try:
-        epoch = asyncio.run(_restored(Settings(), restore))
+        epoch = asyncio.run(_restored(command_desk_of(context), restore))
     except EpochRefused as refusal:
         typer.echo(f"Refused: {refusal}", err=True)
         raise typer.Exit(1) from refusal
     typer.echo(f"epoch {epoch.number} begins behind position {epoch.begins_behind}")
 
 
-async def _restored(settings: Settings, restore: Restore) -> Epoch:
-    async with connected(settings) as connection:
+async def _restored(desk: CommandDesk, restore: Restore) -> Epoch:
+    async with connected(desk.database_url().get_secret_value()) as connection:
         now = restore.recorded_at
         return await begin_epoch(
-            connection, restore, moment=Moment.at(now, new_ids_at(now), source=SOURCE)
+            connection, restore, moment=Moment.at(now, new_ids_at(now), source=desk.source)
         )

@@ -1,0 +1,119 @@
+"""Information: what a case system sends, and what it is answered."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from kuntavayla.http import Problem
+from statement_relay.rules.items import InformationItem
+from statement_relay.rules.shape import WithdrawalReason
+from statement_relay.rules.states import AcceptedState, Action, InformationState
+
+InformationRequest = InformationItem
+"""The wire type of an item is the domain value itself."""
+
+
+class IssuerResponse(Struct, frozen=True):
+    """Who issues the statement on such a matter of that day, by which rule, and since when."""
+
+    authority: Literal["te_office", "municipality", "employment_area"]
+    rule: str
+    from_on: date
+
+
+class AcceptedResponse(Struct, frozen=True, kw_only=True):
+    """An item was taken in; a repeat is answered the same."""
+
+    information_id: str
+    municipal_id: str
+    state: AcceptedState
+    issuer: IssuerResponse | None
+    receiver_id: str | None
+    deliver_by_at: datetime | None
+    waiting_behind: str | None
+    digest: str | None
+
+
+class WithdrawalResponse(Struct, frozen=True):
+    """Why an item was withdrawn."""
+
+    reason_code: WithdrawalReason
+    reason: str
+
+
+class AttemptResponse(Struct, frozen=True, kw_only=True):
+    """One call to the receiver, and what came of it."""
+
+    attempt: int
+    request_id: str
+    started_at: datetime
+    ended_at: datetime
+    status: int | None
+    outcome: str
+    code: str | None
+    request_hash: str | None
+
+
+class ReceiptResponse(Struct, frozen=True, kw_only=True):
+    """The proof that the receiver has the item: its digest is that of the bytes sent."""
+
+    receipt_id: str
+    received_at: datetime
+    digest: str
+    request_id: str | None
+
+
+class InformationSummary(Struct, frozen=True, kw_only=True):
+    """An item in a list: where it stands, without its facts."""
+
+    information_id: str
+    municipal_id: str
+    organisation: str
+    client_id: str
+    municipality_code: str
+    kind: str
+    action: Action
+    state: InformationState
+    state_reason: str | None
+    receiver_id: str | None
+    accepted_at: datetime
+    deliver_by_at: datetime | None
+    settled_at: datetime | None
+    flags: tuple[Literal["delayed", "overdue"], ...]
+
+
+class InformationResponse(InformationSummary, frozen=True, kw_only=True):
+    """The whole story of an item: what was told, what it waits for, every attempt, the proof."""
+
+    item: InformationItem
+    withdrawal: WithdrawalResponse | None
+    replaces_information_id: str | None
+    replaced_by: str | None
+    root_information_id: str
+    issuer: IssuerResponse | None
+    sequence: int | None
+    waiting_behind: str | None
+    digest: str | None
+    warned_at: datetime | None
+    overdue_at: datetime | None
+    attempts: tuple[AttemptResponse, ...]
+    receipt: ReceiptResponse | None
+
+
+class InformationList(Struct, frozen=True):
+    """Items, in order of their ids, and where the list goes on."""
+
+    items: list[InformationSummary]
+    next_cursor: str | None
+
+
+class InformationBulkLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The outcome of one line of a bulk call."""
+
+    line: int
+    key: str | None
+    status: int
+    result: AcceptedResponse | None = None
+    problem: Problem | None = None
+    replayed: bool = False

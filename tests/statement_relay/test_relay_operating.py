@@ -1,0 +1,124 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from kuntavayla.testing import TestDatabase
+from statement_relay.operations import operating
+from statement_relay.routes.desk import Desk
+from statement_relay.workers.figures import FigureGauges, look
+from tests.statement_relay.announcing import ITEM, announced
+from tests.statement_relay.service import OPERATOR_SCOPES, Relay, running_relay
+
+LIMIT_S = 30
+ACTING = {"official_id": "operator:u-1", "role": "operator"}
+REASON = {"reason": "its cause is mended", "acting_official": ACTING}
+UNSEALED = """
+SELECT (SELECT coalesce(max(audit_id), 0) FROM audit)
+     - (SELECT coalesce(max(settled_to), 0) FROM audit_blocks)
+"""
+
+
+@pytest.fixture
+async def sealing(relay_database: TestDatabase) -> AsyncIterator[Relay]:
+    async with running_relay(relay_database, audit_seal_interval_ms=10) as relay:
+        yield relay
+
+
+async def all_sealed(relay: Relay) -> None:
+    """Return when every line that stands now is in a block."""
+    async with asyncio.timeout(LIMIT_S):
+        while (await relay.fetch(UNSEALED))[0][0] > 0:
+            pass
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/recipients", "/status", "/audit", "/audit/keys", "/parked-messages"],
+)
+async def test_a_case_system_is_refused_what_operators_read_and_that_is_on_record(
+    relay: Relay, path: str
+) -> None:
+    answer = await relay.caller("cs-sotkamo", *OPERATOR_SCOPES).get(path)
+
+    [line] = await relay.fetch("SELECT organisation, action, outcome FROM audit")
+    assert (answer.status_code, answer.json()["code"]) == (403, "caller_kind_refused")
+    assert tuple(line) == ("cs-sotkamo", f"GET /relay/v1{path}", "caller_kind_refused")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        (f"/parked-messages/{ITEM}:retry", 404, "parked_message_not_found"),
+        (f"/parked-messages/{ITEM}:skip", 404, "parked_message_not_found"),
+        ("/consumers/routing:start", 409, "consumer_not_stopped"),
+    ],
+)
+async def test_what_is_not_there_can_not_be_repaired_and_the_attempt_is_on_record(
+    relay: Relay, path: str, status: int, *, code: str
+) -> None:
+    answer = await relay.operator.post(path, REASON, headers={"Idempotency-Key": "key-1"})
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert [row["outcome"] for row in await relay.fetch("SELECT outcome FROM audit")] == [code]
+
+
+async def test_where_nothing_is_parked_the_list_is_empty_and_its_reading_on_record(
+    relay: Relay,
+) -> None:
+    headers = {"Acting-Official": "operator:u-1; role=operator"}
+
+    listed = await relay.operator.get("/parked-messages", headers=headers)
+    counted = await relay.operator.post("/parked-messages:preview", {}, headers=headers)
+
+    actions = [row["action"] for row in await relay.fetch("SELECT action FROM audit")]
+    assert listed.json() == {"items": [], "next_cursor": None}
+    assert counted.json() == {"count": 0}
+    assert sorted(actions) == ["parked-message.counted", "parked-message.listed"]
+
+
+async def test_the_audit_is_sealed_under_the_services_own_name_and_intact(sealing: Relay) -> None:
+    auditor = sealing.caller("auditor", "audit.read")
+    await auditor.get("/audit")
+    await all_sealed(sealing)
+
+    keys = (await auditor.get("/audit/keys")).json()
+    verified = (await auditor.post("/audit:verify", {})).json()
+    lines = (await auditor.get("/audit")).json()["items"]
+
+    assert keys["source"] == "/kuntavayla/statement-relay"
+    assert [key["is_in_use"] for key in keys["items"]] == [True]
+    assert (verified["is_intact"], verified["line_count"]) == (True, 1)
+    assert [line["action"] for line in lines] == ["audit.read", "audit.verified"]
+
+
+async def test_the_status_says_where_the_events_stand_and_how_the_loops_fare(relay: Relay) -> None:
+    await announced(relay, 2)
+
+    status = (await relay.operator.get("/status")).json()
+
+    assert (status["epoch"], status["head_position"], status["transport"]) == (1, 2, "feed")
+    assert [job["name"] for job in status["jobs"]] == ["figures"]
+    assert (status["unsettled"], status["oldest_unsettled_s"]) == ([], 0)
+
+
+async def test_a_look_at_the_figures_shows_them_as_metrics(relay: Relay) -> None:
+    await announced(relay, 2)
+    desk: Desk = relay.app.state.desk
+    registry = CollectorRegistry()
+    gauges = FigureGauges(registry)
+
+    await look(
+        desk.pool,
+        moment=desk.moment,
+        gauges=gauges,
+        readings=desk.readings,
+        transport=desk.transport,
+    )
+
+    async with desk.transaction() as connection:
+        figures = await operating.load_figures(connection, moment=desk.moment())
+    assert registry.get_sample_value("kuntavayla_outbox_head_position") == 2
+    assert registry.get_sample_value("kuntavayla_relay_oldest_unsettled_seconds") == 0
+    assert figures.service.standing.head == 2
