@@ -68,6 +68,7 @@ from statement_relay.rules.kinds import load_kinds
 from statement_relay.rules.receivers import load_receivers
 from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
+from statement_relay.workers.due import DUE_INTERVAL_S, look_for_late
 from statement_relay.workers.figures import FigureGauges, look
 from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
@@ -193,6 +194,9 @@ class _Composition:
                 transport=desk.transport,
             )
 
+        async def look_for_due() -> None:
+            await look_for_late(desk.pool, patience=settings.patience, moment=desk.moment)
+
         sealing = keep_sealed(
             url,
             seal_key_of(settings),
@@ -205,7 +209,10 @@ class _Composition:
             sealing,
             follow_routing(desk.pool, self._access(), desk=self._routing),
         ]
-        loops.append(self._courier(desk.pool).deliver(url))
+        loops += [
+            desk.jobs.repeat("due", look_for_due, interval_s=DUE_INTERVAL_S),
+            self._courier(desk.pool).deliver(url),
+        ]
         broker = settings.kafka_connection
         if broker is None:
             return loops

@@ -1,6 +1,6 @@
 """Settings of statement-relay: one frozen value, read once at composition from `RELAY_…`."""
 
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kuntavayla.settings import KafkaSettings, KeysText, SealSettings, ServiceSettings
 from statement_relay.rules.breakers import BreakerLimits
-from statement_relay.rules.deliveries import Pace
+from statement_relay.rules.deliveries import Pace, Patience
 from statement_relay.rules.endpoints import Endpoints, parse_endpoints
 from statement_relay.rules.pacing import Backoff
 
@@ -62,6 +62,19 @@ class DeliverySettings(BaseSettings):
         description="Hour of the next working day, Helsinki, for receivers without hours.",
     )
 
+    client_unknown_h_max: int = Field(
+        default=24,
+        ge=1,
+        le=720,
+        description="Hours for which an item waits for its client to be known; then it is refused.",
+    )
+    receipt_working_days: int = Field(
+        default=3,
+        ge=1,
+        le=60,
+        description="Time for a promised receipt, in working days; then a human has to look.",
+    )
+
     @model_validator(mode="after")
     def _end_calls_before_leases(self) -> Self:
         """Keep half of a lease to settle what came of a call."""
@@ -82,6 +95,15 @@ class DeliverySettings(BaseSettings):
             ),
             backoff=Backoff(first_s=self.retry_s_first, longest_s=self.retry_s_max),
             opens=time(self.opens_hour),
+        )
+
+    @property
+    def patience(self) -> Patience:
+        """Return how long a client may be unknown, and a receipt may take."""
+        return Patience(
+            unknown=timedelta(hours=self.client_unknown_h_max),
+            receipt_working_days=self.receipt_working_days,
+            receipt_at=time(self.opens_hour),
         )
 
     def read_endpoints(self) -> Endpoints:

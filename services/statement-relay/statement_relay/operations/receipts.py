@@ -6,11 +6,16 @@ from kuntavayla.service.moments import Call, Moment
 from statement_relay.errors import DeliverySettled, InformationNotFound
 from statement_relay.operations.rejecting import reject
 from statement_relay.operations.telling import Telling
-from statement_relay.rules.deliveries import LateReceipt, Undelivered
-from statement_relay.rules.states import SETTLED, InformationState
+from statement_relay.rules.deliveries import DeliveryNote, LateReceipt, Undelivered
+from statement_relay.rules.states import SETTLED, InformationState, NoteAction
 from statement_relay.store import repairs
 
 RECEIVED = "receipt.received"
+_NOTED: dict[InformationState, NoteAction] = {
+    "delivered": "received",
+    "rejected": "rejected",
+    "parked": "parked",
+}
 DIGEST_DIFFERS = "receipt_digest_differs"
 REJECTED = "receipt_rejected"
 
@@ -35,6 +40,17 @@ async def take(
     telling = Telling(call, moment)
     state = await _change(connection, item, told, telling=telling, moment=moment)
     await repairs.refresh(connection, [item.tracked])
+    note = DeliveryNote(
+        note_id=moment.new_id(),
+        information_id=told.information_id,
+        action=_NOTED[state],
+        code=told.code,
+        reason=None,
+        organisation=call.organisation,
+        official_id=call.official_id,
+        noted_at=moment.now,
+    )
+    await repairs.append_notes(connection, [note])
     telling.gathered.witness(
         call,
         action=RECEIVED,

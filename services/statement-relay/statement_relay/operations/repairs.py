@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from msgspec import Struct
+
 from kuntavayla import audit, outbox
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
@@ -18,16 +20,27 @@ from statement_relay.errors import (
 )
 from statement_relay.operations.rejecting import reject
 from statement_relay.operations.telling import Telling
-from statement_relay.rules.deliveries import DeliveryFilter, DeliverySummary, Undelivered
-from statement_relay.rules.states import SETTLED
+from statement_relay.rules.deliveries import (
+    DeliveryFilter,
+    DeliveryNote,
+    DeliverySummary,
+    Undelivered,
+)
+from statement_relay.rules.states import SETTLED, NoteAction
 from statement_relay.store import repairs
 
-RETRIED, SKIPPED = "delivery.retried", "delivery.skipped"
 LISTED, COUNTED = "delivery.listed", "delivery.counted"
 DONE = "done"
 SKIPPED_CODE = "skipped"
 REPAIRS_MAX = 1_000
 """Items of one repair by filter."""
+
+
+class Why(Struct, frozen=True):
+    """Who repairs, and why."""
+
+    call: Call
+    reason: str
 
 
 async def list_of(
@@ -61,7 +74,7 @@ async def count_of(
 
 
 async def retry(
-    connection: Connection, information_ids: Sequence[str], *, call: Call, moment: Moment
+    connection: Connection, information_ids: Sequence[str], *, why: Why, moment: Moment
 ) -> None:
     """Let heads of queues be tried again now: parked, promised a receipt for, or waiting.
 
@@ -71,12 +84,12 @@ async def retry(
     items = await _load_heads(connection, information_ids)
     await repairs.put_back(connection, [item.tracked for item in items])
     await repairs.refresh(connection, [item.tracked for item in items])
-    telling = Telling(call, moment)
-    await _write(connection, items, telling, call=call, action=RETRIED, moment=moment)
+    telling = Telling(why.call, moment)
+    await _write(connection, items, telling, action="retried", why=why, moment=moment)
 
 
 async def skip(
-    connection: Connection, information_ids: Sequence[str], *, call: Call, moment: Moment
+    connection: Connection, information_ids: Sequence[str], *, why: Why, moment: Moment
 ) -> None:
     """Give heads of queues up: the municipality is told, and what waits behind them goes on.
 
@@ -85,11 +98,11 @@ async def skip(
     """
     items = await _load_heads(connection, information_ids, ended_alike=SKIPPED_CODE)
     open_items = [item for item in items if item.state not in SETTLED]
-    telling = Telling(call, moment)
+    telling = Telling(why.call, moment)
     tracked = [item.tracked for item in open_items]
     await reject(connection, tracked, code=SKIPPED_CODE, telling=telling, moment=moment)
     await repairs.refresh(connection, tracked)
-    await _write(connection, open_items, telling, call=call, action=SKIPPED, moment=moment)
+    await _write(connection, open_items, telling, action="skipped", why=why, moment=moment)
 
 
 async def choose(
@@ -139,15 +152,30 @@ async def _write(
     items: Sequence[Undelivered],
     telling: Telling,
     *,
-    call: Call,
-    action: str,
+    action: NoteAction,
+    why: Why,
     moment: Moment,
 ) -> None:
-    """Write the audit lines of a repair and its events, the outbox last."""
+    """Write notes and audit lines of a repair and its events, the outbox last."""
+    call = why.call
+    notes = [
+        DeliveryNote(
+            note_id=moment.new_id(),
+            information_id=item.tracked.information_id,
+            action=action,
+            code=item.state_reason,
+            reason=why.reason,
+            organisation=call.organisation,
+            official_id=call.official_id,
+            noted_at=moment.now,
+        )
+        for item in items
+    ]
+    await repairs.append_notes(connection, notes)
     for item in items:
         telling.gathered.witness(
             call,
-            action=action,
+            action=f"delivery.{action}",
             outcome=DONE,
             moment=moment,
             client_id=item.tracked.client_id,

@@ -22,7 +22,7 @@ from kuntavayla.http import (
 )
 from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
-from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.desk import call_of, repairer_of_call
 from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.service.routes.pages import (
@@ -43,6 +43,7 @@ from statement_relay.errors import (
     DeliveryUnderWay,
 )
 from statement_relay.operations import repairs as operations
+from statement_relay.operations.repairs import Why
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
 from statement_relay.rules.deliveries import DeliveryFilter, DeliverySummary, Undelivered
@@ -194,13 +195,13 @@ class _Repair(Protocol):
         information_ids: Sequence[str],
         /,
         *,
-        call: Call,
+        why: Why,
         moment: Moment,
     ) -> Awaitable[None]:
         """Repair the items, all or none."""
 
 
-class _Why(Protocol):
+class _Body(Protocol):
     """A body that says why, and may name the official."""
 
     @property
@@ -235,7 +236,7 @@ async def _repair_many(request: Request, repair: _Repair) -> Response:
 
 async def _run(
     request: Request,
-    body: _Why,
+    body: _Body,
     choose: Callable[[Connection], Awaitable[Sequence[str]]],
     *,
     repair: _Repair,
@@ -245,12 +246,12 @@ async def _run(
     official = repairer_of_call(request, body.acting_official)
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
-    call = call_of(request, official)
+    why = Why(call_of(request, official), body.reason)
 
     async def act() -> int:
         async with desk.transaction() as connection:
             chosen = await choose(connection)
-            await repair(connection, chosen, call=call, moment=desk.moment())
+            await repair(connection, chosen, why=why, moment=desk.moment())
             return len(chosen)
 
     return json_answer(DeliveryRepairResponse(handled=await repeating(act)))

@@ -1,7 +1,7 @@
 """One call to a receiver: what is put, what came of it, and what becomes of the item by that."""
 
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from msgspec import Struct
 
@@ -9,7 +9,7 @@ from statement_relay.rules.answers import Answer, Receipt, Verdict
 from statement_relay.rules.breakers import CLOSED, Breaker, BreakerLimits, after_failure, held
 from statement_relay.rules.clocks import BusinessHours, next_working_day_at
 from statement_relay.rules.pacing import Backoff, wait_s
-from statement_relay.rules.states import DeliveryState, InformationState
+from statement_relay.rules.states import DeliveryState, InformationState, NoteAction
 
 STATE_AFTER: dict[str, InformationState] = {
     "delivered": "delivered",
@@ -195,3 +195,42 @@ class DeliverySummary(Struct, frozen=True, kw_only=True):
     count: int
     oldest_at: datetime
     overdue: int
+
+
+class Late(Struct, frozen=True, kw_only=True):
+    """An item that was not delivered in time, or not long before it."""
+
+    tracked: Tracked
+    state: InformationState
+    deliver_by_at: datetime
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """An item whose client has not become known."""
+
+    information_id: str
+    organisation: str
+    municipal_id: str
+    client_id: str
+    is_restricted: bool
+
+
+class Patience(Struct, frozen=True, kw_only=True):
+    """How long a client may be unknown and a promised receipt may take: settings."""
+
+    unknown: timedelta
+    receipt_working_days: int
+    receipt_at: time
+
+
+class DeliveryNote(Struct, frozen=True, kw_only=True):
+    """What an operator or a receiver did to a delivery, and why."""
+
+    note_id: str
+    information_id: str
+    action: NoteAction
+    code: str | None
+    reason: str | None
+    organisation: str
+    official_id: str | None
+    noted_at: datetime

@@ -9,6 +9,7 @@ from kuntavayla.database.statements import Columns
 from statement_relay.rules.answers import Receipt
 from statement_relay.rules.deliveries import (
     DeliveryFilter,
+    DeliveryNote,
     DeliverySummary,
     Tracked,
     Undelivered,
@@ -87,6 +88,21 @@ FROM {_QUEUES.recordset()} LEFT JOIN LATERAL (
 ) h ON true
 WHERE q.receiver_id = r.receiver_id AND q.client_id = r.client_id
 """  # noqa: S608 - a constant of ours
+_NOTES = Columns(
+    {
+        "note_id": "uuid",
+        "information_id": "uuid",
+        "action": "text",
+        "code": "text",
+        "reason": "text",
+        "organisation": "text",
+        "official_id": "text",
+        "noted_at": "timestamptz",
+    }
+)
+APPEND_NOTES = f"""
+INSERT INTO delivery_notes ({_NOTES.listed}) SELECT {_NOTES.read} FROM {_NOTES.recordset()}
+"""  # noqa: S608 - a constant of ours
 WAKE = f"SELECT pg_notify('{NOTIFY_CHANNEL}', '')"
 
 
@@ -156,6 +172,12 @@ async def reject(
 async def put_back(connection: Connection, items: Collection[Tracked]) -> None:
     """Let items wait for another attempt whose queues the caller has locked."""
     await connection.execute(PUT_BACK, [item.information_id for item in items])
+
+
+async def append_notes(connection: Connection, notes: Sequence[DeliveryNote]) -> None:
+    """Add notes of what was done to deliveries."""
+    if notes:
+        await connection.execute(APPEND_NOTES, _NOTES.argument(notes))
 
 
 class Placed(Protocol):
