@@ -57,6 +57,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["--transport", "kafka", "--kafka", "kafka-1.example:9092"],
         ["--transport", "kafka", "--kafka", "nonsense"],
         ["--receiver", "http://127.0.0.1:1"],
+        ["--receiver", "te-nowhere=http://127.0.0.1:1"],
+        ["--receiver", "te-kainuu=ftp://127.0.0.1:1"],
+        ["--receiver", 'te-kainuu=http://127.0.0.1:1/"quoted" text'],
     ],
     ids=" ".join,
 )
@@ -119,10 +122,13 @@ def test_the_stack_file_has_the_keys_that_counterparts_read(up: UpProcess) -> No
     stack = up.stack()
 
     assert (stack["transport"], stack["legal_date"]) == ("feed", "2021-03-01")
-    assert set(stack["services"]) == {"routing-api"}
+    assert set(stack["services"]) == {"routing-api", "statement-relay"}
     assert stack["services"]["routing-api"].endswith("/routing/v1")
-    assert set(stack["simulators"]) == {"case-systems"}
-    assert stack["databases"]["routing-api"].startswith("postgresql://")
+    assert stack["services"]["statement-relay"].endswith("/relay/v1")
+    assert set(stack["simulators"]) == {"te-office", "case-systems"}
+    assert set(stack["databases"]) == {"routing-api", "statement-relay"}
+    assert all(url.startswith("postgresql://") for url in stack["databases"].values())
+    assert set(stack["pids"]) == {"routing-api", "statement-relay", "te-office", "case-systems"}
     assert set(stack["identities"][0]) == {
         "name",
         "organisation",

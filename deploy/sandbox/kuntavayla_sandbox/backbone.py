@@ -11,7 +11,7 @@ from msgspec import Struct
 from kuntavayla.outbox import TopicsNotMade, inbound_topic_of, list_topics, make_topics, topic_of
 from kuntavayla.register import Organisation, OrganisationKind
 from kuntavayla.settings import KafkaConnection, Transport
-from kuntavayla_sandbox import routing_service
+from kuntavayla_sandbox import relay_service, routing_service
 from kuntavayla_sandbox.broker import Broker
 from kuntavayla_sandbox.state import StateDirectory, StateFault, write_private
 
@@ -45,7 +45,7 @@ class TopicsInUse(StateFault):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"The broker already has {name}, of another stack; give another broker, or delete its"
-            " topics kv.routing-api.*."
+            " topics kv.*."
         )
 
 
@@ -108,12 +108,13 @@ async def prepare_topics(
     A stack that has just begun takes no topics of another: it would read events that are not its
     own. Raises TopicsInUse or BrokerRefuses.
     """
-    service = routing_service.NAME
     kinds = {each.organisation_id: each.kind for each in organisations}
     systems = [name for name, kind in kinds.items() if kind is OrganisationKind.CASE_SYSTEM]
     offices = [name for name, kind in kinds.items() if kind is OrganisationKind.TE_OFFICE]
-    out = [topic_of(service, name) for name in (*systems, *offices, INTERNAL)]
-    inbound = [inbound_topic_of(service, name) for name in systems]
+    services = (routing_service.NAME, relay_service.NAME)
+    readers = (*systems, *offices, INTERNAL)
+    out = [topic_of(service, name) for service in services for name in readers]
+    inbound = [inbound_topic_of(service, name) for service in services for name in systems]
     try:
         if is_new:
             for name in {*out, *inbound} & {*await list_topics(connection)}:

@@ -4,11 +4,13 @@ One function per subcommand, each no more than its options and its output.
 """
 
 import asyncio
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +25,10 @@ from kuntavayla_sandbox.backbone import Backbone
 from kuntavayla_sandbox.broker import BrokerFailed, BrokerUnavailable
 from kuntavayla_sandbox.calls import Tokens, credentials_of
 from kuntavayla_sandbox.clock import LegalDateDiffers, find_legal_date
+from kuntavayla_sandbox.conformance.command import check_receiver
+from kuntavayla_sandbox.conformance.samples import TestClient
 from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
+from kuntavayla_sandbox.identities import is_te_office
 from kuntavayla_sandbox.population import full_size, generate
 from kuntavayla_sandbox.population_file import TENTH, marginals_table, write_population
 from kuntavayla_sandbox.processes import NotReady, ProcessEnded
@@ -62,6 +67,18 @@ WIDTH_WITHOUT_SCREEN = 120
 DEMO_DIRECTORY = Path(".kuntavayla-demo")
 """The demo begins anew each time, so it keeps away from the data of `up`."""
 
+RECEIVER_URL = re.compile(r"https?://[^\s?#@{}]{1,400}")
+KNOWN_CLIENT = "0177ec61-3ab9-7893-923f-0824128b2f33"
+KNOWN_NUMBER = "URA-C-0088123"
+"""The client of the contract's examples."""
+
+
+class Role(StrEnum):
+    """What a counterpart may be."""
+
+    TE_OFFICE = "te-office"
+
+
 app = typer.Typer(
     help="The local stack of Kuntaväylä: services, counterparts, a synthetic population.",
     no_args_is_help=True,
@@ -90,6 +107,14 @@ Kafka = Annotated[
         "--kafka",
         metavar="HOST:PORT",
         help="A broker on this machine; without it the stack starts its own (Java 17, Maven).",
+    ),
+]
+Receivers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--receiver",
+        metavar="OFFICE=URL",
+        help="Deliver to a TE system of your own in place of the simulated one; may be repeated.",
     ),
 ]
 
@@ -155,27 +180,37 @@ def _backbone(transport: Transport, kafka: str | None) -> Backbone:
     return Backbone(transport=transport, kafka=kafka)
 
 
+def _receivers(given: Sequence[str]) -> dict[str, str]:
+    """Return the address of each receiver that is somebody's own, by the TE office's id."""
+    receivers = {}
+    for each in given:
+        office, _, url = each.partition("=")
+        if not is_te_office(office) or not RECEIVER_URL.fullmatch(url):
+            raise typer.BadParameter(
+                "Give it as OFFICE=URL, for example te-kainuu=http://127.0.0.1:8080.",
+                param_hint="--receiver",
+            )
+        receivers[office] = url.rstrip("/")
+    return receivers
+
+
 @app.command()
 def up(
     *,
     state: State = DEFAULT_DIRECTORY,
     transport: TransportOption = Transport.FEED,
     kafka: Kafka = None,
-    receiver: Annotated[str | None, typer.Option(hidden=True, metavar="URL")] = None,
+    receiver: Receivers = None,
     legal_date: LegalDate = None,
     as_published: AsPublished = False,
 ) -> None:
     """Start the stack and keep it up until Ctrl-C; a second start goes on with the same data."""
-    if receiver is not None:
-        raise typer.BadParameter(
-            "Nothing is delivered to a receiver yet; it comes with the relay.",
-            param_hint="--receiver",
-        )
     plan = StackPlan(
         directory=state,
         legal_date=_day_of(legal_date),
         memberships=_memberships(as_published=as_published),
         backbone=_backbone(transport, kafka),
+        receivers=_receivers(receiver or []),
     )
     _run(_keep_up(plan, console=_console()))
 
@@ -288,6 +323,31 @@ def restored(
             f"{service!r} has no epoch here; only {NAME} has.", param_hint="--service"
         )
     typer.echo(asyncio.run(record_restore(state, reason=reason)))
+
+
+@app.command()
+def conformance(  # noqa: PLR0913 - one for each option
+    *,
+    role: Annotated[Role, typer.Option(help="What the counterpart is.")],
+    url: Annotated[str, typer.Option(help="Where /statement-information stands below.")],
+    token: Annotated[str | None, typer.Option(help="A bearer token that it takes.")] = None,
+    client_id: Annotated[str, typer.Option(help="A test client that it knows.")] = KNOWN_CLIENT,
+    source_system: Annotated[str, typer.Option(help="The TE system of its number.")] = "ura",
+    client_number: Annotated[str, typer.Option(help="That client's number.")] = KNOWN_NUMBER,
+    unknown_number: Annotated[str, typer.Option(help="A number of nobody.")] = "UNKNOWN-1",
+) -> None:
+    """Try each promise of the receiver contract on a TE system, and print a report.
+
+    Items about the test client are put there: never run it against a system in production.
+    """
+    assert role is Role.TE_OFFICE, "the only role so far"
+    test_client = TestClient(
+        client_id=client_id,
+        source_system=source_system,
+        client_number=client_number,
+        unknown_number=unknown_number,
+    )
+    _run(check_receiver(url, token=token, test_client=test_client, console=_console()))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from importlib.resources import files
 
-from kuntavayla.register import Organisation, OrganisationKind, Register
+from kuntavayla.register import Organisation, OrganisationKind, Register, load_register
 from kuntavayla_sandbox.state import Identity, SecretFile
 
 SECRET_BYTES = 32
@@ -40,6 +40,12 @@ def load_scopes(*, on: date) -> dict[str, tuple[str, ...]]:
     in_force = [table for table in tables if table["valid_from"] <= on]
     roles: dict[str, list[str]] = (in_force[-1] if in_force else tables[0])["roles"]
     return {role: tuple(scopes) for role, scopes in roles.items()}
+
+
+def is_te_office(organisation_id: str) -> bool:
+    """Tell whether the register knows a TE office of this id, of whatever day."""
+    found = load_register().organisation(organisation_id)
+    return found is not None and found.kind is OrganisationKind.TE_OFFICE
 
 
 def organisations_on(register: Register, *, on: date) -> list[Organisation]:

@@ -4,17 +4,15 @@ Its database, its settings, and the register change at the start.
 """
 
 import asyncio
-import base64
 import os
-import secrets
 import sys
 from datetime import date
 from enum import StrEnum
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.database.preparing import migrate, prepare_database
-from kuntavayla.settings import KafkaConnection, Transport
-from kuntavayla_sandbox.issuer import AUDIENCE
+from kuntavayla.settings import KafkaConnection
+from kuntavayla_sandbox.service_settings import common_settings, make_key
 from kuntavayla_sandbox.state import SecretFile, StateFault
 
 NAME = "routing-api"
@@ -22,7 +20,6 @@ MODULE = "kuntavayla_sandbox.routing_process"
 PATH = "/routing/v1"
 DATABASE = "routing_api"
 ROLE = "routing_api"
-KEY_BYTES = 32
 REPORT_AHEAD_S_MAX = 10 * 366 * 86_400
 """Callers tell the machine's time or an example's; the stack's legal clock is neither."""
 OFFICIAL = "operator:sandbox"
@@ -42,11 +39,6 @@ class PreparationFailed(StateFault):
     """The service's own command line could not do what the stack asked of it."""
 
 
-def make_key() -> str:
-    """Draw a key of 32 bytes, as base64."""
-    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-
-
 def environment(
     server: EmbeddedServer,
     *,
@@ -61,30 +53,12 @@ def environment(
     return {
         "ROUTING_DATABASE_URL": server.url(DATABASE, role=ROLE),
         "ROUTING_MIGRATION_DATABASE_URL": server.url(DATABASE),
-        "ROUTING_TOKEN_ISSUER": issuer_url,
-        "ROUTING_TOKEN_AUDIENCE": AUDIENCE,
-        "ROUTING_TOKEN_JWKS_URL": f"{issuer_url}/jwks.json",
-        "ROUTING_METRICS_PORT": "0",
         "ROUTING_IDENTITY_KEYS": f"sandbox-1:{kept.keep('routing/identity_key', make=make_key)}",
         "ROUTING_LOOKUP_KEY_A": kept.keep("routing/lookup_key_a", make=make_key),
         "ROUTING_LOOKUP_KEY_B": kept.keep("routing/lookup_key_b", make=make_key),
-        "ROUTING_FINGERPRINT_KEY": kept.keep("routing/fingerprint_key", make=make_key),
-        "ROUTING_AUDIT_SIGNING_KEY": (
-            f"sandbox-1:{kept.keep('routing/audit_signing_key', make=make_key)}"
-        ),
         "ROUTING_IS_TEST_CODE_ALLOWED": "true",
         "ROUTING_REPORT_AHEAD_S_MAX": str(REPORT_AHEAD_S_MAX),
-        **_backbone_settings(kafka),
-    }
-
-
-def _backbone_settings(kafka: KafkaConnection | None) -> dict[str, str]:
-    if kafka is None:
-        return {}
-    return {
-        "ROUTING_TRANSPORT": Transport.KAFKA,
-        "ROUTING_KAFKA_BOOTSTRAP": kafka.bootstrap,
-        "ROUTING_KAFKA_SECURITY": kafka.security,
+        **common_settings("ROUTING", kept=kept, issuer_url=issuer_url, kafka=kafka),
     }
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import msgspec
 import uvicorn
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIApplication
 
 T = TypeVar("T")
+HttpProtocol = type[asyncio.Protocol] | Literal["auto"]
+"""What reads and writes HTTP on a connection; "auto" is the server's own choice."""
 
 GRACE_S_MAX = 5
 """How long a stopping process waits for calls in flight; a long poll is the slowest of them."""
@@ -71,9 +73,10 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
 
 
-def _server_configuration(app: ASGIApp) -> uvicorn.Config:
+def _server_configuration(app: ASGIApp, *, http: HttpProtocol = "auto") -> uvicorn.Config:
     return uvicorn.Config(
         cast("ASGIApplication", app),
+        http=http,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -87,9 +90,9 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvicorn.Config(app="", log_config=None).get_loop_factory()
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
+def make_server(app: ASGIApp, *, http: HttpProtocol = "auto") -> uvicorn.Server:
     """Return a server for the application that logs nothing itself and stops within the grace."""
-    return Server(_server_configuration(app))
+    return Server(_server_configuration(app, http=http))
 
 
 def serve_inherited(app: ASGIApp, *, descriptor: int) -> None:
@@ -109,9 +112,14 @@ class GuestServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served_here(app: ASGIApp, *, listening: socket.socket) -> AsyncIterator[None]:
+async def served_here(
+    app: ASGIApp,
+    *,
+    listening: socket.socket,
+    http: HttpProtocol = "auto",
+) -> AsyncIterator[None]:
     """Serve the application in this event loop inside the block."""
-    server = GuestServer(_server_configuration(app))
+    server = GuestServer(_server_configuration(app, http=http))
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         # The server tells nobody that it has started; it takes a few milliseconds.

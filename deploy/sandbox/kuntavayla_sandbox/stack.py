@@ -6,19 +6,19 @@ Started in order, published in `stack.json`, watched, stopped in the opposite or
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from socket import socket
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
+from starlette.applications import Starlette
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.register import load_register
-from kuntavayla.settings import KafkaConnection, Transport
+from kuntavayla.settings import Transport
 from kuntavayla.values.calendar import legal_day
-from kuntavayla_sandbox import issuer, routing_service
+from kuntavayla_sandbox import issuer, relay_service, routing_service
 from kuntavayla_sandbox.backbone import (
     BROKER,
     Backbone,
@@ -29,12 +29,8 @@ from kuntavayla_sandbox.backbone import (
 from kuntavayla_sandbox.broker import Broker
 from kuntavayla_sandbox.case_systems import starting as case_systems
 from kuntavayla_sandbox.case_systems.configuration import Work
-from kuntavayla_sandbox.clock import (
-    WRITTEN_AHEAD,
-    LegalClock,
-    open_clock,
-    write_reached,
-)
+from kuntavayla_sandbox.clock import WRITTEN_AHEAD, LegalClock, open_clock
+from kuntavayla_sandbox.ground import Addresses, Ground, Sockets, addresses_of, keep_clock
 from kuntavayla_sandbox.identities import (
     days_ahead,
     load_scopes,
@@ -42,14 +38,15 @@ from kuntavayla_sandbox.identities import (
     organisations_ahead,
 )
 from kuntavayla_sandbox.processes import Child, Program, end_leftovers
+from kuntavayla_sandbox.programs import MODULES, Programs
 from kuntavayla_sandbox.routing_service import Memberships
-from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
+from kuntavayla_sandbox.serving import bind_loopback, served_here
 from kuntavayla_sandbox.state import Identity, SecretFile, Stack, StateDirectory
+from kuntavayla_sandbox.te_office import starting as te_office
 
 LEGAL_DATE_DEFAULT = date(2021, 3, 1)
 """The day on which the pilots began: Act 1269/2020."""
 CLOCK_TICK_S = 1.0
-MODULES = {routing_service.NAME: routing_service.MODULE, case_systems.NAME: case_systems.MODULE}
 
 Tell = Callable[[str], None]
 
@@ -57,8 +54,8 @@ Tell = Callable[[str], None]
 class StackPlan(Struct, frozen=True, kw_only=True):
     """What to start.
 
-    The directory, its legal date if it is new, how the register and the case systems behave, and
-    which way events travel.
+    The directory, its legal date if it is new, how the register and the case systems behave, which
+    way events travel, and by id the address of each receiver that is somebody's own.
     """
 
     directory: Path
@@ -66,19 +63,7 @@ class StackPlan(Struct, frozen=True, kw_only=True):
     memberships: Memberships = Memberships.CONFIRMED
     work: Work = Work.ALL
     backbone: Backbone = Backbone()
-
-
-class Ground(Struct, frozen=True, kw_only=True):
-    """What every part of the stack stands on."""
-
-    state: StateDirectory
-    server: EmbeddedServer
-    clock: LegalClock
-    legal_date: date
-    kept: SecretFile
-    kafka: KafkaConnection | None
-    kafka_pid: int | None
-    has_begun: bool
+    receivers: dict[str, str] = {}
 
 
 class RunningStack:
@@ -140,11 +125,6 @@ class RunningStack:
             await asyncio.sleep(CLOCK_TICK_S)
 
 
-def keep_clock(ground: Ground, *, reached_at: datetime) -> None:
-    """Write down how far the legal clock has come."""
-    write_reached(ground.state.clock_file, legal_date=ground.legal_date, reached_at=reached_at)
-
-
 @asynccontextmanager
 async def running_stack(plan: StackPlan, *, tell: Tell) -> AsyncIterator[RunningStack]:
     """Start the stack, run the block, stop the stack cleanly.
@@ -204,65 +184,46 @@ def end_what_a_killed_stack_left(state: StateDirectory, server: EmbeddedServer) 
     server.stop()
 
 
-class Addresses(Struct, frozen=True):
-    """Where the parts of the stack listen."""
-
-    issuer: str
-    routing: str
-    simulator: str
-
-    @property
-    def routing_url(self) -> str:
-        """Return where routing-api's calls begin."""
-        return self.routing + routing_service.PATH
-
-    @property
-    def token_url(self) -> str:
-        """Return where identities get tokens."""
-        return f"{self.issuer}/token"
-
-
 @asynccontextmanager
 async def _processes(plan: StackPlan, ground: Ground, *, tell: Tell) -> AsyncIterator[RunningStack]:
     """Serve the issuer here and run the processes beside; the last stopped is the first started."""
     on = legal_day(ground.clock())
     identities = make_identities(organisations_ahead(load_register(), on=on), kept=ground.kept)
     async with AsyncExitStack() as opened:
-        sockets = [opened.enter_context(bind_loopback()) for _ in range(3)]
-        at = Addresses(*map(address_of, sockets))
-        tokens = issuer.create_app(
-            issuer.Issuer(
-                identities,
-                issuer=at.issuer,
-                signing_key=ground.kept.keep("issuer/signing_key", make=issuer.make_signing_key),
-                scopes=load_scopes(on=on),
-            )
+        sockets = Sockets(
+            **{part: opened.enter_context(bind_loopback()) for part in Sockets.__struct_fields__}
         )
-        await opened.enter_async_context(served_here(tokens, listening=sockets[0]))
+        at = addresses_of(sockets)
+        tokens = _issuer_app(ground, at, identities=identities, on=on)
+        await opened.enter_async_context(served_here(tokens, listening=sockets.issuer))
         running = RunningStack(ground, _stack(ground, at, identities=identities))
         opened.push_async_callback(running.stop)
+        programs = Programs(ground, at, sockets, identities=identities)
         tell("Preparing the databases")
-        settings = await _prepare(plan, ground, at=at)
+        await _prepare(plan, ground, routing_settings=programs.routing_settings())
         await _prepare_topics(ground, on=on)
         tell("Starting routing-api")
-        await running.start(_routing(ground, at, settings=settings, listening=sockets[1]))
+        await running.start(programs.routing())
+        tell("Starting the TE offices' receivers and statement-relay")
+        await running.start(programs.te_offices())
+        await running.start(programs.relay(receivers=plan.receivers))
         tell("Starting the case systems")
-        entries = case_systems.endpoints(
-            load_register(), on=on, identities=identities, token_url=at.token_url
-        )
-        configuration = case_systems.configuration_line(
-            ground.server,
-            routing_url=at.routing_url,
-            clock=ground.clock,
-            work=plan.work,
-            entries=entries,
-            kafka=ground.kafka,
-        )
-        await running.start(
-            _simulator(ground, at, configuration=configuration, listening=sockets[2])
-        )
+        await running.start(programs.case_systems(on=on, work=plan.work))
         running.publish()
         yield running
+
+
+def _issuer_app(
+    ground: Ground, at: Addresses, *, identities: tuple[Identity, ...], on: date
+) -> Starlette:
+    return issuer.create_app(
+        issuer.Issuer(
+            identities,
+            issuer=at.issuer,
+            signing_key=ground.kept.keep("issuer/signing_key", make=issuer.make_signing_key),
+            scopes=load_scopes(on=on),
+        )
+    )
 
 
 def _stack(ground: Ground, at: Addresses, *, identities: tuple[Identity, ...]) -> Stack:
@@ -272,29 +233,25 @@ def _stack(ground: Ground, at: Addresses, *, identities: tuple[Identity, ...]) -
         transport=Transport.FEED if kafka is None else Transport.KAFKA,
         legal_date=ground.legal_date.isoformat(),
         token_url=at.token_url,
-        services={routing_service.NAME: at.routing_url},
-        simulators={case_systems.NAME: at.simulator},
-        databases={routing_service.NAME: ground.server.url(routing_service.DATABASE)},
+        services={routing_service.NAME: at.routing_url, relay_service.NAME: at.relay_url},
+        simulators={te_office.NAME: at.te_office, case_systems.NAME: at.case_systems},
+        databases={
+            service.NAME: ground.server.url(service.DATABASE)
+            for service in (routing_service, relay_service)
+        },
         pids=pids,
         identities=identities,
         kafka={"bootstrap": kafka.bootstrap} if kafka else msgspec.UNSET,
     )
 
 
-async def _prepare(plan: StackPlan, ground: Ground, *, at: Addresses) -> dict[str, str]:
-    """Bring both databases and the register to their state at the start.
-
-    Return the service's settings.
-    """
-    settings = routing_service.environment(
-        ground.server, kept=ground.kept, issuer_url=at.issuer, kafka=ground.kafka
-    )
-    await routing_service.prepare(ground.server)
-    await case_systems.prepare(ground.server)
+async def _prepare(plan: StackPlan, ground: Ground, *, routing_settings: dict[str, str]) -> None:
+    """Bring the databases and the register to their state at the start."""
+    for part in (routing_service, relay_service, te_office, case_systems):
+        await part.prepare(ground.server)
     if plan.memberships is Memberships.CONFIRMED:
         for on in days_to_confirm(legal_day(ground.clock())):
-            await routing_service.confirm_memberships(settings, on=on)
-    return settings
+            await routing_service.confirm_memberships(routing_settings, on=on)
 
 
 async def _prepare_topics(ground: Ground, *, on: date) -> None:
@@ -312,31 +269,3 @@ def days_to_confirm(today: date) -> list[date]:
             days.append(day)
         known |= codes
     return days
-
-
-def _routing(
-    ground: Ground, at: Addresses, *, settings: dict[str, str], listening: socket
-) -> Program:
-    return Program(
-        name=routing_service.NAME,
-        module=routing_service.MODULE,
-        configuration=msgspec.json.encode(ground.clock),
-        environment=settings,
-        listening=listening,
-        ready_url=f"{at.routing}/readyz",
-        log_file=ground.state.logs / f"{routing_service.NAME}.log",
-    )
-
-
-def _simulator(
-    ground: Ground, at: Addresses, *, configuration: bytes, listening: socket
-) -> Program:
-    return Program(
-        name=case_systems.NAME,
-        module=case_systems.MODULE,
-        configuration=configuration,
-        environment={},
-        listening=listening,
-        ready_url=f"{at.simulator}/livez",
-        log_file=ground.state.logs / f"{case_systems.NAME}.log",
-    )

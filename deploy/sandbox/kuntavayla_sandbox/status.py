@@ -12,19 +12,21 @@ from kuntavayla_sandbox.state import Stack
 async def show(stack: Stack, *, console: Console) -> int:
     """Print the state of the running stack; return 0, or 1 where a part does not answer."""
     async with httpx.AsyncClient(timeout=5) as client:
-        is_ready = await _answers(client, f"{stack.services['routing-api']}/readyz")
+        is_ready = {
+            name: await _answers(client, f"{url}/readyz") for name, url in stack.services.items()
+        }
+        is_ready["te-office"] = await _answers(client, f"{stack.simulators['te-office']}/livez")
         try:
             fleet = await load_status(client, stack.simulators["case-systems"])
         except httpx.HTTPError:
             fleet = None
-    console.print(
-        _processes(stack, is_ready={"routing-api": is_ready, "case-systems": fleet is not None})
-    )
+    is_ready["case-systems"] = fleet is not None
+    console.print(_processes(stack, is_ready=is_ready))
     if fleet is not None:
         console.print(_stages(fleet))
     names = ", ".join(identity.name for identity in stack.identities)
     console.print(f"Identities: {names}", highlight=False)
-    return 0 if is_ready and fleet is not None else 1
+    return 0 if all(is_ready.values()) else 1
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:

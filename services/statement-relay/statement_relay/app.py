@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -70,6 +70,7 @@ from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.due import DUE_INTERVAL_S, look_for_late
 from statement_relay.workers.figures import FigureGauges, look
+from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
 from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
 DATA = files("statement_relay") / "data"
@@ -158,6 +159,15 @@ def create_app(
     )
 
 
+def request_target_of(settings: Settings) -> DeliveryTarget:
+    """Return by when a question is to be answered, and reminded of."""
+    return DeliveryTarget(
+        working_days=settings.request_working_days,
+        at=settings.deliver_by,
+        warn_working_days_before=settings.request_reminder_working_days,
+    )
+
+
 class _Composition:
     """Puts the parts of a process together, once its pool is open."""
 
@@ -194,9 +204,10 @@ class _Composition:
                 transport=desk.transport,
             )
 
-        async def look_for_due() -> None:
-            await look_for_late(desk.pool, patience=settings.patience, moment=desk.moment)
-
+        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
+        look_for_due = partial(
+            look_for_late, desk.pool, patience=settings.patience, moment=desk.moment
+        )
         sealing = keep_sealed(
             url,
             seal_key_of(settings),
@@ -207,6 +218,7 @@ class _Composition:
         loops = [
             desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
             sealing,
+            desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
             follow_routing(desk.pool, self._access(), desk=self._routing),
         ]
         loops += [
@@ -279,6 +291,7 @@ class _Composition:
             ),
             bulk_limits=BodyLimits(bulk, bulk),
             endpoints=self._endpoints,
+            request_target=request_target_of(settings),
             waiters=waiters,
             readings=Readings(),
             resync=RESYNC,

@@ -94,3 +94,38 @@ class ReceiverNotFound(DomainError):
 
     kind: ClassVar[Kind] = Kind.NOT_FOUND
     code: ClassVar[str] = "receiver_not_found"
+
+
+class NoSuchClient(DomainError):
+    """No such client for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "client_not_found"
+
+
+class InformationRequestNotFound(DomainError):
+    """No such information request for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "information_request_not_found"
+
+
+class StatementNotFound(DomainError):
+    """No such statement for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "statement_not_found"
+
+
+class ReferenceReused(DomainError):
+    """The reference is taken by a question or statement of the same office with other content."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "reference_reused"
+
+
+class AlreadyAnswered(DomainError):
+    """The information request was answered before, with other content."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "already_answered"

@@ -140,6 +140,19 @@ class Settings(DeliverySettings, SealSettings, KafkaSettings, ServiceSettings):
     routing_client_secret: SecretStr = Field(
         min_length=1, description="Client secret of the service for that token."
     )
+    request_working_days: int = Field(
+        default=3,
+        ge=1,
+        le=30,
+        description="Working days in which a municipality answers a question, where the TE office"
+        " gives no number of its own.",
+    )
+    request_reminder_working_days: int = Field(
+        default=1,
+        ge=0,
+        le=30,
+        description="Working days before its time is over that a question is reminded of.",
+    )
     deliver_working_days: int = Field(
         default=2, ge=1, le=60, description="Time to deliver an item, in working days."
     )

@@ -19,12 +19,16 @@ from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
 from statement_relay.routes.receipts import router as receipts
 from statement_relay.routes.receivers import router as receivers
+from statement_relay.routes.requests import router as requests
+from statement_relay.routes.statements import router as statements
 
 ROUTERS: tuple[APIRouter, ...] = (
     information,
     receipts,
     deliveries,
     receivers,
+    requests,
+    statements,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -50,6 +54,12 @@ SCOPES: ScopeTable = {
     ("GET", "/receivers"): "receivers.read",
     ("POST", "/receivers/{receiver_id}:pause"): "receivers.write",
     ("POST", "/receivers/{receiver_id}:resume"): "receivers.write",
+    ("POST", "/information-requests"): "information-requests.write",
+    ("GET", "/information-requests"): "information-requests.read",
+    ("GET", "/information-requests/{information_request_id}"): "information-requests.read",
+    ("POST", "/information-requests/{information_request_id}:answer"): "information-requests.write",
+    ("POST", "/statements"): "statements.write",
+    ("GET", "/statements/{statement_id}"): "statements.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",

@@ -9,6 +9,7 @@ from statement_relay.operations.submissions import Submission
 from statement_relay.operations.successors import Stale
 from statement_relay.routes.answers import PREFIX
 from statement_relay.rules.accepted import Accepted
+from statement_relay.rules.clocks import DeliveryTarget
 from statement_relay.rules.endpoints import Endpoints
 
 RESTART = "take a place by after=now, then read GET /information"
@@ -24,6 +25,7 @@ class Desk(ServiceDesk, frozen=True, kw_only=True):
     law: Law
     information: MicroBatcher[Submission, Accepted | Stale]
     duplicate_wait_s_max: float
+    request_target: DeliveryTarget
 
 
 def desk_of(request: Request) -> Desk:

@@ -1,0 +1,71 @@
+"""What the stack prepares for statement-relay: its database, its settings, its receivers' file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla.database.preparing import migrate, prepare_database
+from kuntavayla.settings import KafkaConnection
+from kuntavayla_sandbox.calls import Credentials
+from kuntavayla_sandbox.service_settings import common_settings
+from kuntavayla_sandbox.state import SecretFile, write_private
+
+NAME = "statement-relay"
+MODULE = "kuntavayla_sandbox.relay_process"
+PATH = "/relay/v1"
+DATABASE = "statement_relay"
+ROLE = "statement_relay"
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What the relay is told of the other parts: whose tokens it takes, and who it is itself."""
+
+    issuer_url: str
+    routing_url: str
+    own: Credentials
+    receivers_file: Path
+    kafka: KafkaConnection | None = None
+
+
+def environment(
+    server: EmbeddedServer, *, kept: SecretFile, around: Surroundings
+) -> dict[str, str]:
+    """Return the service's settings.
+
+    Its keys are made at the first start and kept with the state.
+    """
+    return {
+        "RELAY_DATABASE_URL": server.url(DATABASE, role=ROLE),
+        "RELAY_MIGRATION_DATABASE_URL": server.url(DATABASE),
+        **common_settings("RELAY", kept=kept, issuer_url=around.issuer_url, kafka=around.kafka),
+    }
+
+
+async def prepare(server: EmbeddedServer) -> None:
+    """Create the service's database and role, and bring its tables to the newest migration."""
+    await prepare_database(server.url("postgres"), database=DATABASE, role=ROLE)
+    await migrate(server.url(DATABASE), package="statement_relay", role=ROLE)
+
+
+def write_receivers(
+    path: Path, *, simulator_url: str, own: Credentials, given: Mapping[str, str]
+) -> None:
+    """Write where the receivers are: the simulator, but for those that are somebody's own.
+
+    All take a token of the stack's issuer. The file holds the relay's secret.
+    """
+    # A JSON text of ASCII is a TOML string.
+    lines = [
+        "[default]",
+        f"url = {json.dumps(simulator_url + '/{receiver_id}')}",
+        "[default.oauth2]",
+        f"token_url = {json.dumps(own.token_url)}",
+        f"client_id = {json.dumps(own.client_id)}",
+        f"client_secret = {json.dumps(own.client_secret)}",
+    ]
+    for receiver_id, url in sorted(given.items()):
+        lines += [f"[receivers.{receiver_id}]", f"url = {json.dumps(url)}"]
+    write_private(path, "\n".join(lines).encode() + b"\n")
