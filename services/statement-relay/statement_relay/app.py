@@ -204,10 +204,6 @@ class _Composition:
                 transport=desk.transport,
             )
 
-        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
-        look_for_due = partial(
-            look_for_late, desk.pool, patience=settings.patience, moment=desk.moment
-        )
         sealing = keep_sealed(
             url,
             seal_key_of(settings),
@@ -218,12 +214,9 @@ class _Composition:
         loops = [
             desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
             sealing,
-            desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
             follow_routing(desk.pool, self._access(), desk=self._routing),
-        ]
-        loops += [
-            desk.jobs.repeat("due", look_for_due, interval_s=DUE_INTERVAL_S),
             self._courier(desk.pool).deliver(url),
+            *self._clocks(desk),
         ]
         broker = settings.kafka_connection
         if broker is None:
@@ -254,6 +247,16 @@ class _Composition:
         )
         courier.prepare()
         return courier
+
+    def _clocks(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+        """Return the timed loops that do and tell what is due."""
+        patience = self._settings.patience
+        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
+        look_for_due = partial(look_for_late, desk.pool, patience=patience, moment=desk.moment)
+        return [
+            desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
+            desk.jobs.repeat("due", look_for_due, interval_s=DUE_INTERVAL_S),
+        ]
 
     def _access(self) -> RoutingAccess:
         """Return where routing-api is, and by what right it is read."""

@@ -40,17 +40,7 @@ async def take(
     telling = Telling(call, moment)
     state = await _change(connection, item, told, telling=telling, moment=moment)
     await repairs.refresh(connection, [item.tracked])
-    note = DeliveryNote(
-        note_id=moment.new_id(),
-        information_id=told.information_id,
-        action=_NOTED[state],
-        code=told.code,
-        reason=None,
-        organisation=call.organisation,
-        official_id=call.official_id,
-        noted_at=moment.now,
-    )
-    await repairs.append_notes(connection, [note])
+    await repairs.append_notes(connection, [_note(told, state, call=call, moment=moment)])
     telling.gathered.witness(
         call,
         action=RECEIVED,
@@ -62,6 +52,21 @@ async def take(
     await audit.append(connection, telling.gathered.audit)
     await outbox.append(connection, telling.gathered.events, origin=moment.origin)
     return state
+
+
+def _note(
+    told: LateReceipt, state: InformationState, *, call: Call, moment: Moment
+) -> DeliveryNote:
+    return DeliveryNote(
+        note_id=moment.new_id(),
+        information_id=told.information_id,
+        action=_NOTED[state],
+        code=told.code,
+        reason=None,
+        organisation=call.organisation,
+        official_id=call.official_id,
+        noted_at=moment.now,
+    )
 
 
 def _state_again(item: Undelivered, told: LateReceipt) -> InformationState:

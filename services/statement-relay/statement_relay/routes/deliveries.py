@@ -148,24 +148,24 @@ async def preview(request: Request) -> Response:
     return json_answer(DeliveryCountResponse(count=count, items_max=operations.REPAIRS_MAX))
 
 
-@router.post("/deliveries/{information_id}:retry", openapi_extra=_ONE)
-async def retry(request: Request, information_id: UUID) -> Response:
+@router.post("/deliveries/{delivery_id}:retry", openapi_extra=_ONE)
+async def retry(request: Request, delivery_id: UUID) -> Response:
     """Let an item be tried again now that is parked, promised a receipt for, or waits for its time.
 
-    Only the first of a client's items can be: what is behind it follows by itself. A repeat changes
-    nothing more. Needs an acting official.
+    The id is the item's. Only the first of a client's items can be: what is behind it follows by
+    itself. A repeat changes nothing more. Needs an acting official.
     """
-    return await _repair_one(request, information_id, operations.retry)
+    return await _repair_one(request, delivery_id, operations.retry)
 
 
-@router.post("/deliveries/{information_id}:skip", openapi_extra=_ONE)
-async def skip(request: Request, information_id: UUID) -> Response:
+@router.post("/deliveries/{delivery_id}:skip", openapi_extra=_ONE)
+async def skip(request: Request, delivery_id: UUID) -> Response:
     """Give an item up: it is rejected, its municipality is told, what waits behind it goes on.
 
     What corrects or withdraws it is given up with it. A repeat changes nothing more. Needs an
     acting official.
     """
-    return await _repair_one(request, information_id, operations.skip)
+    return await _repair_one(request, delivery_id, operations.skip)
 
 
 @router.post("/deliveries:retry", openapi_extra=_MANY)
