@@ -192,33 +192,18 @@ class _Composition:
 
     def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
         """Return the loops beside the desk."""
-        settings, gauges = self._settings, FigureGauges(self._metrics)
-        url = settings.database_url.get_secret_value()
-
-        async def look_at_figures() -> None:
-            await look(
-                desk.pool,
-                moment=desk.moment,
-                gauges=gauges,
-                readings=desk.readings,
-                transport=desk.transport,
-            )
-
+        url = self._settings.database_url.get_secret_value()
         sealing = keep_sealed(
             url,
-            seal_key_of(settings),
+            seal_key_of(self._settings),
             moment=self._moment,
             registry=self._metrics,
-            interval_s=settings.audit_seal_interval_ms / 1_000,
+            interval_s=self._settings.audit_seal_interval_ms / 1_000,
         )
-        loops = [
-            desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
-            sealing,
-            follow_routing(desk.pool, self._access(), desk=self._routing),
-            self._courier(desk.pool).deliver(url),
-            *self._clocks(desk),
-        ]
-        broker = settings.kafka_connection
+        following = follow_routing(desk.pool, self._access(), desk=self._routing)
+        delivering = self._courier(desk.pool).deliver(url)
+        loops = [*self._timed_loops(desk), sealing, following, delivering]
+        broker = self._settings.kafka_connection
         if broker is None:
             return loops
         publisher = publisher_of(
@@ -248,12 +233,21 @@ class _Composition:
         courier.prepare()
         return courier
 
-    def _clocks(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
-        """Return the timed loops that do and tell what is due."""
+    def _timed_loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+        """Return what is done again and again; each may run in every process at the same time."""
+        look_at_figures = partial(
+            look,
+            desk.pool,
+            moment=desk.moment,
+            gauges=FigureGauges(self._metrics),
+            readings=desk.readings,
+            transport=desk.transport,
+        )
         patience = self._settings.patience
-        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
         look_for_due = partial(look_for_late, desk.pool, patience=patience, moment=desk.moment)
+        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
         return [
+            desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
             desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
             desk.jobs.repeat("due", look_for_due, interval_s=DUE_INTERVAL_S),
         ]
