@@ -240,34 +240,18 @@ class _Composition:
 
     def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
         """Return the loops beside the desk."""
-        settings, gauges = self._settings, FigureGauges(self._metrics)
-        url = settings.database_url.get_secret_value()
-
-        async def look_at_figures() -> None:
-            await look(
-                desk.pool,
-                moment=desk.moment,
-                gauges=gauges,
-                readings=desk.readings,
-                transport=desk.transport,
-            )
-
-        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
+        url = self._settings.database_url.get_secret_value()
         sealing = keep_sealed(
             url,
-            seal_key_of(settings),
+            seal_key_of(self._settings),
             moment=self._moment,
             registry=self._metrics,
-            interval_s=settings.audit_seal_interval_ms / 1_000,
+            interval_s=self._settings.audit_seal_interval_ms / 1_000,
         )
-        loops = [
-            desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
-            desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
-            sealing,
-            follow_routing(desk.pool, self._access(), desk=self._routing),
-            self._courier(desk.pool).deliver(url),
-        ]
-        broker = settings.kafka_connection
+        following = follow_routing(desk.pool, self._access(), desk=self._routing)
+        delivering = self._courier(desk.pool).deliver(url)
+        loops = [*self._timed_loops(desk), sealing, following, delivering]
+        broker = self._settings.kafka_connection
         if broker is None:
             return loops
         publisher = publisher_of(
@@ -284,6 +268,22 @@ class _Composition:
     def _consumption(self, consumer: str) -> Consumption | None:
         """Return how a consumer of this service handles its messages."""
         return self._routing.consumption(consumer) or self._inbound.consumption(consumer)
+
+    def _timed_loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+        """Return what is done again and again; each may run in every process at the same time."""
+        look_at_figures = partial(
+            look,
+            desk.pool,
+            moment=desk.moment,
+            gauges=FigureGauges(self._metrics),
+            readings=desk.readings,
+            transport=desk.transport,
+        )
+        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
+        return [
+            desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
+            desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
+        ]
 
     def _access(self) -> RoutingAccess:
         """Return where routing-api is, and by what right it is read."""
