@@ -74,6 +74,7 @@ from statement_relay.rules.issuers import load_issuers
 from statement_relay.rules.kinds import load_kinds
 from statement_relay.rules.pacing import Backoff
 from statement_relay.rules.receivers import load_receivers
+from statement_relay.rules.statistics import Disclosure
 from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.figures import FigureGauges, look
@@ -240,18 +241,19 @@ class _Composition:
 
     def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
         """Return the loops beside the desk."""
-        url = self._settings.database_url.get_secret_value()
+        settings = self._settings
+        url = settings.database_url.get_secret_value()
         sealing = keep_sealed(
             url,
-            seal_key_of(self._settings),
+            seal_key_of(settings),
             moment=self._moment,
             registry=self._metrics,
-            interval_s=self._settings.audit_seal_interval_ms / 1_000,
+            interval_s=settings.audit_seal_interval_ms / 1_000,
         )
         following = follow_routing(desk.pool, self._access(), desk=self._routing)
         delivering = self._courier(desk.pool).deliver(url)
         loops = [*self._timed_loops(desk), sealing, following, delivering]
-        broker = self._settings.kafka_connection
+        broker = settings.kafka_connection
         if broker is None:
             return loops
         publisher = publisher_of(
@@ -339,6 +341,10 @@ class _Composition:
             ),
             bulk_limits=BodyLimits(bulk, bulk),
             request_target=request_target_of(settings),
+            disclosure=Disclosure(
+                rounded_to=settings.statistics_rounded_to,
+                rate_of_min=settings.statistics_rate_of_min,
+            ),
             waiters=waiters,
             readings=Readings(),
             resync=RESYNC,

@@ -18,11 +18,13 @@ from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
 from statement_relay.routes.requests import router as requests
 from statement_relay.routes.statements import router as statements
+from statement_relay.routes.statistics import router as statistics
 
 ROUTERS: tuple[APIRouter, ...] = (
     information,
     requests,
     statements,
+    statistics,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -44,6 +46,7 @@ SCOPES: ScopeTable = {
     ("POST", "/information-requests/{information_request_id}:answer"): "information-requests.write",
     ("POST", "/statements"): "statements.write",
     ("GET", "/statements/{statement_id}"): "statements.read",
+    ("GET", "/statistics/information"): "statistics.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",
