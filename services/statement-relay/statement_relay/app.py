@@ -27,6 +27,8 @@ from kuntavayla.http import (
     create_service,
     run_halving,
 )
+from kuntavayla.inbox import Consumption, Sealing
+from kuntavayla.outbox import Told, asyncapi_document
 from kuntavayla.register import Register, load_register
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.desk import moment_at
@@ -48,6 +50,7 @@ from kuntavayla.service.workers.publishing import publisher_of
 from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
 from kuntavayla.values.digests import KeyedDigest
+from kuntavayla.values.sealing import Sealer
 from statement_relay.events import EVENT_TYPES, SERVICE, SOURCE
 from statement_relay.operations.accepting import accept
 from statement_relay.operations.deciding import Outcome
@@ -70,6 +73,7 @@ from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.due import DUE_INTERVAL_S, look_for_late
 from statement_relay.workers.figures import FigureGauges, look
+from statement_relay.workers.inbound import INBOUND, InboundDesk, read_information
 from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
 from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
@@ -113,10 +117,26 @@ def law_of(settings: Settings, register: Register) -> Law:
     )
 
 
+def sealing_of(settings: Settings) -> Sealing:
+    """Return how parked messages from outside are kept."""
+    key_id, _ = settings.content_keys.newest
+    keys = {name: key.secret for name, key in settings.content_keys.keys}
+    sealer = Sealer(keys, current_id=key_id, random_bytes=os.urandom)
+    # The oldest secret stays in the ring for ever, so the same key is always the same.
+    return Sealing(sealer, KeyedDigest(settings.fingerprint_key.secrets[-1]))
+
+
 @cache
 def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
-    return ServiceDocuments(schemas=event_schemas(EVENT_TYPES))
+    return ServiceDocuments(
+        asyncapi=asyncapi_document(
+            Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES, inbound=INBOUND),
+            title="Kuntaväylä statement-relay events",
+            version=version("kuntavayla-statement-relay"),
+        ),
+        schemas=event_schemas(EVENT_TYPES),
+    )
 
 
 def create_app(
@@ -181,6 +201,9 @@ class _Composition:
         self._metrics = metrics
         self._law = law_of(settings, register)
         self._routing = RoutingDesk(self._law, moment=self._moment, clock=clock)
+        self._inbound = InboundDesk(
+            self._law, moment=self._moment, clock=clock, sealing=sealing_of(settings)
+        )
 
     def compose(self, pool: Pool, waiters: StreamWaiters) -> Composed:
         """Return the desk of the process and the loops beside it."""
@@ -214,7 +237,12 @@ class _Composition:
             clock=self._clock,
             registry=self._metrics,
         )
-        return [*loops, publisher.run()]
+        reading = read_information(desk.pool, broker, desk=self._inbound)
+        return [*loops, publisher.run(), reading]
+
+    def _consumption(self, consumer: str) -> Consumption | None:
+        """Return how a consumer of this service handles its messages."""
+        return self._routing.consumption(consumer) or self._inbound.consumption(consumer)
 
     def _courier(self, pool: Pool) -> Courier:
         """Return what delivers; a receiver's certificate that is no good is found here."""
@@ -293,7 +321,7 @@ class _Composition:
             readings=Readings(),
             resync=RESYNC,
             transport=settings.transport,
-            consumptions=self._routing.consumption,
+            consumptions=self._consumption,
             jobs=Jobs(self._clock, registry=self._metrics),
             seal_keys=seal_keys_of(settings),
         )

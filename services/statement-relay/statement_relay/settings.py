@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kuntavayla.settings import KafkaSettings, KeysText, SealSettings, ServiceSettings
+from kuntavayla.settings import KafkaSettings, KeyRingText, KeysText, SealSettings, ServiceSettings
 from statement_relay.rules.breakers import BreakerLimits
 from statement_relay.rules.deliveries import Pace, Patience
 from statement_relay.rules.endpoints import Endpoints, parse_endpoints
@@ -125,6 +125,9 @@ class Settings(DeliverySettings, SealSettings, KafkaSettings, ServiceSettings):
     fingerprint_key: KeysText = Field(
         description="Key of the fingerprints of request bodies, base64; once it was replaced the"
         " one in use first and every older one behind it: id:base64,…"
+    )
+    content_keys: KeyRingText = Field(
+        description="Keys that seal parked messages from outside, the one in use first: id:base64,…"
     )
     routing_url: str = Field(
         pattern=r"^https?://[^\s?#]+[^\s?#/]$",

@@ -1,8 +1,6 @@
 """Bulk registration: lines in, lines out, in order; each line is accepted or refused by itself."""
 
-import asyncio
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -12,6 +10,7 @@ from kuntavayla.errors import DomainError
 from kuntavayla.http import JsonDecoder, Problem, item_problem
 from kuntavayla.service.errors import OfficeNotYours
 from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.routes.bulk import LINE_BYTES_MAX, run_chunks
 from kuntavayla.values.faults import reference_faults
 from routing_api.operations.registrations import Refused, witness_refusals
 from routing_api.operations.repeats import Registered
@@ -20,13 +19,8 @@ from routing_api.routes.answers import decision_answer, short_answer
 from routing_api.routes.desk import Desk
 from routing_api.routes.intake import accept, decode, require_office
 from routing_api.rules.registrations import Registration
-from routing_api.schemas import BulkEnd, BulkLine, BulkSummary, DetailedBulkLine
+from routing_api.schemas import BulkLine, DetailedBulkLine
 
-CHUNK_LINES = 500
-"""Lines of one transaction."""
-SLICE_LINES = 4
-"""Lines that are made ready before others of the process get their turn."""
-LINE_BYTES_MAX = 65_536
 _decoder = JsonDecoder(Registration, bytes_max=LINE_BYTES_MAX)
 
 
@@ -61,33 +55,13 @@ class Bulk:
         self._detail = detail
 
     async def run(self, lines: Sequence[bytes]) -> list[AnswerLine]:
-        """Register all lines, chunk by chunk; return one answer per line, in order.
+        """Register all lines, chunk by chunk; return one answer per line, in order."""
+        return await run_chunks(lines, begin=self._begin, submit=self._submit)
 
-        While the database works on one chunk, the next is decoded and sealed.
-        """
-        answered: list[AnswerLine] = []
-        waiting: asyncio.Task[list[AnswerLine]] | None = None
-        try:
-            for first in range(0, len(lines), CHUNK_LINES):
-                chunk = lines[first : first + CHUNK_LINES]
-                ready = await self._prepare(chunk, first_line=first + 1)
-                if waiting is not None:
-                    answered += await waiting
-                waiting = asyncio.create_task(self._submit(ready, first_line=first + 1))
-            if waiting is not None:
-                answered += await waiting
-        finally:
-            await _end(waiting)
-        return answered
-
-    async def _prepare(self, lines: Sequence[bytes], *, first_line: int) -> list[Ready]:
+    def _begin(self) -> Callable[[bytes, int], Ready]:
+        """Return what makes the lines of one chunk ready, all at the same moment."""
         moment = self._desk.moment()
-        ready: list[Ready] = []
-        for place, line in enumerate(lines):
-            if place % SLICE_LINES == 0:
-                await asyncio.sleep(0)
-            ready.append(self._ready(line, number=first_line + place, moment=moment))
-        return ready
+        return lambda line, number: self._ready(line, number=number, moment=moment)
 
     def _ready(self, line: bytes, *, number: int, moment: Moment) -> Ready:
         registration: Registration | None = None
@@ -103,7 +77,7 @@ class Bulk:
         except (DomainError, Refusal) as failure:
             return _refused(number, _key_of(registration), failure)
 
-    async def _submit(self, ready: Sequence[Ready], *, first_line: int) -> list[AnswerLine]:
+    async def _submit(self, ready: Sequence[Ready], first_line: int) -> list[AnswerLine]:
         """Register what is ready in one transaction; return one answer per line, in order."""
         await self._witness([item.refused for item in ready if isinstance(item, NotYours)])
         places = [place for place, item in enumerate(ready) if isinstance(item, Submission)]
@@ -145,14 +119,6 @@ class Bulk:
         )
 
 
-async def _end(task: asyncio.Task[list[AnswerLine]] | None) -> None:
-    """Let no chunk outlive its call: one that nobody awaits any more is given up."""
-    if task is not None and not task.done():
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
 def _key_of(registration: Registration | None) -> str | None:
     """Return the key that a refusal repeats; None where the line has none that may be told."""
     if registration is None:
@@ -164,11 +130,3 @@ def _key_of(registration: Registration | None) -> str | None:
 def _refused(number: int, key: str | None, failure: Exception) -> BulkLine:
     problem: Problem = item_problem(failure)
     return BulkLine(line=number, key=key, status=problem.status, problem=problem)
-
-
-def summary_of(lines: Sequence[AnswerLine]) -> BulkEnd:
-    """Return the last line of a bulk answer."""
-    replayed = sum(line.replayed for line in lines)
-    failed = sum(isinstance(line, BulkLine) and line.problem is not None for line in lines)
-    created = len(lines) - replayed - failed
-    return BulkEnd(BulkSummary(len(lines), created, replayed, failed))

@@ -30,6 +30,7 @@ from kuntavayla.http import (
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.service.errors import OfficeNotYours
 from kuntavayla.service.moments import Call
+from kuntavayla.service.routes.bulk import summary_of
 from kuntavayla.service.routes.desk import call_of
 from kuntavayla.service.routes.outcomes import settled
 from routing_api.errors import (
@@ -44,7 +45,7 @@ from routing_api.operations import stored
 from routing_api.operations.repeats import Registered
 from routing_api.operations.submissions import Submission
 from routing_api.routes.answers import PREFIX, decision_answer
-from routing_api.routes.bulk import Bulk, Detail, summary_of
+from routing_api.routes.bulk import Bulk, Detail
 from routing_api.routes.desk import Desk, desk_of, party_of
 from routing_api.routes.intake import READERS, SENDERS, accept, decode, require_office
 from routing_api.schemas import (

@@ -26,9 +26,7 @@ from routing_api.schemas.reconciliations import (
     ReconciliationResponse,
 )
 from routing_api.schemas.registrations import (
-    BulkEnd,
     BulkLine,
-    BulkSummary,
     DetailedBulkLine,
     RegistrationRequest,
     RegistrationResponse,
@@ -50,9 +48,7 @@ from routing_api.schemas.transfers import (
 __all__ = [
     "AcknowledgeRequest",
     "AcknowledgementItem",
-    "BulkEnd",
     "BulkLine",
-    "BulkSummary",
     "Caseworker",
     "ClientResponse",
     "ClienthoodList",

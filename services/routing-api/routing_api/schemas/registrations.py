@@ -47,21 +47,6 @@ class DetailedBulkLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
     replayed: bool = False
 
 
-class BulkSummary(Struct, frozen=True):
-    """What a bulk call came to; an answer without it is incomplete."""
-
-    lines: int
-    created: int
-    replayed: int
-    failed: int
-
-
-class BulkEnd(Struct, frozen=True):
-    """The last line of a bulk answer."""
-
-    summary: BulkSummary
-
-
 class RegistrationResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A stored registration and its decision; no name, contact or identity code."""
 

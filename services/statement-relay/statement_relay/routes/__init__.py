@@ -39,6 +39,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 SCOPES: ScopeTable = {
     ("POST", "/information"): "information.write",
+    ("POST", "/information:bulk"): "information.write",
     ("POST", "/information/{information_id}:correct"): "information.write",
     ("POST", "/information/{information_id}:withdraw"): "information.write",
     ("GET", "/information/{information_id}"): "information.read",

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
+import msgspec
 from fastapi import Query
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -26,11 +27,14 @@ from kuntavayla.http import (
     etag_of,
     idempotency_key,
     json_answer,
+    ndjson_answer,
+    read_lines,
     secured_router,
 )
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.routes.bulk import summary_of
 from kuntavayla.service.routes.desk import RESTRICTED, call_of, official_of_call
 from kuntavayla.service.routes.outcomes import settled
 from kuntavayla.service.routes.pages import (
@@ -56,6 +60,7 @@ from statement_relay.routes.answers import (
     story_answer,
     summary_answer,
 )
+from statement_relay.routes.bulk import Bulk
 from statement_relay.routes.desk import Desk, desk_of
 from statement_relay.routes.intake import (
     accepted,
@@ -72,6 +77,7 @@ from statement_relay.rules.states import InformationState
 from statement_relay.rules.stories import InformationFilter
 from statement_relay.schemas.information import (
     AcceptedResponse,
+    InformationBulkLine,
     InformationList,
     InformationResponse,
 )
@@ -79,6 +85,7 @@ from statement_relay.schemas.information import (
 router = secured_router(PREFIX)
 READERS = (OrganisationKind.CASE_SYSTEM, OrganisationKind.OPERATOR)
 Flag = Literal["delayed", "overdue"]
+_encode_lines = msgspec.json.Encoder().encode_lines
 _items: JsonDecoder[InformationItem] = JsonDecoder(InformationItem)
 _withdrawals = JsonDecoder(WithdrawalRequest)
 _OF_SENDING = (MunicipalIdReused, IdempotencyKeyReused, InProgress)
@@ -121,6 +128,31 @@ async def send(request: Request) -> Response:
         moment=desk.moment(),
     )
     return await _answer(replace(submission, key=key), desk=desk)
+
+
+@router.post(
+    "/information:bulk",
+    openapi_extra=described(
+        body=InformationItem,
+        answers={200: InformationBulkLine},
+        item_problems=(*_OF_ITEM, MunicipalIdReused),
+        media_type="application/x-ndjson",
+    ),
+)
+async def send_many(request: Request) -> Response:
+    """Send up to 10,000 new items, one JSON text a line.
+
+    The body is NDJSON, gzip allowed, 16 MiB inflated. Answers one line per input line in order, and
+    a last line with the summary; an answer without it is incomplete: send again, lines already
+    taken answer as before. Items of a client are delivered in the order of their lines. Takes no
+    Idempotency-Key: the municipal id is the key.
+    """
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, OrganisationKind.CASE_SYSTEM)
+    lines = await read_lines(request, limits=desk.bulk_limits)
+    bulk = Bulk(desk, sender_of(caller, desk=desk), sending_call(request))
+    answered = await bulk.run(lines)
+    return ndjson_answer(_encode_lines([*answered, summary_of(answered)]))
 
 
 @router.post(
