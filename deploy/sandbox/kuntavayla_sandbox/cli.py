@@ -64,6 +64,8 @@ KNOWN_FAULTS = (
 INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
 WIDTH_WITHOUT_SCREEN = 120
+ITEMS_OF_A_WEEK = 30_000
+"""Items of information in a week at the real size; a tenth is what the demo sends by itself."""
 DEMO_DIRECTORY = Path(".kuntavayla-demo")
 """The demo begins anew each time, so it keeps away from the data of `up`."""
 
@@ -226,11 +228,11 @@ def _tell_addresses(running: RunningStack, *, plan: StackPlan, console: Console)
     stack = running.stack
     console.print(f"Up, legal clock at {running.clock():%Y-%m-%d %H:%M} UTC. Ctrl-C stops it.")
     for name, address in {**stack.services, **stack.simulators}.items():
-        console.print(f"  {name:<14}{address}", highlight=False)
-    console.print(f"  {'docs':<14}{stack.services['routing-api']}/docs", highlight=False)
-    console.print(f"  {'stack file':<14}{plan.directory / 'stack.json'}", highlight=False)
+        console.print(f"  {name:<17}{address}", highlight=False)
+    console.print(f"  {'docs':<17}{stack.services['routing-api']}/docs", highlight=False)
+    console.print(f"  {'stack file':<17}{plan.directory / 'stack.json'}", highlight=False)
     console.print(
-        f"  a token:      kuntavayla token te-kainuu --state {plan.directory}", highlight=False
+        f"  a token:         kuntavayla token te-kainuu --state {plan.directory}", highlight=False
     )
 
 
@@ -354,6 +356,7 @@ def conformance(  # noqa: PLR0913 - one for each option
 def demo(  # noqa: PLR0913 - one for each option
     *,
     registrations: Registrations = TENTH,
+    items: Annotated[int, typer.Option(min=1, help="Items of information of the week.")] = 3_000,
     full_size_wanted: FullSize = False,
     seed: Seed = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
@@ -362,13 +365,14 @@ def demo(  # noqa: PLR0913 - one for each option
     kafka: Kafka = None,
     state: State = DEMO_DIRECTORY,
 ) -> None:
-    """Live through day one: send, decide, transfer, fetch, take over; then check it and show it.
+    """Live through day one and the week after it; then check both and show what came of them.
 
     It begins anew each time, in a directory of its own: .kuntavayla-demo where --state is left out.
     """
     plan = DemoPlan(
         directory=state,
         registrations=full_size() if full_size_wanted else registrations,
+        items=ITEMS_OF_A_WEEK if full_size_wanted else items,
         seed=seed,
         memberships=_memberships(as_published=as_published),
         keeps=keep,

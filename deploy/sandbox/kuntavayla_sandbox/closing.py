@@ -15,6 +15,8 @@ from kuntavayla.register import Register
 from kuntavayla_sandbox.demo.checking import Verdict
 from kuntavayla_sandbox.demo.day_one import Day
 from kuntavayla_sandbox.demo.reconciling import Reconciled
+from kuntavayla_sandbox.demo.told import Told
+from kuntavayla_sandbox.demo.week import WeekRun
 from kuntavayla_sandbox.population import Marginals
 from kuntavayla_sandbox.processes import peak_memory_mib, processor_s
 
@@ -138,6 +140,62 @@ def verdict_lines(verdict: Verdict) -> list[RenderableType]:
         line = "-" if difference.line is None else str(difference.line)
         table.add_row(difference.what, line, difference.expected, difference.found)
     failed = f"Not every client is where the law puts it: {verdict.differences:,} differences"
+    return [f"[red]{failed}[/red] ({compared}).", table]
+
+
+def week_table(week: WeekRun) -> Table:
+    """Return what became of the week's items."""
+    told = week.told
+    table = _table("The week's information", "", "items", numbers=1)
+    rows = {
+        "sent": week.items,
+        "delivered": told.standing["delivered"],
+        "withdrawn before it was sent on": told.standing["withdrawn"],
+        "not relayed: the municipality issues": told.standing["not_relayed"],
+        "waiting": told.standing["waiting"] + told.standing["to send"],
+        "rejected": told.standing["rejected"],
+        "parked": told.standing["parked"],
+        "refused": told.standing["refused"],
+        "late": told.late,
+        "held by the TE offices": told.held,
+        "repeats that they met": told.repeats,
+        "proofs checked": told.proofs,
+    }
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
+    return table
+
+
+def away_line(week: WeekRun) -> str:
+    """Return how long one receiver was away, what waited then, and how long it took to catch up."""
+    rate = f"{week.items / week.seconds:,.0f}" if week.seconds else "-"
+    return (
+        f"{week.items:,} items in {week.seconds:.1f} s ({rate} per second). The receiver of"
+        f" {week.away} was away for the first {week.away_s:.1f} s;"
+        f" {week.waited_at_return:,} items waited when it came back,"
+        f" and all was settled {week.drained_s:.1f} s later. That of {week.forgetful} kept items"
+        f" and lost answers: {week.told.repeats:,} items came there again."
+    )
+
+
+def told_lines(told: Told) -> list[RenderableType]:
+    """Return the week's check in a sentence, with the first differences where there are any."""
+    compared = f"{told.held:,} items of {told.clients:,} clients compared byte by byte"
+    if told.is_right and told.is_settled:
+        return [f"[green]Nothing lost, nothing doubled, nothing out of order[/green] ({compared})."]
+    if told.is_right:
+        return [f"[red]Not every item has come to its end[/red] ({compared})."]
+    table = _table(
+        f"The first of {told.differences:,} differences",
+        "what",
+        "municipal id",
+        "expected",
+        "found",
+        numbers=0,
+    )
+    for unlike in told.shown:
+        table.add_row(unlike.what, unlike.municipal_id, unlike.expected, unlike.found)
+    failed = f"The TE offices do not hold what was told: {told.differences:,} differences"
     return [f"[red]{failed}[/red] ({compared}).", table]
 
 

@@ -9,7 +9,7 @@ from kuntavayla.register import load_register
 from kuntavayla_sandbox import relay_service, routing_service
 from kuntavayla_sandbox.calls import Credentials, credentials_of
 from kuntavayla_sandbox.case_systems import starting as case_systems
-from kuntavayla_sandbox.case_systems.configuration import Work
+from kuntavayla_sandbox.case_systems.configuration import Configuration, Work
 from kuntavayla_sandbox.ground import Addresses, Ground, Sockets
 from kuntavayla_sandbox.identities import is_te_office
 from kuntavayla_sandbox.processes import Program
@@ -101,12 +101,13 @@ class Programs:
     def case_systems(self, *, on: date, work: Work) -> Program:
         """Return the case systems in force on the day or soon after."""
         ground = self._ground
-        configuration = case_systems.configuration_line(
-            ground.server,
+        configuration = Configuration(
             routing_url=self._at.routing_url,
+            relay_url=self._at.relay_url,
+            database_url=case_systems.database_url(ground.server),
             clock=ground.clock,
             work=work,
-            entries=case_systems.endpoints(
+            endpoints=case_systems.endpoints(
                 load_register(), on=on, identities=self._identities, token_url=self._at.token_url
             ),
             kafka=ground.kafka,
@@ -114,7 +115,7 @@ class Programs:
         return Program(
             name=case_systems.NAME,
             module=case_systems.MODULE,
-            configuration=configuration,
+            configuration=msgspec.json.encode(configuration),
             environment={},
             listening=self._sockets.case_systems,
             ready_url=f"{self._at.case_systems}/livez",

@@ -31,7 +31,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
-    """The process's configuration line; with `kafka` common events are read from the broker."""
+    """The process's configuration line; with `kafka` common events are read from the broker.
+
+    Without `relay_url` there is no relay, and nothing is told to the TE offices.
+    """
 
     routing_url: str
     database_url: str
@@ -39,3 +42,4 @@ class Configuration(Struct, frozen=True, kw_only=True):
     work: Work
     endpoints: tuple[Endpoint, ...]
     kafka: KafkaConnection | None = None
+    relay_url: str | None = None

@@ -3,6 +3,7 @@
 Is it alive, how far has it come, and what does a case system hold.
 """
 
+from collections import Counter
 from uuid import UUID
 
 import msgspec
@@ -14,10 +15,15 @@ from starlette.types import Lifespan
 
 from kuntavayla_sandbox.case_systems import store
 from kuntavayla_sandbox.case_systems.fleet import Fleet
+from kuntavayla_sandbox.case_systems.information import store as information
 from kuntavayla_sandbox.case_systems.progress import total
+from kuntavayla_sandbox.week import Week
 
 PAGE_MAX = 1_000
 FIRST = UUID(int=0)
+DIGITS_MAX = 10
+
+_decode_week = msgspec.json.Decoder(Week).decode
 
 
 def _json(content: object) -> Response:
@@ -61,6 +67,53 @@ class Control:
         stages = total([system.progress for system in self._fleet.case_systems])
         return _json({"stages": stages, "case_systems": systems})
 
+    async def weeks(self, request: Request) -> Response:
+        """Make up a week of information and begin to send it; answer how many things each sends."""
+        try:
+            week = _decode_week(await request.body())
+        except msgspec.MsgspecError:
+            return Response(status_code=422)
+        return _json({"sends": await self._fleet.keep_week(week)})
+
+    async def told(self, _: Request) -> Response:
+        """Answer how many items stand how, in all, and what a case system is refused now."""
+        async with self._fleet.pool.acquire() as connection:
+            counts = await information.count_information(connection)
+        standing: Counter[str] = Counter()
+        for count in counts:
+            standing[count.standing] += count.items
+        return _json(
+            {
+                "standing": standing,
+                "delayed": sum(count.delayed for count in counts),
+                "overdue": sum(count.overdue for count in counts),
+                "problems": {
+                    telling.case_system_id: telling.problem_code
+                    for telling in self._fleet.tellings
+                    if telling.problem_code is not None
+                },
+            }
+        )
+
+    async def information(self, request: Request) -> Response:
+        """Answer what one case system told, in the order of sending.
+
+        Takes `case_system=`, `after=`, `limit=`.
+        """
+        query = request.query_params
+        after, limit = query.get("after", "0"), query.get("limit", str(PAGE_MAX))
+        is_number = after.isdecimal() and len(after) < DIGITS_MAX and limit.isdecimal()
+        if not is_number or not 1 <= int(limit) <= PAGE_MAX:
+            return Response(status_code=400)
+        if query.get("case_system") not in self._names:
+            return Response(status_code=404)
+        async with self._fleet.pool.acquire() as connection:
+            items = await information.list_information(
+                connection, query["case_system"], after=int(after), limit=int(limit)
+            )
+        next_cursor = str(items[-1].ordinal) if len(items) == int(limit) else None
+        return _json({"items": items, "next_cursor": next_cursor})
+
     async def clients(self, request: Request) -> Response:
         """Answer what one case system holds, sorted by transfer id.
 
@@ -89,6 +142,9 @@ def create_app(fleet: Fleet, *, lifespan: Lifespan[Starlette]) -> Starlette:
             Route("/livez", control.livez),
             Route("/status", control.status),
             Route("/clients", control.clients),
+            Route("/weeks", control.weeks, methods=["POST"]),
+            Route("/told", control.told),
+            Route("/information", control.information),
         ],
         lifespan=lifespan,
     )

@@ -6,31 +6,37 @@ Opened together, counted from what is stored, run until the process ends.
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
+from msgspec.structs import replace
 
 from kuntavayla.database import AWAY, Pool, open_pool
 from kuntavayla.telemetry import log
 from kuntavayla_sandbox.case_systems import store
 from kuntavayla_sandbox.case_systems.configuration import Configuration
+from kuntavayla_sandbox.case_systems.information.worker import Telling
 from kuntavayla_sandbox.case_systems.worker import (
     AWAY_PAUSE_S,
     CALLS_IN_FLIGHT_MAX,
     CaseSystem,
     Shared,
 )
+from kuntavayla_sandbox.week import Week, shares
 
 CONNECTIONS_MAX = 8
 
 
 class Fleet:
-    """The case systems and what they share."""
+    """The case systems, what they tell the TE offices, and what they share."""
 
-    def __init__(self, pool: Pool, case_systems: list[CaseSystem]) -> None:
+    def __init__(
+        self, pool: Pool, case_systems: list[CaseSystem], tellings: Sequence[Telling] = ()
+    ) -> None:
         self.pool = pool
         self.case_systems = case_systems
+        self.tellings = tellings
 
     async def load_progress(self) -> None:
         """Begin the counts with what is stored; waits for a database that is away."""
@@ -52,6 +58,24 @@ class Fleet:
         async with asyncio.TaskGroup() as group:
             for system in self.case_systems:
                 group.create_task(system.run())
+            for telling in self.tellings:
+                group.create_task(telling.run())
+
+    async def keep_week(self, week: Week) -> dict[str, int]:
+        """Make up a week of all case systems together; tell how many things each will send."""
+        async with self.pool.acquire() as connection:
+            states = await store.count_states(connection)
+        held = {
+            telling.case_system_id: states.get(telling.case_system_id, {}).get("acknowledged", 0)
+            for telling in self.tellings
+        }
+        parts = shares(held, items=week.items)
+        return {
+            telling.case_system_id: await telling.keep_week(
+                replace(week, items=parts[telling.case_system_id])
+            )
+            for telling in self.tellings
+        }
 
 
 @asynccontextmanager
@@ -69,14 +93,25 @@ async def open_fleet(configuration: Configuration) -> AsyncIterator[Fleet]:
             calls_in_flight=asyncio.Semaphore(CALLS_IN_FLIGHT_MAX),
         )
         certificates = httpx.create_ssl_context()
-        case_systems = []
+        case_systems, tellings = [], []
         for endpoint in configuration.endpoints:
             # A client looks at all its connections for each call; one client for all case systems
             # spent a quarter of the process's time on that.
             client = httpx.AsyncClient(verify=certificates)
             await opened.enter_async_context(client)
             case_systems.append(CaseSystem(endpoint, shared, client=client))
-        fleet = Fleet(pool, case_systems)
+            if configuration.relay_url is not None:
+                teller = await opened.enter_async_context(httpx.AsyncClient(verify=certificates))
+                tellings.append(
+                    Telling(
+                        endpoint,
+                        pool,
+                        client=teller,
+                        relay_url=configuration.relay_url,
+                        kafka=configuration.kafka,
+                    )
+                )
+        fleet = Fleet(pool, case_systems, tellings)
         await fleet.load_progress()
         yield fleet
 

@@ -2,16 +2,12 @@
 
 from datetime import date
 
-import msgspec
-
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.database.preparing import prepare_database
 from kuntavayla.register import Register
-from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox.calls import credentials_of
-from kuntavayla_sandbox.case_systems.configuration import Configuration, Endpoint, Work
+from kuntavayla_sandbox.case_systems.configuration import Endpoint
 from kuntavayla_sandbox.case_systems.tables import DATABASE, ROLE, create_tables
-from kuntavayla_sandbox.clock import LegalClock
 from kuntavayla_sandbox.identities import days_ahead
 from kuntavayla_sandbox.state import Identity
 
@@ -49,23 +45,6 @@ def endpoints(
     )
 
 
-def configuration_line(
-    server: EmbeddedServer,
-    *,
-    routing_url: str,
-    clock: LegalClock,
-    work: Work,
-    entries: tuple[Endpoint, ...],
-    kafka: KafkaConnection | None = None,
-) -> bytes:
-    """Return what the process is told at its start."""
-    return msgspec.json.encode(
-        Configuration(
-            routing_url=routing_url,
-            database_url=server.url(DATABASE, role=ROLE),
-            clock=clock,
-            work=work,
-            endpoints=entries,
-            kafka=kafka,
-        )
-    )
+def database_url(server: EmbeddedServer) -> str:
+    """Return where the process finds its database."""
+    return server.url(DATABASE, role=ROLE)

@@ -74,8 +74,53 @@ class PersonRow(Row, table=True):
     document: str = Field(sa_type=JSON)
 
 
+class InformationRow(Row, table=True):
+    """What the case system tells the TE office, and what it heard of it.
+
+    `ordinal` is the order of sending. `answered_place` is the order in which the relay's answers
+    came; of one client it is the order in which the receiver must get them. `outcome` comes by
+    event, with the proof where it was delivered.
+    """
+
+    __tablename__ = "information"
+    case_system_id: str = Field(primary_key=True)
+    municipal_id: str = Field(primary_key=True)
+    ordinal: int
+    client_id: UUID
+    kind: str
+    action: str
+    replaces_municipal_id: str | None
+    document: str = Field(sa_type=JSON)
+    state: str
+    information_id: UUID | None
+    answered_place: int | None = Field(sa_type=sa.BigInteger)
+    accepted_state: str | None
+    receiver_id: str | None
+    digest: str | None
+    problem_code: str | None
+    outcome: str | None
+    outcome_code: str | None
+    receipt_id: str | None
+    receipt_digest: str | None
+    is_delayed: bool
+    is_overdue: bool
+    __table_args__ = (
+        sa.CheckConstraint(
+            "state IN ('to_send', 'answered', 'refused')", name="ck_information_known_state"
+        ),
+        sa.Index(
+            "ix_information_to_send",
+            "case_system_id",
+            "ordinal",
+            postgresql_where=sa.text("state = 'to_send'"),
+        ),
+        sa.Index("ix_information_by_id", "case_system_id", "information_id"),
+    )
+
+
 inbox.add_table(Row.metadata)
-MUTABLE = ("clients", "persons", "inbox_positions")
+MUTABLE = ("clients", "persons", "information", "inbox_positions")
+ANSWERS = sa.Sequence("information_answers", metadata=Row.metadata)
 
 
 async def create_tables(owner_url: str) -> None:
@@ -86,5 +131,6 @@ async def create_tables(owner_url: str) -> None:
             await connection.run_sync(Row.metadata.create_all)
             for statement in grants(ROLE, append_only=(), mutable=MUTABLE):
                 await connection.execute(sa.text(statement))
+            await connection.execute(sa.text(f'GRANT USAGE ON SEQUENCE {ANSWERS.name} TO "{ROLE}"'))
     finally:
         await engine.dispose()

@@ -22,6 +22,8 @@ from kuntavayla_sandbox.demo.checking import Checker
 from kuntavayla_sandbox.demo.day_one import Day, DayOne
 from kuntavayla_sandbox.demo.reconciling import reconcile_all
 from kuntavayla_sandbox.demo.stories import Narrator, aino
+from kuntavayla_sandbox.demo.told import Told
+from kuntavayla_sandbox.demo.week import WeekOfInformation
 from kuntavayla_sandbox.expectation import Confirmation, load_memberships
 from kuntavayla_sandbox.population import Marginals, generate
 from kuntavayla_sandbox.population_file import marginals_table, write_population
@@ -35,6 +37,7 @@ from kuntavayla_sandbox.stack import (
     running_stack,
 )
 from kuntavayla_sandbox.state import StackAlreadyRunning, StateDirectory, StateFault, open_private
+from kuntavayla_sandbox.week import Week
 
 MARK = "made-by-the-demo"
 """A file that says: this directory was made by the demo, the next one may begin anew in it."""
@@ -46,13 +49,14 @@ CONFIRMATION = {
 
 
 class DemoPlan(Struct, frozen=True, kw_only=True):
-    """How large, by which seed, where, on which register, by which way.
+    """How large the day and the week are, by which seed, where, on which register, by which way.
 
     `keeps` leaves the stack up at the end.
     """
 
     directory: Path
     registrations: int
+    items: int
     seed: int
     memberships: Memberships
     keeps: bool
@@ -129,8 +133,7 @@ async def _live_through(
     plan: DemoPlan, running: RunningStack, *, marginals: Marginals, console: Console
 ) -> bool:
     file = plan.directory / "day-one.ndjson"
-    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+    with _progress(console) as progress:
         day = await DayOne(running.stack, progress=progress).live_through(file)
     async with httpx.AsyncClient() as client:
         checker = await _check(plan, running, day=day, client=client)
@@ -148,13 +151,38 @@ async def _live_through(
             *closing.verdict_lines(verdict),
             closing.reconciled_line(reconciled),
         )
+        told = await _tell_the_week(plan, running, client=client, console=console)
         narrator = Narrator(running.stack, client=client, console=console)
         now = running.clock()
         decision = await narrator.tell_the_decision(aino(registered_at=now, effective_on=on))
         await narrator.tell_the_refusal(decision)
         if plan.keeps:
             await narrator.tell_the_way(decision, directory=plan.directory)
-    return verdict.is_right and reconciled.is_equal
+    return verdict.is_right and reconciled.is_equal and told.is_right and told.is_settled
+
+
+async def _tell_the_week(
+    plan: DemoPlan, running: RunningStack, *, client: httpx.AsyncClient, console: Console
+) -> Told:
+    week = Week(starts_on=LEGAL_DATE_DEFAULT, items=plan.items, seed=plan.seed)
+    console.print(f"The week after: {week.items:,} items of municipal information.")
+    with _progress(console) as progress:
+        run = await WeekOfInformation(running.stack, client=client, progress=progress).live_through(
+            week
+        )
+    closing.print_closing(
+        console,
+        closing.week_table(run),
+        closing.away_line(run),
+        *closing.told_lines(run.told),
+        closing.memory_table(running.stack.pids),
+    )
+    return run.told
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=console)
 
 
 async def _check(

@@ -14,15 +14,21 @@ from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.codes import router as codes
+from statement_relay.routes.deliveries import router as deliveries
 from statement_relay.routes.desk import RESTART
 from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
+from statement_relay.routes.receipts import router as receipts
+from statement_relay.routes.receivers import router as receivers
 from statement_relay.routes.requests import router as requests
 from statement_relay.routes.statements import router as statements
 from statement_relay.routes.statistics import router as statistics
 
 ROUTERS: tuple[APIRouter, ...] = (
     information,
+    receipts,
+    deliveries,
+    receivers,
     requests,
     statements,
     statistics,
@@ -42,6 +48,17 @@ SCOPES: ScopeTable = {
     ("POST", "/information/{information_id}:withdraw"): "information.write",
     ("GET", "/information/{information_id}"): "information.read",
     ("GET", "/information"): "information.read",
+    ("POST", "/receipts"): "receipts.write",
+    ("GET", "/deliveries"): "deliveries.read",
+    ("GET", "/deliveries/summary"): "deliveries.read",
+    ("POST", "/deliveries:preview"): "deliveries.read",
+    ("POST", "/deliveries:retry"): "deliveries.write",
+    ("POST", "/deliveries:skip"): "deliveries.write",
+    ("POST", "/deliveries/{delivery_id}:retry"): "deliveries.write",
+    ("POST", "/deliveries/{delivery_id}:skip"): "deliveries.write",
+    ("GET", "/receivers"): "receivers.read",
+    ("POST", "/receivers/{receiver_id}:pause"): "receivers.write",
+    ("POST", "/receivers/{receiver_id}:resume"): "receivers.write",
     ("POST", "/information-requests"): "information-requests.write",
     ("GET", "/information-requests"): "information-requests.read",
     ("GET", "/information-requests/{information_request_id}"): "information-requests.read",

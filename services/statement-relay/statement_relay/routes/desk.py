@@ -11,6 +11,7 @@ from statement_relay.routes.answers import PREFIX
 from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.catalogues import Catalogues
 from statement_relay.rules.clocks import DeliveryTarget
+from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.statistics import Disclosure
 
 RESTART = "take a place by after=now, then read GET /information"
@@ -22,6 +23,7 @@ class Desk(ServiceDesk, frozen=True, kw_only=True):
     """The parts that the composition root has put together for the routes of one process."""
 
     bulk_limits: BodyLimits
+    endpoints: Endpoints
     law: Law
     information: MicroBatcher[Submission, Accepted | Stale]
     duplicate_wait_s_max: float

@@ -4,7 +4,7 @@ Only `store` imports them, and only migrations create them.
 """
 
 from kuntavayla import audit, idempotency, inbox, outbox
-from statement_relay.tables.information import DeliveryAttemptRow, InformationRow
+from statement_relay.tables.information import DeliveryAttemptRow, DeliveryNoteRow, InformationRow
 from statement_relay.tables.queues import ClientQueueRow, ReceiverRow
 from statement_relay.tables.requests import InformationRequestRow, StatementRow
 from statement_relay.tables.responsibilities import ResponsibilityRow
@@ -17,6 +17,7 @@ __all__ = [
     "MUTABLE",
     "ClientQueueRow",
     "DeliveryAttemptRow",
+    "DeliveryNoteRow",
     "InformationRequestRow",
     "InformationRow",
     "ReceiverRow",
@@ -39,6 +40,7 @@ APPEND_ONLY = (
     "outbox_epochs",
     "outbox_redeliveries",
     "delivery_attempts",
+    "delivery_notes",
     "inbox_repairs",
     "statements",
 )
