@@ -100,6 +100,7 @@ RELEASES = (
         settings={
             "fingerprint_key": KEY,
             "audit_signing_key": f"s1:{KEY}",
+            "content_keys": f"k1:{KEY}",
             "routing_url": "http://127.0.0.1:9/routing/v1",
             "routing_token_url": "http://127.0.0.1:9/token",
             "routing_client_id": "relay",

@@ -92,7 +92,7 @@ def calls_of(cell: str) -> list[tuple[str, str]]:
 
 def template_of(path: str) -> str:
     """Return the route template of a path that the documents write with `{id}`."""
-    noun = path.split("/")[1].removesuffix("s").replace("-", "_")
+    noun = re.sub(r"ies$", "y", path.split("/")[1]).removesuffix("s").replace("-", "_")
     return path.replace("{id}", f"{{{noun}_id}}")
 
 

@@ -23,16 +23,6 @@ async def relay(relay_database: TestDatabase) -> AsyncIterator[Relay]:
         yield relay
 
 
-@pytest.fixture(scope="module")
-async def refusing(databases: DatabaseServer) -> AsyncIterator[Relay]:
-    """One service for all calls of a module that store nothing."""
-    async with (
-        databases.database("statement_relay", role="statement_relay") as database,
-        running_relay(database) as relay,
-    ):
-        yield relay
-
-
 @pytest.fixture
 async def post(relay_database: TestDatabase) -> AsyncIterator[Post]:
     async with open_post(relay_database) as post:
@@ -45,3 +35,13 @@ async def receiver(post: Post) -> AsyncIterator[Server]:
     async with running(receiving) as server:
         post.endpoints[RECEIVER] = Endpoint(url=server.url)
         yield server
+
+
+@pytest.fixture(scope="module")
+async def refusing(databases: DatabaseServer) -> AsyncIterator[Relay]:
+    """One service for all calls of a module that store nothing."""
+    async with (
+        databases.database("statement_relay", role="statement_relay") as database,
+        running_relay(database) as relay,
+    ):
+        yield relay

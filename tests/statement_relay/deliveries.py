@@ -124,6 +124,23 @@ class Post:
             await connection.execute("NOTIFY relay_queue")
         return Queued(information_id, client_id, body)
 
+    async def enqueue_many(self, client_id: str, *, count: int, deliver_by_at: datetime) -> None:
+        """Put many items at the end of a client's queue."""
+        for _ in range(count):
+            await self.enqueue(client_id=client_id, deliver_by_at=deliver_by_at)
+
+    async def wait_for_client(self) -> Queued:
+        """Accept an item whose client is not known."""
+        item = await self.enqueue()
+        await self.rows("DELETE FROM client_queues WHERE client_id = $1", item.client_id)
+        await self.rows(
+            "UPDATE information SET state = 'waiting_for_client', receiver_id = NULL,"
+            " number = NULL, body = NULL, digest = NULL, deliver_by_at = NULL, warn_at = NULL"
+            " WHERE information_id = $1",
+            item.information_id,
+        )
+        return item
+
     async def rows(self, statement: str, *arguments: object) -> list[Any]:
         async with self.pool.acquire() as connection:
             return await connection.fetch(statement, *arguments)

@@ -199,6 +199,7 @@ def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
         "metrics_port": 0,
         "fingerprint_key": key,
         "audit_signing_key": f"s1:{key}",
+        "content_keys": f"k1:{key}",
         "routing_url": "http://127.0.0.1:9/routing/v1",
         "routing_token_url": "http://127.0.0.1:9/token",
         "routing_client_id": "relay",

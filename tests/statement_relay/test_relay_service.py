@@ -29,7 +29,11 @@ async def test_every_table_is_changed_or_only_added_to(relay: Relay) -> None:
         [row] = await relay.fetch(PRIVILEGES, table)
         rights[table] = row["may_update"], row["may_delete"]
 
-    kept = {"inbox_parked": (True, False), "information": (False, False)}
+    kept = {
+        "inbox_parked": (True, False),
+        "information": (False, False),
+        "information_requests": (False, False),
+    }
     assert rights == {
         **dict.fromkeys(MUTABLE, (True, True)),
         **dict.fromkeys(APPEND_ONLY, (False, False)),

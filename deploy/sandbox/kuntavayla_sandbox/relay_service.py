@@ -11,7 +11,7 @@ from kuntavayla.database.preparing import migrate, prepare_database
 from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox import routing_service
 from kuntavayla_sandbox.calls import Credentials
-from kuntavayla_sandbox.service_settings import common_settings
+from kuntavayla_sandbox.service_settings import common_settings, make_key
 from kuntavayla_sandbox.state import SecretFile, write_private
 
 NAME = "statement-relay"
@@ -41,6 +41,7 @@ def environment(
     return {
         "RELAY_DATABASE_URL": server.url(DATABASE, role=ROLE),
         "RELAY_MIGRATION_DATABASE_URL": server.url(DATABASE),
+        "RELAY_CONTENT_KEYS": f"sandbox-1:{kept.keep('relay/content_key', make=make_key)}",
         "RELAY_ROUTING_URL": around.routing_url,
         "RELAY_ROUTING_TOKEN_URL": around.own.token_url,
         "RELAY_ROUTING_CLIENT_ID": around.own.client_id,

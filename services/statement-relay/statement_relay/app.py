@@ -3,9 +3,8 @@
 import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import time as time_of_day
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -28,6 +27,8 @@ from kuntavayla.http import (
     create_service,
     run_halving,
 )
+from kuntavayla.inbox import Consumption, Sealing
+from kuntavayla.outbox import Told, asyncapi_document
 from kuntavayla.register import Register, load_register
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.desk import moment_at
@@ -49,6 +50,7 @@ from kuntavayla.service.workers.publishing import publisher_of
 from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
 from kuntavayla.values.digests import KeyedDigest
+from kuntavayla.values.sealing import Sealer
 from statement_relay.events import EVENT_TYPES, SERVICE, SOURCE
 from statement_relay.operations.accepting import accept
 from statement_relay.operations.deciding import Outcome
@@ -60,20 +62,20 @@ from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import RESYNC, Desk
 from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.answers import AnswerTable, load_answers
-from statement_relay.rules.breakers import BreakerLimits
 from statement_relay.rules.clocks import DeliveryTarget
 from statement_relay.rules.competence import Tables
 from statement_relay.rules.contents import NONCE_BYTES
-from statement_relay.rules.deliveries import Pace
-from statement_relay.rules.endpoints import Endpoints, parse_endpoints
 from statement_relay.rules.intake import IntakeLimits
 from statement_relay.rules.issuers import load_issuers
 from statement_relay.rules.kinds import load_kinds
-from statement_relay.rules.pacing import Backoff
 from statement_relay.rules.receivers import load_receivers
+from statement_relay.rules.statistics import Disclosure
 from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
+from statement_relay.workers.due import DUE_INTERVAL_S, look_for_late
 from statement_relay.workers.figures import FigureGauges, look
+from statement_relay.workers.inbound import INBOUND, InboundDesk, read_information
+from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
 from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
 DATA = files("statement_relay") / "data"
@@ -81,6 +83,12 @@ DESCRIPTION = (
     "Takes what municipalities know for statements on unemployment benefits, and delivers it to the"
     " TE offices in order and with proof. Problems: docs/problems; events: /schemas."
 )
+
+
+@cache
+def answers_of_release() -> AnswerTable:
+    """Return what answers mean by this release's table, read once in a process."""
+    return load_answers(DATA / "answers.toml")
 
 
 @cache
@@ -110,38 +118,26 @@ def law_of(settings: Settings, register: Register) -> Law:
     )
 
 
-def endpoints_of(settings: Settings) -> Endpoints:
-    """Return where receivers are; raises EndpointsInvalid or OSError where the file is no good."""
-    if settings.receivers_file is None:
-        return Endpoints(None, {})
-    return parse_endpoints(settings.receivers_file.read_text("utf-8"))
-
-
-def pace_of(settings: Settings) -> Pace:
-    """Return how the service delivers."""
-    return Pace(
-        lease_s=settings.lease_s,
-        call_s_max=settings.call_s_max,
-        breaker=BreakerLimits(
-            failures_max=settings.breaker_failures_max,
-            probe_s_first=settings.probe_s_first,
-            probe_s_max=settings.probe_s_max,
-        ),
-        backoff=Backoff(first_s=settings.retry_s_first, longest_s=settings.retry_s_max),
-        opens=time_of_day(settings.opens_hour),
-    )
-
-
-@cache
-def answers_of_release() -> AnswerTable:
-    """Return what answers mean by this release's table, read once in a process."""
-    return load_answers(DATA / "answers.toml")
+def sealing_of(settings: Settings) -> Sealing:
+    """Return how parked messages from outside are kept."""
+    key_id, _ = settings.content_keys.newest
+    keys = {name: key.secret for name, key in settings.content_keys.keys}
+    sealer = Sealer(keys, current_id=key_id, random_bytes=os.urandom)
+    # The oldest secret stays in the ring for ever, so the same key is always the same.
+    return Sealing(sealer, KeyedDigest(settings.fingerprint_key.secrets[-1]))
 
 
 @cache
 def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
-    return ServiceDocuments(schemas=event_schemas(EVENT_TYPES))
+    return ServiceDocuments(
+        asyncapi=asyncapi_document(
+            Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES, inbound=INBOUND),
+            title="Kuntaväylä statement-relay events",
+            version=version("kuntavayla-statement-relay"),
+        ),
+        schemas=event_schemas(EVENT_TYPES),
+    )
 
 
 def create_app(
@@ -184,6 +180,15 @@ def create_app(
     )
 
 
+def request_target_of(settings: Settings) -> DeliveryTarget:
+    """Return by when a question is to be answered, and reminded of."""
+    return DeliveryTarget(
+        working_days=settings.request_working_days,
+        at=settings.deliver_by,
+        warn_working_days_before=settings.request_reminder_working_days,
+    )
+
+
 class _Composition:
     """Puts the parts of a process together, once its pool is open."""
 
@@ -191,11 +196,15 @@ class _Composition:
         self, settings: Settings, register: Register, *, clock: Clock, metrics: CollectorRegistry
     ) -> None:
         self._settings = settings
+        self._endpoints = settings.read_endpoints()
         self._register = register
         self._clock = clock
         self._metrics = metrics
         self._law = law_of(settings, register)
         self._routing = RoutingDesk(self._law, moment=self._moment, clock=clock)
+        self._inbound = InboundDesk(
+            self._law, moment=self._moment, clock=clock, sealing=sealing_of(settings)
+        )
 
     def compose(self, pool: Pool, waiters: StreamWaiters) -> Composed:
         """Return the desk of the process and the loops beside it."""
@@ -207,18 +216,8 @@ class _Composition:
 
     def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
         """Return the loops beside the desk."""
-        settings, gauges = self._settings, FigureGauges(self._metrics)
+        settings = self._settings
         url = settings.database_url.get_secret_value()
-
-        async def look_at_figures() -> None:
-            await look(
-                desk.pool,
-                moment=desk.moment,
-                gauges=gauges,
-                readings=desk.readings,
-                transport=desk.transport,
-            )
-
         sealing = keep_sealed(
             url,
             seal_key_of(settings),
@@ -226,13 +225,10 @@ class _Composition:
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
-        loops = [
-            desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
-            sealing,
-            follow_routing(desk.pool, self._access(), desk=self._routing),
-            self._courier(desk.pool).deliver(url),
-        ]
-        broker = settings.kafka_connection
+        following = follow_routing(desk.pool, self._access(), desk=self._routing)
+        delivering = self._courier(desk.pool).deliver(url)
+        loops = [*self._timed_loops(desk), sealing, following, delivering]
+        broker = self._settings.kafka_connection
         if broker is None:
             return loops
         publisher = publisher_of(
@@ -243,7 +239,48 @@ class _Composition:
             clock=self._clock,
             registry=self._metrics,
         )
-        return [*loops, publisher.run()]
+        reading = read_information(desk.pool, broker, desk=self._inbound)
+        return [*loops, publisher.run(), reading]
+
+    def _consumption(self, consumer: str) -> Consumption | None:
+        """Return how a consumer of this service handles its messages."""
+        return self._routing.consumption(consumer) or self._inbound.consumption(consumer)
+
+    def _courier(self, pool: Pool) -> Courier:
+        """Return what delivers; a receiver's certificate that is no good is found here."""
+        known = tables_of_release().receivers.receiver_ids()
+        courier = Courier(
+            pool,
+            Route(
+                receiver_ids=self._endpoints.named.union(known),
+                endpoints=self._endpoints,
+                answers=answers_of_release(),
+                pace=self._settings.pace,
+            ),
+            clock=self._clock,
+            metrics=CourierMetrics(self._metrics),
+        )
+        courier.prepare()
+        return courier
+
+    def _timed_loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+        """Return what is done again and again; each may run in every process at the same time."""
+        look_at_figures = partial(
+            look,
+            desk.pool,
+            moment=desk.moment,
+            gauges=FigureGauges(self._metrics),
+            readings=desk.readings,
+            transport=desk.transport,
+        )
+        patience = self._settings.patience
+        look_for_due = partial(look_for_late, desk.pool, patience=patience, moment=desk.moment)
+        remind = partial(remind_of_all, desk.pool, moment=desk.moment)
+        return [
+            desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
+            desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
+            desk.jobs.repeat("due", look_for_due, interval_s=DUE_INTERVAL_S),
+        ]
 
     def _access(self) -> RoutingAccess:
         """Return where routing-api is, and by what right it is read."""
@@ -255,24 +292,6 @@ class _Composition:
             client_secret=settings.routing_client_secret.get_secret_value(),
             broker=settings.kafka_connection,
         )
-
-    def _courier(self, pool: Pool) -> Courier:
-        """Return what delivers; a receiver's certificate that is no good is found here."""
-        endpoints = endpoints_of(self._settings)
-        known = self._law.tables.receivers.receiver_ids()
-        courier = Courier(
-            pool,
-            Route(
-                receiver_ids=endpoints.named.union(known),
-                endpoints=endpoints,
-                answers=answers_of_release(),
-                pace=pace_of(self._settings),
-            ),
-            clock=self._clock,
-            metrics=CourierMetrics(self._metrics),
-        )
-        courier.prepare()
-        return courier
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, register = self._settings, self._register
@@ -298,11 +317,17 @@ class _Composition:
                 settings.body_received_bytes_max, settings.body_inflated_bytes_max
             ),
             bulk_limits=BodyLimits(bulk, bulk),
+            endpoints=self._endpoints,
+            request_target=request_target_of(settings),
+            disclosure=Disclosure(
+                rounded_to=settings.statistics_rounded_to,
+                rate_of_min=settings.statistics_rate_of_min,
+            ),
             waiters=waiters,
             readings=Readings(),
             resync=RESYNC,
             transport=settings.transport,
-            consumptions=self._routing.consumption,
+            consumptions=self._consumption,
             jobs=Jobs(self._clock, registry=self._metrics),
             seal_keys=seal_keys_of(settings),
         )

@@ -45,3 +45,87 @@ class OnlyByRest(DomainError):
 
     kind: ClassVar[Kind] = Kind.FORBIDDEN
     code: ClassVar[str] = "only_by_rest"
+
+
+class DeliverySettled(DomainError):
+    """The item's delivery has ended otherwise; nothing changes it any more."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "delivery_settled"
+
+
+class DeliveryUnderWay(DomainError):
+    """The item is being delivered at this moment; what comes of it is known soon."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "delivery_under_way"
+
+
+class DeliveryBehindOthers(DomainError):
+    """Earlier items of the client come first; the first of them is what can be repaired."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "delivery_behind_others"
+
+
+class DeliveryNotFound(DomainError):
+    """No such item that is on its way to a receiver."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "delivery_not_found"
+
+
+class DeliveryCountDiffers(DomainError):
+    """Another number of items is meant than was expected; nothing was done."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "delivery_count_differs"
+
+
+class DeliveriesTooMany(DomainError):
+    """More items are meant than one call repairs."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "deliveries_too_many"
+
+
+class ReceiverNotFound(DomainError):
+    """No such receiver."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "receiver_not_found"
+
+
+class NoSuchClient(DomainError):
+    """No such client for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "client_not_found"
+
+
+class InformationRequestNotFound(DomainError):
+    """No such information request for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "information_request_not_found"
+
+
+class StatementNotFound(DomainError):
+    """No such statement for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "statement_not_found"
+
+
+class ReferenceReused(DomainError):
+    """The reference is taken by a question or statement of the same office with other content."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "reference_reused"
+
+
+class AlreadyAnswered(DomainError):
+    """The information request was answered before, with other content."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "already_answered"

@@ -111,6 +111,53 @@ class InformationOverdueV1(Struct, frozen=True, kw_only=True):
     deliver_by_at: datetime
 
 
+class InformationRequestReceivedV1(Struct, frozen=True, kw_only=True):
+    """A TE office asks about a client; the question is read by GET /information-requests/{id}."""
+
+    type_name: ClassVar[str] = "information-request.received"
+    information_request_id: str
+    client_id: str
+    municipality_code: str
+    due_at: datetime
+
+
+class InformationRequestRemindedV1(Struct, frozen=True, kw_only=True):
+    """A question is still open, and its time is nearly over."""
+
+    type_name: ClassVar[str] = "information-request.reminded"
+    information_request_id: str
+    client_id: str
+    municipality_code: str
+    due_at: datetime
+
+
+class InformationRequestOverdueV1(Struct, frozen=True, kw_only=True):
+    """A question is still open although its time is over."""
+
+    type_name: ClassVar[str] = "information-request.overdue"
+    information_request_id: str
+    client_id: str
+    municipality_code: str
+    due_at: datetime
+
+
+class InformationRequestAnsweredV1(Struct, frozen=True, kw_only=True):
+    """A municipality has answered; to the TE office that asked."""
+
+    type_name: ClassVar[str] = "information-request.answered"
+    information_request_id: str
+    client_id: str
+    answered_at: datetime
+
+
+class StatementGivenV1(Struct, frozen=True, kw_only=True):
+    """A TE office has given a statement; what it says is read by GET /statements/{id}."""
+
+    type_name: ClassVar[str] = "statement.given"
+    statement_id: str
+    client_id: str
+
+
 EVENT_TYPES = (
     InformationAcceptedV1,
     InformationRefusedV1,
@@ -119,6 +166,11 @@ EVENT_TYPES = (
     InformationParkedV1,
     InformationDelayedV1,
     InformationOverdueV1,
+    InformationRequestReceivedV1,
+    InformationRequestRemindedV1,
+    InformationRequestOverdueV1,
+    InformationRequestAnsweredV1,
+    StatementGivenV1,
     AuditSealedV1,
 )
 EventData = (
@@ -129,4 +181,9 @@ EventData = (
     | InformationParkedV1
     | InformationDelayedV1
     | InformationOverdueV1
+    | InformationRequestReceivedV1
+    | InformationRequestRemindedV1
+    | InformationRequestOverdueV1
+    | InformationRequestAnsweredV1
+    | StatementGivenV1
 )

@@ -27,7 +27,14 @@ class InboundMessage(Struct, frozen=True, kw_only=True):
     """What a counterpart may send by its own topic: `type_name` with prefix and version."""
 
     type_name: str
-    value_type: type[Struct]
+    value_type: Any
+    title: str
+
+    @classmethod
+    def of(cls, type_name: str, value_type: type[Struct]) -> "InboundMessage":
+        """Return the message whose value is one type, with that type's own title."""
+        title = (value_type.__doc__ or "").splitlines()[0]
+        return cls(type_name=type_name, value_type=value_type, title=title)
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -139,12 +146,23 @@ def _messages(told: Told) -> dict[str, Json]:
 def _inbound_message(inbound: InboundMessage) -> Json:
     return {
         "name": inbound.type_name,
-        "title": (inbound.value_type.__doc__ or "").splitlines()[0],
+        "title": inbound.title,
         "contentType": "application/json",
         "headers": _headers("headers-of-outside", inbound.type_name),
-        "payload": {"$ref": f"{_SCHEMAS}/{inbound.value_type.__name__}"},
+        "payload": _inbound_schemas(inbound)[0],
         "bindings": _key("client_id: what has the same key waits behind what was parked"),
     }
+
+
+def _inbound_schemas(inbound: InboundMessage) -> tuple[Json, dict[str, Json]]:
+    """Return the schema of an inbound value, and those that it names.
+
+    What tells its forms apart stands in each of them; AsyncAPI knows no map from it to schemas.
+    """
+    (schema,), named = msgspec.json.schema_components(
+        [inbound.value_type], ref_template=_SCHEMAS + "/{name}"
+    )
+    return {key: part for key, part in schema.items() if key != "discriminator"}, named
 
 
 def _headers(schema: str, type_name: str) -> Json:
@@ -163,9 +181,7 @@ def _schemas(told: Told) -> dict[str, Json]:
         name: {key: value for key, value in schema.items() if not key.startswith("$")}
         for (name, _), schema in event_schemas(told.event_types).items()
     }
-    _, of_inbound = msgspec.json.schema_components(
-        [told.inbound.value_type], ref_template=_SCHEMAS + "/{name}"
-    )
+    _, of_inbound = _inbound_schemas(told.inbound)
     return {
         "attributes": _texts(ATTRIBUTES, required=ATTRIBUTES, more="redeliveryid"),
         "headers": _texts(headers, required=headers, more=header_of("redeliveryid")),

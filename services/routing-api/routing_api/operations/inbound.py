@@ -13,30 +13,11 @@ from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.events import Channel, EventDraft
 from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.inbound import Received
 from routing_api.events import AcknowledgementRefusedV1
 from routing_api.operations import transfers
 from routing_api.operations.transfers import Party
 from routing_api.rules.transfers import Acknowledgement, ReportBounds
-
-
-class Place(Struct, frozen=True):
-    """Where a record of a topic stands."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
-class Received(Struct, frozen=True, kw_only=True):
-    """What a record is answered by: its place, its trace, and ids of it that have our form.
-
-    `subject` is the key by which the answer keeps its order, `cause_id` the record's own id.
-    """
-
-    place: Place
-    subject: str
-    cause_id: str
-    traceparent: str
 
 
 class ReceivedAcknowledgement(Struct, frozen=True):

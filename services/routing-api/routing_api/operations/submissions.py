@@ -13,10 +13,11 @@ from kuntavayla.idempotency import KeyUse, fingerprints_of
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.values.digests import KeyedDigest
 from kuntavayla.values.identity_codes import IdentityCode
+from kuntavayla.values.sealing import Sealed
 from routing_api.operations.judged import Judged, judge_registration
 from routing_api.operations.law import Law
 from routing_api.operations.profiles import Profile, encode, is_restricted, profile_of
-from routing_api.operations.vault import Lookups, Sealed
+from routing_api.operations.vault import Lookups
 from routing_api.rules.registrations import Registration
 from routing_api.store.registrations import SourceKey
 

@@ -7,20 +7,10 @@ that the composition root passes in.
 
 from collections.abc import Callable, Mapping
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
 from kuntavayla.values.digests import KeyedDigest
-
-NONCE_BYTES = 12
-"""Length of an AES-GCM nonce (NIST SP 800-38D)."""
-
-
-class Sealed(Struct, frozen=True):
-    """A ciphertext with its nonce before it, and the id of its key."""
-
-    ciphertext: bytes
-    key_id: str
+from kuntavayla.values.sealing import Sealer
 
 
 class VaultKeys(Struct, frozen=True):
@@ -46,16 +36,13 @@ class Lookups(Struct, frozen=True):
     b: tuple[bytes, ...]
 
 
-class IdentityVault:
+class IdentityVault(Sealer):
     """Seals and opens what identifies a person."""
 
     def __init__(self, keys: VaultKeys, *, random_bytes: Callable[[int], bytes]) -> None:
-        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.encryption.items()}
-        self._current = self._ciphers[keys.current_id]
-        self._current_id = keys.current_id
+        super().__init__(keys.encryption, current_id=keys.current_id, random_bytes=random_bytes)
         self._lookup_a = tuple(map(KeyedDigest, keys.lookup_a))
         self._lookup_b = tuple(map(KeyedDigest, keys.lookup_b))
-        self._random_bytes = random_bytes
         self.fingerprints = tuple(map(KeyedDigest, keys.fingerprint))
 
     def lookups(self, identity_code: str) -> Lookups:
@@ -64,17 +51,4 @@ class IdentityVault:
         return Lookups(
             tuple(digest(text) for digest in self._lookup_a),
             tuple(digest(text) for digest in self._lookup_b),
-        )
-
-    def seal(self, plain: bytes, *, belongs_to: str) -> Sealed:
-        """Return the ciphertext of a text that belongs to one id; it opens for no other."""
-        nonce = self._random_bytes(NONCE_BYTES)
-        return Sealed(
-            nonce + self._current.encrypt(nonce, plain, belongs_to.encode()), self._current_id
-        )
-
-    def open(self, ciphertext: bytes, *, key_id: str, belongs_to: str) -> bytes:
-        """Return the text of a ciphertext of ours."""
-        return self._ciphers[key_id].decrypt(
-            ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], belongs_to.encode()
         )

@@ -5,22 +5,17 @@ item of `POST /transfers:acknowledge`. What no state could make acceptable is pa
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from kuntavayla.database import Connection, Pool, transaction
+from kuntavayla.database import Connection, Pool
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import JsonDecoder
 from kuntavayla.inbox import (
     Consumption,
-    CursorRefused,
-    Inbox,
-    Incoming,
     IncomingEvent,
     KafkaSource,
     Malformed,
@@ -29,27 +24,24 @@ from kuntavayla.inbox import (
     Sealing,
     Speaker,
     StopLimits,
-    hold_back,
 )
 from kuntavayla.outbox import InboundMessage
 from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.workers.reading import id_or_none, keep_reading, received_of
 from kuntavayla.settings import KafkaConnection
-from kuntavayla.telemetry import log, trace_of
+from kuntavayla.telemetry import trace_of
 from routing_api.operations import inbound
-from routing_api.operations.inbound import Place, Received, ReceivedAcknowledgement, Refusal
+from routing_api.operations.inbound import ReceivedAcknowledgement, Refusal
 from routing_api.operations.law import Law
 from routing_api.rules.transfers import ReportBounds
 from routing_api.schemas import AcknowledgementItem
 
 TAKEN_OVER = "fi.kuntavayla.transfer.taken-over.v1"
-INBOUND = InboundMessage(type_name=TAKEN_OVER, value_type=AcknowledgementItem)
+INBOUND = InboundMessage.of(TAKEN_OVER, AcknowledgementItem)
 CONSUMER_PREFIX = "acknowledgements."
 GROUP_PREFIX = "routing-api."
 OUTSIDE = Speaker.OUTSIDE
-PAUSE_S = 5.0
 CODES_MAX = 20
-NIL_ID = str(UUID(int=0))
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _items = JsonDecoder(AcknowledgementItem, bytes_max=65_536)
 
 
@@ -129,7 +121,7 @@ class AcknowledgementDesk:
             traceparent=trace.traceparent,
         )
         acknowledgements = [
-            ReceivedAcknowledgement(_received(event, transfer_id=item.transfer_id), item.value())
+            ReceivedAcknowledgement(received_of(event, subject=item.transfer_id), item.value())
             for event, item in ((event, _items.decode(bytes(event.data))) for event in events)
         ]
         await inbound.acknowledge(
@@ -149,23 +141,11 @@ async def read_acknowledgements(
 async def _read(
     pool: Pool, broker: KafkaConnection, topic: str, *, consumer: str, desk: AcknowledgementDesk
 ) -> None:
-    """Read one topic again and again; what stops this reading is told in the log."""
+    """Read one topic until cancelled."""
     consumption = desk.consumption(consumer)
     assert consumption is not None, "a topic is that of a case system"
     source = KafkaSource(broker, topics=[topic], group=GROUP_PREFIX + consumer, speaker=OUTSIDE)
-    reader = Inbox(pool, source, consumer=consumer, parking=consumption.parking)
-    while True:
-        try:
-            await reader.run(consumption.handle)
-        except CursorRefused:
-            log.error("inbox.records_lost", consumer=consumer)
-            async with transaction(pool) as connection:
-                await hold_back(connection, consumer=consumer, now=consumption.parking.clock())
-        except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
-            log.error("inbox.reading_failed", consumer=consumer, exc_info=error)
-            await asyncio.sleep(PAUSE_S)
-        finally:
-            await source.close()
+    await keep_reading(pool, source, consumer=consumer, consumption=consumption)
 
 
 def _check(event: IncomingEvent) -> None:
@@ -184,7 +164,7 @@ def _refusal_of(refused: Refused) -> Refusal:
     body = incoming.body if isinstance(incoming, Malformed) else bytes(incoming.data)
     transfer_id = _transfer_id_in(body)
     return Refusal(
-        received=_received(incoming, transfer_id=transfer_id),
+        received=received_of(incoming, subject=transfer_id),
         transfer_id=transfer_id,
         codes=refused.codes[:CODES_MAX],
         is_parked=True,
@@ -193,24 +173,6 @@ def _refusal_of(refused: Refused) -> Refusal:
 
 def _transfer_id_in(body: bytes) -> str | None:
     try:
-        return _id_or_none(_decode_named(body).transfer_id)
+        return id_or_none(_decode_named(body).transfer_id)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-
-
-def _received(incoming: Incoming, *, transfer_id: str | None) -> Received:
-    topic, partition, offset = incoming.place.rsplit("/", 2)
-    subject = _id_or_none(incoming.key) or transfer_id or NIL_ID
-    cause_id, traceparent = None, None
-    if isinstance(incoming, IncomingEvent):
-        cause_id, traceparent = _id_or_none(incoming.id), incoming.traceparent
-    return Received(
-        place=Place(topic, int(partition), int(offset)),
-        subject=subject,
-        cause_id=cause_id or subject,
-        traceparent=trace_of(None, traceparent).traceparent,
-    )
-
-
-def _id_or_none(text: str) -> str | None:
-    return text if _ID.fullmatch(text) else None

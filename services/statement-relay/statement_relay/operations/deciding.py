@@ -7,6 +7,7 @@ from msgspec import Struct
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.values.calendar import legal_day
+from statement_relay.errors import OnlyByRest
 from statement_relay.operations.law import Law
 from statement_relay.operations.placing import Sending
 from statement_relay.operations.submissions import Submission
@@ -88,6 +89,9 @@ class Batch:
         if told.replaces is not None:
             return self._take_successor(submission)
         assert told.item is not None, "what is new has an item"
+        versions = self._versions.get(told.item.client_id, ())
+        if submission.is_by_topic and versions and is_restricted(versions):
+            return OnlyByRest()
         judgement = self._judge(submission, told.item)
         if isinstance(judgement, DomainError):
             return judgement

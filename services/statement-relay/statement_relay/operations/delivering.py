@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from kuntavayla import outbox
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
+from statement_relay.operations.rejecting import reject_successors
 from statement_relay.operations.telling import Telling
 from statement_relay.rules.deliveries import (
     Called,
@@ -34,11 +35,9 @@ from statement_relay.rules.pacing import (
     slots_of,
 )
 from statement_relay.rules.states import SETTLED
-from statement_relay.store import deliveries, receivers
+from statement_relay.store import deliveries, receivers, repairs
 from statement_relay.store.deliveries import Attempt, Settlement, lease_of
 
-ORIGINAL_REJECTED = "original_rejected"
-"""Why a correction or withdrawal is rejected whose original was."""
 NOTIFY_CHANNEL = deliveries.NOTIFY_CHANNEL
 Standings = dict[str, Standing]
 
@@ -216,11 +215,15 @@ async def _settle(
         item = settled.get(called.delivery.information_id)
         if item is not None:
             _tell(item, called, fate, telling=work.telling)
-            rejected += [item.root_information_id] if fate.state == "rejected" else []
-    successors = await deliveries.reject_successors(
-        connection, rejected, code=ORIGINAL_REJECTED, at=now
-    )
-    work.telling.rejected(successors, code=ORIGINAL_REJECTED)
+            rejected += [item] if fate.state == "rejected" else []
+    await reject_successors(connection, rejected, telling=work.telling, moment=desk.moment)
+    # A receipt came during the call: what it made of the item says what the queue waits for.
+    overtaken = [
+        lease_of(called.delivery)
+        for called, _ in mine
+        if called.delivery.information_id not in settled
+    ]
+    await repairs.refresh(connection, overtaken)
 
 
 def _tell(item: Tracked, called: Called, fate: Fate, *, telling: Telling) -> None:

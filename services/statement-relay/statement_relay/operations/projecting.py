@@ -174,7 +174,7 @@ class _Promotion:
                 ),
                 recipient=item.organisation,
                 is_restricted=self._is_restricted(item),
-                call=self._call,
+                traceparent=self._call.traceparent,
                 moment=self._moment,
             )
         )

@@ -3,16 +3,9 @@
 from msgspec import Struct
 
 from kuntavayla.events import Channel, EventDraft
-from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.inbound import Place
 from statement_relay.events import InformationRefusedV1
-
-
-class RecordPlace(Struct, frozen=True):
-    """Where a record of a topic stands."""
-
-    topic: str
-    partition: int
-    offset: int
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -25,14 +18,14 @@ class Refusal(Struct, frozen=True, kw_only=True):
     information_id: str | None = None
     municipal_id: str | None = None
     client_id: str | None = None
-    place: RecordPlace | None = None
+    place: Place | None = None
     is_parked: bool = False
     subject: str | None = None
     cause_id: str | None = None
 
 
 def refused_draft(
-    refusal: Refusal, *, recipient: str, is_restricted: object, call: Call, moment: Moment
+    refusal: Refusal, *, recipient: str, is_restricted: object, traceparent: str, moment: Moment
 ) -> EventDraft:
     """Return the event of a refusal, in the feed that applies."""
     subject = refusal.subject or refusal.client_id
@@ -48,7 +41,7 @@ def refused_draft(
         recipient=recipient,
         channel=Channel.RESTRICTED if is_restricted else Channel.COMMON,
         causation_id=cause_id,
-        traceparent=call.traceparent,
+        traceparent=traceparent,
         data=InformationRefusedV1(
             information_id=refusal.information_id,
             municipal_id=refusal.municipal_id,

@@ -44,6 +44,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     nonce: bytes
     received_at: datetime
     key: str | None = None
+    is_by_topic: bool = False
 
     @property
     def source(self) -> MunicipalKey:

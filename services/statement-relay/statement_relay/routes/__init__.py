@@ -13,12 +13,24 @@ from kuntavayla.service.routes.parked import parked_router
 from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from statement_relay.routes.answers import PREFIX
+from statement_relay.routes.deliveries import router as deliveries
 from statement_relay.routes.desk import RESTART
 from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
+from statement_relay.routes.receipts import router as receipts
+from statement_relay.routes.receivers import router as receivers
+from statement_relay.routes.requests import router as requests
+from statement_relay.routes.statements import router as statements
+from statement_relay.routes.statistics import router as statistics
 
 ROUTERS: tuple[APIRouter, ...] = (
     information,
+    receipts,
+    deliveries,
+    receivers,
+    requests,
+    statements,
+    statistics,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -34,6 +46,24 @@ SCOPES: ScopeTable = {
     ("POST", "/information/{information_id}:withdraw"): "information.write",
     ("GET", "/information/{information_id}"): "information.read",
     ("GET", "/information"): "information.read",
+    ("POST", "/receipts"): "receipts.write",
+    ("GET", "/deliveries"): "deliveries.read",
+    ("GET", "/deliveries/summary"): "deliveries.read",
+    ("POST", "/deliveries:preview"): "deliveries.read",
+    ("POST", "/deliveries:retry"): "deliveries.write",
+    ("POST", "/deliveries:skip"): "deliveries.write",
+    ("POST", "/deliveries/{delivery_id}:retry"): "deliveries.write",
+    ("POST", "/deliveries/{delivery_id}:skip"): "deliveries.write",
+    ("GET", "/receivers"): "receivers.read",
+    ("POST", "/receivers/{receiver_id}:pause"): "receivers.write",
+    ("POST", "/receivers/{receiver_id}:resume"): "receivers.write",
+    ("POST", "/information-requests"): "information-requests.write",
+    ("GET", "/information-requests"): "information-requests.read",
+    ("GET", "/information-requests/{information_request_id}"): "information-requests.read",
+    ("POST", "/information-requests/{information_request_id}:answer"): "information-requests.write",
+    ("POST", "/statements"): "statements.write",
+    ("GET", "/statements/{statement_id}"): "statements.read",
+    ("GET", "/statistics/information"): "statistics.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",

@@ -9,6 +9,9 @@ from statement_relay.operations.submissions import Submission
 from statement_relay.operations.successors import Stale
 from statement_relay.routes.answers import PREFIX
 from statement_relay.rules.accepted import Accepted
+from statement_relay.rules.clocks import DeliveryTarget
+from statement_relay.rules.endpoints import Endpoints
+from statement_relay.rules.statistics import Disclosure
 
 RESTART = "take a place by after=now, then read GET /information"
 """Where a reader starts again whose cursor leads nowhere any more."""
@@ -19,9 +22,12 @@ class Desk(ServiceDesk, frozen=True, kw_only=True):
     """The parts that the composition root has put together for the routes of one process."""
 
     bulk_limits: BodyLimits
+    endpoints: Endpoints
     law: Law
     information: MicroBatcher[Submission, Accepted | Stale]
     duplicate_wait_s_max: float
+    request_target: DeliveryTarget
+    disclosure: Disclosure
 
 
 def desk_of(request: Request) -> Desk:

@@ -1,15 +1,15 @@
 """One call to a receiver: what is put, what came of it, and what becomes of the item by that."""
 
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from msgspec import Struct
 
-from statement_relay.rules.answers import Answer, Verdict
+from statement_relay.rules.answers import Answer, Receipt, Verdict
 from statement_relay.rules.breakers import CLOSED, Breaker, BreakerLimits, after_failure, held
 from statement_relay.rules.clocks import BusinessHours, next_working_day_at
 from statement_relay.rules.pacing import Backoff, wait_s
-from statement_relay.rules.states import InformationState
+from statement_relay.rules.states import DeliveryState, InformationState, NoteAction
 
 STATE_AFTER: dict[str, InformationState] = {
     "delivered": "delivered",
@@ -150,3 +150,87 @@ def shortened(fate: Fate, called: Called, breaker: Breaker, *, now: datetime) ->
         is_blocked=fate.is_blocked,
         wait_s=min(fate.wait_s, left_s),
     )
+
+
+class Undelivered(Struct, frozen=True, kw_only=True):
+    """An item on its way, as an operator sees it."""
+
+    tracked: Tracked
+    number: int
+    state: InformationState
+    state_reason: str | None
+    attempts: int
+    digest: str
+    receipt_id: str | None
+    accepted_at: datetime
+    deliver_by_at: datetime
+    is_leased: bool
+    is_head: bool
+
+
+class DeliveryFilter(Struct, frozen=True, kw_only=True):
+    """Which undelivered items are meant; what is None does not narrow."""
+
+    state: InformationState | None = None
+    receiver_id: str | None = None
+    code: str | None = None
+    accepted_before: datetime | None = None
+
+
+class LateReceipt(Struct, frozen=True, kw_only=True):
+    """What a receiver says of an item later than in its answer; a `code` says that it rejects."""
+
+    information_id: str
+    digest: str
+    receipt: Receipt | None
+    code: str | None
+
+
+class DeliverySummary(Struct, frozen=True, kw_only=True):
+    """What stands alike at one receiver: how many, since when the oldest."""
+
+    receiver_id: str
+    state: DeliveryState
+    state_reason: str | None
+    count: int
+    oldest_at: datetime
+    overdue: int
+
+
+class Late(Struct, frozen=True, kw_only=True):
+    """An item that was not delivered in time, or not long before it."""
+
+    tracked: Tracked
+    state: InformationState
+    deliver_by_at: datetime
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """An item whose client has not become known."""
+
+    information_id: str
+    organisation: str
+    municipal_id: str
+    client_id: str
+    is_restricted: bool
+
+
+class Patience(Struct, frozen=True, kw_only=True):
+    """How long a client may be unknown and a promised receipt may take: settings."""
+
+    unknown: timedelta
+    receipt_working_days: int
+    receipt_at: time
+
+
+class DeliveryNote(Struct, frozen=True, kw_only=True):
+    """What an operator or a receiver did to a delivery, and why."""
+
+    note_id: str
+    information_id: str
+    action: NoteAction
+    code: str | None
+    reason: str | None
+    organisation: str
+    official_id: str | None
+    noted_at: datetime

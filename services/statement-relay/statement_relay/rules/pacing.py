@@ -38,6 +38,26 @@ class Standing(Struct, frozen=True, kw_only=True):
         return self.is_paused and (self.paused_until is None or now < self.paused_until)
 
 
+class ReceiverPause(Struct, frozen=True, kw_only=True):
+    """Why a receiver is sent nothing, by whom and until when."""
+
+    reason: str
+    until: datetime | None
+    paused_by: str
+
+
+class ReceiverFigures(Struct, frozen=True, kw_only=True):
+    """A receiver, and what is on its way to it."""
+
+    standing: Standing
+    pause: ReceiverPause | None
+    waiting: int
+    delivering: int
+    awaiting_receipt: int
+    parked: int
+    oldest_at: datetime | None
+
+
 def wait_s(attempts: int, *, draw: float, backoff: Backoff) -> float:
     """Return the wait after so many attempts: anything up to the doubled time, as `draw` falls.
 

@@ -16,8 +16,12 @@ InformationState = Literal[
     "withdrawn",
 ]
 """What is stored; a waiting item with nothing before it is told to callers as `accepted`."""
+DeliveryState = Literal["waiting", "delivering", "awaiting_receipt", "parked"]
+"""The states of an item that has a place in a queue and has not ended."""
 AcceptedState = Literal["accepted", "waiting", "waiting_for_client", "not_relayed", "withdrawn"]
 """What the answer to an acceptance says, and every repeat of it."""
+NoteAction = Literal["retried", "skipped", "received", "rejected", "parked"]
+"""What somebody other than a courier did to a delivery."""
 BreakerState = Literal["closed", "open", "half_open"]
 SETTLED: frozenset[InformationState] = frozenset(
     {"delivered", "rejected", "refused", "not_relayed", "withdrawn"}

@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from statement_relay.rules.breakers import Breaker
-from statement_relay.rules.pacing import Standing
+from statement_relay.rules.pacing import ReceiverFigures, ReceiverPause, Standing
+from statement_relay.store.deliveries import NOTIFY_CHANNEL
 
 ENSURE = """
 INSERT INTO receivers (receiver_id, is_paused, breaker_state, breaker_failures, window_sent)
@@ -35,6 +38,30 @@ WHERE q.receiver_id = ANY($1::text[]) AND q.lease_token IS NOT NULL
   AND q.lease_until > clock_timestamp()
 GROUP BY q.receiver_id
 """
+_FIGURES = f"""
+SELECT {_SELECTED}, r.pause_reason, r.paused_by, f.*,
+       (SELECT count(*) FROM client_queues q
+        WHERE q.receiver_id = r.receiver_id AND q.lease_token IS NOT NULL
+          AND q.lease_until > clock_timestamp()) AS in_flight
+FROM receivers r CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE i.state = 'waiting') AS waiting,
+           count(*) FILTER (WHERE i.state = 'delivering') AS delivering,
+           count(*) FILTER (WHERE i.state = 'awaiting_receipt') AS awaiting_receipt,
+           count(*) FILTER (WHERE i.state = 'parked') AS parked, min(i.accepted_at) AS oldest_at
+    FROM information i
+    WHERE i.receiver_id = r.receiver_id AND i.number IS NOT NULL AND i.settled_at IS NULL
+) f
+"""  # noqa: S608 - a constant of ours
+LIST = f"{_FIGURES} ORDER BY r.receiver_id"
+FIND = f"{_FIGURES} WHERE r.receiver_id = $1"
+PAUSE = """
+UPDATE receivers SET is_paused = true, pause_reason = $2, paused_until = $3, paused_by = $4
+WHERE receiver_id = $1 RETURNING receiver_id
+"""
+RESUME = f"""
+UPDATE receivers SET is_paused = false, pause_reason = NULL, paused_until = NULL, paused_by = NULL
+WHERE receiver_id = $1 RETURNING receiver_id, pg_notify('{NOTIFY_CHANNEL}', '')
+"""  # noqa: S608 - a constant of ours
 _CHANGED = Columns(
     {
         "receiver_id": "text",
@@ -71,17 +98,7 @@ async def lock_receivers(connection: Connection, receiver_ids: Collection[str]) 
     Leases are not counted: that has to be a later statement, which sees what was done meanwhile.
     """
     rows = await connection.fetch(LOCK, [*receiver_ids])
-    standings = {
-        row["receiver_id"]: Standing(
-            receiver_id=row["receiver_id"],
-            is_paused=row["is_paused"],
-            paused_until=row["paused_until"],
-            breaker=Breaker(row["breaker_state"], row["breaker_failures"], row["breaker_until"]),
-            window_started_at=row["window_started_at"],
-            window_sent=row["window_sent"],
-        )
-        for row in rows
-    }
+    standings = {row["receiver_id"]: _standing(row) for row in rows}
     return Locked(standings, rows[0]["now"] if rows else None)
 
 
@@ -95,3 +112,53 @@ async def change_receivers(connection: Connection, standings: Sequence[Standing]
     """Write breaker and window of receivers that the caller has locked."""
     if standings:
         await connection.execute(CHANGE, _CHANGED.argument(standings))
+
+
+async def list_receivers(connection: Connection) -> list[ReceiverFigures]:
+    """Return every receiver with what is on its way to it, by id."""
+    return [_figures(row) for row in await connection.fetch(LIST)]
+
+
+async def pause(connection: Connection, receiver_id: str, asked: ReceiverPause) -> bool:
+    """Send a receiver nothing more; return whether there is such a receiver."""
+    done = await connection.fetchval(PAUSE, receiver_id, asked.reason, asked.until, asked.paused_by)
+    return done is not None
+
+
+async def resume(connection: Connection, receiver_id: str) -> bool:
+    """Let a receiver be sent items again; return whether there is such a receiver."""
+    return await connection.fetchval(RESUME, receiver_id) is not None
+
+
+async def find_receiver(connection: Connection, receiver_id: str) -> ReceiverFigures | None:
+    """Return a receiver with what is on its way to it, or None."""
+    row = await connection.fetchrow(FIND, receiver_id)
+    return None if row is None else _figures(row)
+
+
+def _figures(row: Any) -> ReceiverFigures:  # noqa: ANN401 - a record of the driver
+    pause = None
+    if row["is_paused"]:
+        pause = ReceiverPause(
+            reason=row["pause_reason"], until=row["paused_until"], paused_by=row["paused_by"]
+        )
+    return ReceiverFigures(
+        standing=replace(_standing(row), in_flight=row["in_flight"]),
+        pause=pause,
+        waiting=row["waiting"],
+        delivering=row["delivering"],
+        awaiting_receipt=row["awaiting_receipt"],
+        parked=row["parked"],
+        oldest_at=row["oldest_at"],
+    )
+
+
+def _standing(row: Any) -> Standing:  # noqa: ANN401 - a record of the driver
+    return Standing(
+        receiver_id=row["receiver_id"],
+        is_paused=row["is_paused"],
+        paused_until=row["paused_until"],
+        breaker=Breaker(row["breaker_state"], row["breaker_failures"], row["breaker_until"]),
+        window_started_at=row["window_started_at"],
+        window_sent=row["window_sent"],
+    )

@@ -4,21 +4,26 @@ Only `store` imports them, and only migrations create them.
 """
 
 from kuntavayla import audit, idempotency, inbox, outbox
-from statement_relay.tables.information import DeliveryAttemptRow, InformationRow
+from statement_relay.tables.information import DeliveryAttemptRow, DeliveryNoteRow, InformationRow
 from statement_relay.tables.queues import ClientQueueRow, ReceiverRow
+from statement_relay.tables.requests import InformationRequestRow, StatementRow
 from statement_relay.tables.responsibilities import ResponsibilityRow
 from statement_relay.tables.rows import Row
 
 __all__ = [
     "APPEND_ONLY",
     "CHANGING",
+    "CHANGING_OF_REQUESTS",
     "MUTABLE",
     "ClientQueueRow",
     "DeliveryAttemptRow",
+    "DeliveryNoteRow",
+    "InformationRequestRow",
     "InformationRow",
     "ReceiverRow",
     "ResponsibilityRow",
     "Row",
+    "StatementRow",
 ]
 
 outbox.add_tables(Row.metadata)
@@ -35,7 +40,9 @@ APPEND_ONLY = (
     "outbox_epochs",
     "outbox_redeliveries",
     "delivery_attempts",
+    "delivery_notes",
     "inbox_repairs",
+    "statements",
 )
 MUTABLE = (
     "client_queues",
@@ -71,3 +78,13 @@ CHANGING = (
     "delivered_request_id",
 )
 """The columns of `information` that may change; all others are written once, and no row goes."""
+CHANGING_OF_REQUESTS = (
+    "reminded_at",
+    "overdue_at",
+    "state",
+    "answered_at",
+    "answer_code",
+    "answer_fingerprint",
+    "information_ids",
+)
+"""The columns of `information_requests` that may change; a question itself never does."""

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from kuntavayla.database.constraints import one_of
 from statement_relay.rules.issuers import IssuerAuthority
-from statement_relay.rules.states import AcceptedState, Action, InformationState
+from statement_relay.rules.states import AcceptedState, Action, InformationState, NoteAction
 from statement_relay.tables.rows import Row, index, instant, number
 
 UNSETTLED = "settled_at IS NULL"
@@ -139,3 +139,21 @@ class DeliveryAttemptRow(Row, table=True):
     code: str | None
     request_hash: str | None
     __table_args__ = (sa.CheckConstraint("attempt >= 1", name="attempt_from_one"),)
+
+
+class DeliveryNoteRow(Row, table=True):
+    """What somebody other than a courier did to a delivery, and why; never changed."""
+
+    __tablename__ = "delivery_notes"
+    note_id: UUID = Field(primary_key=True)
+    information_id: UUID = Field(foreign_key="information.information_id")
+    action: str
+    code: str | None
+    reason: str | None
+    organisation: str
+    official_id: str | None
+    noted_at: datetime = instant()  # type: ignore[assignment]
+    __table_args__ = (
+        one_of("action", NoteAction),
+        sa.Index("ix_delivery_notes_information_id", "information_id", "note_id"),
+    )

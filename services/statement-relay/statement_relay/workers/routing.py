@@ -20,9 +20,7 @@ from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.inbox import (
     EARLIEST,
     Consumption,
-    CursorRefused,
     FeedSource,
-    Inbox,
     IncomingEvent,
     KafkaSource,
     OneStream,
@@ -30,12 +28,12 @@ from kuntavayla.inbox import (
     SourceAway,
     Streams,
     TokenSource,
-    hold_back,
     restart,
 )
 from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.workers.reading import keep_reading
 from kuntavayla.settings import KafkaConnection
-from kuntavayla.telemetry import log, trace_of
+from kuntavayla.telemetry import trace_of
 from statement_relay.clients.exchanges import Line
 from statement_relay.clients.tokens import TokenCache
 from statement_relay.clients.trust import trusted_by
@@ -47,7 +45,6 @@ from statement_relay.rules.responsibilities import Authority, Responsibility
 
 RESPONSIBILITY_CHANGED = "fi.kuntavayla.responsibility.changed.v1"
 TOPIC = "kv.routing-api.internal.v1"
-PAUSE_S = 5.0
 TOKEN_S_MAX = 10.0
 """Seconds that a token may take."""
 
@@ -184,35 +181,27 @@ async def read_routing(pool: Pool, feed: RoutingFeed, *, desk: RoutingDesk) -> N
 
 
 async def _read(pool: Pool, feed: RoutingFeed, *, stream: Stream, desk: RoutingDesk) -> None:
-    """Read one stream again and again; what stops this reading is told in the log."""
+    """Read one stream until cancelled.
+
+    A feed is read from its start again where its place is no longer known: what is known already
+    has no effect a second time. A topic may have lost records, which an operator looks into.
+    """
     consumption = desk.consumption(stream)
     assert consumption is not None, "both streams are handled"
     streams = feed.streams(stream)
-    reader = Inbox(pool, streams, consumer=stream, parking=consumption.parking)
-    while True:
-        try:
-            await reader.run(consumption.handle)
-        except CursorRefused:
-            log.error("inbox.records_lost", consumer=stream)
-            await _begin_anew(pool, streams, stream=stream, now=consumption.parking.clock())
-        except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
-            log.error("inbox.reading_failed", consumer=stream, exc_info=error)
-            await asyncio.sleep(PAUSE_S)
-        finally:
-            if isinstance(streams, KafkaSource):
-                await streams.close()
 
-
-async def _begin_anew(pool: Pool, streams: Streams, *, stream: Stream, now: datetime) -> None:
-    """Read a feed from its start again: what is known already has no effect a second time.
-
-    A topic may have lost records, which an operator has to look into.
-    """
-    async with transaction(pool) as connection:
-        if isinstance(streams, KafkaSource):
-            await hold_back(connection, consumer=stream, now=now)
-        else:
+    async def begin_anew() -> None:
+        """Go on from the start of the feed."""
+        async with transaction(pool) as connection:
             await restart(connection, consumer=stream, streams=[stream], cursor=EARLIEST)
+
+    await keep_reading(
+        pool,
+        streams,
+        consumer=stream,
+        consumption=consumption,
+        begin_anew=None if isinstance(streams, KafkaSource) else begin_anew,
+    )
 
 
 def _check(event: IncomingEvent) -> None:

@@ -1,0 +1,104 @@
+"""Receipts and rejections that receivers send later than in their answers."""
+
+from kuntavayla import audit, outbox
+from kuntavayla.database import Connection
+from kuntavayla.service.moments import Call, Moment
+from statement_relay.errors import DeliverySettled, InformationNotFound
+from statement_relay.operations.rejecting import reject
+from statement_relay.operations.telling import Telling
+from statement_relay.rules.deliveries import DeliveryNote, LateReceipt, Undelivered
+from statement_relay.rules.states import SETTLED, InformationState, NoteAction
+from statement_relay.store import repairs
+
+RECEIVED = "receipt.received"
+_NOTED: dict[InformationState, NoteAction] = {
+    "delivered": "received",
+    "rejected": "rejected",
+    "parked": "parked",
+}
+DIGEST_DIFFERS = "receipt_digest_differs"
+REJECTED = "receipt_rejected"
+
+
+async def take(
+    connection: Connection, told: LateReceipt, *, receiver_id: str, call: Call, moment: Moment
+) -> InformationState:
+    """Take what a receiver says of an item that it was sent; return the item's state by that.
+
+    A receipt of other bytes than were sent parks the item. The same again answers as before. Locks
+    the item's queue; commits together: state, audit line, events.
+
+    Raises InformationNotFound for what is not the receiver's or was never sent, and DeliverySettled
+    where the item has ended otherwise.
+    """
+    found = await repairs.lock_items(connection, [told.information_id])
+    item = found.get(told.information_id)
+    if item is None or item.tracked.receiver_id != receiver_id or item.attempts == 0:
+        raise InformationNotFound
+    if item.state in SETTLED:
+        return _state_again(item, told)
+    telling = Telling(call, moment)
+    state = await _change(connection, item, told, telling=telling, moment=moment)
+    await repairs.refresh(connection, [item.tracked])
+    await repairs.append_notes(connection, [_note(told, state, call=call, moment=moment)])
+    telling.gathered.witness(
+        call,
+        action=RECEIVED,
+        outcome=state,
+        moment=moment,
+        client_id=item.tracked.client_id,
+        resource_id=told.information_id,
+    )
+    await audit.append(connection, telling.gathered.audit)
+    await outbox.append(connection, telling.gathered.events, origin=moment.origin)
+    return state
+
+
+def _note(
+    told: LateReceipt, state: InformationState, *, call: Call, moment: Moment
+) -> DeliveryNote:
+    return DeliveryNote(
+        note_id=moment.new_id(),
+        information_id=told.information_id,
+        action=_NOTED[state],
+        code=told.code,
+        reason=None,
+        organisation=call.organisation,
+        official_id=call.official_id,
+        noted_at=moment.now,
+    )
+
+
+def _state_again(item: Undelivered, told: LateReceipt) -> InformationState:
+    """Return the state of an item that has ended as it is told; raises where it has not."""
+    is_same = told.digest == item.digest
+    ended: InformationState = "rejected" if told.receipt is None else "delivered"
+    if item.state != ended or not is_same:
+        raise DeliverySettled(state=item.state)
+    return item.state
+
+
+async def _change(
+    connection: Connection,
+    item: Undelivered,
+    told: LateReceipt,
+    *,
+    telling: Telling,
+    moment: Moment,
+) -> InformationState:
+    tracked = item.tracked
+    if told.digest != item.digest:
+        await repairs.park_by_receipt(
+            connection, tracked.information_id, told.receipt, code=DIGEST_DIFFERS
+        )
+        if item.state_reason != DIGEST_DIFFERS:
+            telling.parked(tracked, code=DIGEST_DIFFERS)
+        return "parked"
+    if told.receipt is not None:
+        await repairs.settle_by_receipt(
+            connection, tracked.information_id, told.receipt, at=moment.now
+        )
+        telling.delivered(tracked, told.receipt)
+        return "delivered"
+    await reject(connection, [tracked], code=REJECTED, telling=telling, moment=moment)
+    return "rejected"

@@ -1,0 +1,191 @@
+"""Statements: a TE office tells that one was given; who is responsible for the client reads it."""
+
+import hmac
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from kuntavayla import audit, idempotency, outbox
+from kuntavayla.database import Connection
+from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.gathering import Gathered
+from kuntavayla.service.operations.witnessing import REFUSED, witness
+from statement_relay.errors import ReferenceReused, StatementNotFound
+from statement_relay.events import StatementGivenV1
+from statement_relay.operations.parties import Party, require_client
+from statement_relay.operations.requests import channel_of
+from statement_relay.rules.responsibilities import Responsibility, responsible_on
+from statement_relay.rules.statements import Statement, StatementRequest
+from statement_relay.store import responsibilities, statements
+
+READ = "statement.read"
+
+
+class StatementDesk(Struct, frozen=True, kw_only=True):
+    """What a statement is recorded with; `use.result_id` is the id that it gets."""
+
+    use: KeyUse
+    call: Call
+    party: Party
+    moment: Moment
+
+
+class Given(Struct, frozen=True):
+    """A statement on record; `is_replay` where the call repeats an earlier one."""
+
+    statement: Statement
+    is_replay: bool
+
+
+async def give(connection: Connection, given: StatementRequest, *, desk: StatementDesk) -> Given:
+    """Record a statement, and tell the case system that is responsible for the client today.
+
+    Commits together: the statement, its event where a municipality is responsible, a line of the
+    audit. Raises IdempotencyKeyReused, ReferenceReused, NoSuchClient, and InvalidContent for an
+    item of information that is not about the client.
+    """
+    known = await _find_replay(connection, desk.use)
+    known = known or await _find_same(connection, given.reference, desk=desk)
+    if known is not None:
+        return Given(known, is_replay=True)
+    found = await responsibilities.list_by_client(connection, [given.client_id])
+    versions = found.get(given.client_id, [])
+    responsible = require_client(versions, party=desk.party, today=desk.moment.today)
+    await _check_items(connection, given)
+    statement = Statement(
+        statement_id=desk.use.result_id,
+        organisation=desk.use.organisation,
+        reference=given.reference,
+        fingerprint=desk.use.fingerprint,
+        client_id=given.client_id,
+        te_office_code=responsible.te_office_code,
+        kind=given.kind,
+        period=given.period,
+        outcome_code=given.outcome_code,
+        given_on=given.given_on,
+        recorded_at=desk.moment.now,
+        information_ids=given.information_ids,
+    )
+    if not await statements.append_statements(connection, [statement]):
+        same = await _find_same(connection, given.reference, desk=desk)
+        assert same is not None, "who has taken the reference has committed"
+        return Given(same, is_replay=True)
+    await _tell(connection, statement, versions=versions, desk=desk)
+    return Given(statement, is_replay=False)
+
+
+async def read(
+    connection: Connection, statement_id: str, *, party: Party, call: Call, moment: Moment
+) -> Statement | StatementNotFound:
+    """Return a statement to the office that gave it or who is responsible for its client today.
+
+    Either outcome is audited; what is unknown and what is not the party's are refused alike.
+    """
+    statement = await statements.find_statement(connection, statement_id)
+    if statement is None or not await _may_read(connection, statement, party=party, moment=moment):
+        client_id = statement.client_id if statement else None
+        await witness(
+            connection,
+            call,
+            action=READ,
+            outcome=REFUSED,
+            moment=moment,
+            client_id=client_id,
+            resource_id=statement_id,
+        )
+        return StatementNotFound()
+    await witness(
+        connection,
+        call,
+        action=READ,
+        moment=moment,
+        client_id=statement.client_id,
+        resource_id=statement_id,
+    )
+    return statement
+
+
+async def _may_read(
+    connection: Connection, statement: Statement, *, party: Party, moment: Moment
+) -> bool:
+    found = await responsibilities.list_by_client(connection, [statement.client_id])
+    versions = found[statement.client_id]
+    if not party.may_see(versions):
+        return False
+    if party.te_office_code is not None:
+        return party.te_office_code == statement.te_office_code
+    responsible = responsible_on(versions, moment.today)
+    is_responsible = responsible is not None and party.case_system_id == responsible.case_system_id
+    return party.case_system_id is None or is_responsible
+
+
+async def _find_replay(connection: Connection, use: KeyUse) -> Statement | None:
+    """Claim the key; return the first call's statement where this one repeats it."""
+    [known] = await idempotency.claim(connection, [use])
+    if isinstance(known, IdempotencyKeyReused):
+        raise known
+    return None if known is None else await statements.find_statement(connection, known.result_id)
+
+
+async def _find_same(
+    connection: Connection, reference: str, *, desk: StatementDesk
+) -> Statement | None:
+    """Return the statement given before under the reference; the key of this call is given back.
+
+    Raises ReferenceReused where it was another statement.
+    """
+    use = desk.use
+    known = await statements.find_by_reference(connection, use.organisation, reference)
+    if known is None:
+        return None
+    prints = (use.fingerprint, *use.older_fingerprints)
+    if not any(hmac.compare_digest(known.fingerprint, one) for one in prints):
+        raise ReferenceReused
+    await idempotency.release(connection, [use])
+    return known
+
+
+async def _check_items(connection: Connection, given: StatementRequest) -> None:
+    known = await statements.list_items_of_client(
+        connection, given.information_ids, client_id=given.client_id
+    )
+    advice = "Give an item of information about this client."
+    faults = [
+        Fault(f"/information_ids/{index}", "information_unknown", advice)
+        for index, information_id in enumerate(given.information_ids)
+        if information_id not in known
+    ]
+    if faults:
+        raise InvalidContent(tuple(faults))
+
+
+async def _tell(
+    connection: Connection,
+    statement: Statement,
+    *,
+    versions: Sequence[Responsibility],
+    desk: StatementDesk,
+) -> None:
+    gathered = Gathered()
+    gathered.witness(
+        desk.call,
+        action="statement.given",
+        outcome="done",
+        moment=desk.moment,
+        client_id=statement.client_id,
+        resource_id=statement.statement_id,
+    )
+    responsible = responsible_on(versions, desk.moment.today)
+    if responsible is not None and responsible.case_system_id is not None:
+        gathered.announce(
+            StatementGivenV1(statement_id=statement.statement_id, client_id=statement.client_id),
+            recipient=responsible.case_system_id,
+            channel=channel_of(versions),
+            cause_id=statement.statement_id,
+            call=desk.call,
+            moment=desk.moment,
+        )
+    await audit.append(connection, gathered.audit)
+    await outbox.append(connection, gathered.events, origin=desk.moment.origin)

@@ -1,0 +1,220 @@
+"""Items on their way as operators and receivers reach for them: found, locked, changed by hand."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from kuntavayla.database import Connection
+from kuntavayla.database.statements import Columns
+from statement_relay.rules.answers import Receipt
+from statement_relay.rules.deliveries import (
+    DeliveryFilter,
+    DeliveryNote,
+    DeliverySummary,
+    Tracked,
+    Undelivered,
+)
+from statement_relay.store import queues
+from statement_relay.store.deliveries import NOTIFY_CHANNEL, TRACKED, tracked
+from statement_relay.store.queues import Queue
+
+_UNDELIVERED = f"""
+{TRACKED}, i.number, i.state, i.state_reason, i.attempts, i.digest, i.receipt_id, i.accepted_at,
+i.deliver_by_at, q.lease_token IS NOT NULL AS is_leased, NOT EXISTS (
+    SELECT FROM information b
+    WHERE b.receiver_id = i.receiver_id AND b.client_id = i.client_id AND b.number < i.number
+      AND b.number IS NOT NULL AND b.settled_at IS NULL
+) AS is_head
+"""
+_ON_ITS_WAY = """
+i.settled_at IS NULL AND i.number IS NOT NULL
+AND ($1::text IS NULL OR i.state = $1) AND ($2::text IS NULL OR i.receiver_id = $2)
+AND ($3::text IS NULL OR i.state_reason = $3)
+AND ($4::timestamptz IS NULL OR i.accepted_at < $4)
+"""
+PLACES = """
+SELECT DISTINCT i.receiver_id, i.client_id::text FROM information i
+WHERE i.information_id = ANY($1::uuid[]) AND i.number IS NOT NULL
+"""
+LOAD = f"""
+SELECT {_UNDELIVERED}
+FROM information i JOIN client_queues q
+  ON q.receiver_id = i.receiver_id AND q.client_id = i.client_id
+WHERE i.information_id = ANY($1::uuid[]) AND i.number IS NOT NULL
+ORDER BY i.information_id
+"""  # noqa: S608 - a constant of ours
+LIST = f"""
+SELECT {_UNDELIVERED}
+FROM information i JOIN client_queues q
+  ON q.receiver_id = i.receiver_id AND q.client_id = i.client_id
+WHERE {_ON_ITS_WAY} AND i.information_id > $5
+ORDER BY i.information_id LIMIT $6
+"""  # noqa: S608 - a constant of ours
+COUNT = f"SELECT count(*) FROM information i WHERE {_ON_ITS_WAY}"  # noqa: S608 - a constant of ours
+SUMMARY = """
+SELECT i.receiver_id, i.state, i.state_reason, count(*) AS count, min(i.accepted_at) AS oldest_at,
+       count(*) FILTER (WHERE i.overdue_at IS NOT NULL) AS overdue
+FROM information i WHERE i.settled_at IS NULL AND i.number IS NOT NULL
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+SETTLE_BY_RECEIPT = """
+UPDATE information SET state = 'delivered', state_reason = NULL, settled_at = $2, receipt_id = $3,
+       received_at = $4, receipt_digest = $5
+WHERE information_id = $1 AND settled_at IS NULL
+"""
+PARK_BY_RECEIPT = """
+UPDATE information SET state = 'parked', state_reason = $2, receipt_id = $3, received_at = $4,
+       receipt_digest = $5
+WHERE information_id = $1 AND settled_at IS NULL
+"""
+REJECT = """
+UPDATE information SET state = 'rejected', state_reason = $2, settled_at = $3
+WHERE information_id = ANY($1::uuid[]) AND settled_at IS NULL
+"""
+PUT_BACK = """
+UPDATE information SET state = 'waiting'
+WHERE information_id = ANY($1::uuid[]) AND settled_at IS NULL
+"""
+_QUEUES = Columns({"receiver_id": "text", "client_id": "uuid"})
+REFRESH = f"""
+UPDATE client_queues q SET is_blocked = coalesce(h.state IN ('parked', 'awaiting_receipt'), false),
+       next_attempt_at = CASE WHEN q.lease_token IS NOT NULL THEN q.next_attempt_at
+                              WHEN h.state IS NOT NULL THEN clock_timestamp() END
+FROM {_QUEUES.recordset()} LEFT JOIN LATERAL (
+    SELECT i.state FROM information i
+    WHERE i.receiver_id = r.receiver_id AND i.client_id = r.client_id
+      AND i.number IS NOT NULL AND i.settled_at IS NULL
+    ORDER BY i.number LIMIT 1
+) h ON true
+WHERE q.receiver_id = r.receiver_id AND q.client_id = r.client_id
+"""  # noqa: S608 - a constant of ours
+_NOTES = Columns(
+    {
+        "note_id": "uuid",
+        "information_id": "uuid",
+        "action": "text",
+        "code": "text",
+        "reason": "text",
+        "organisation": "text",
+        "official_id": "text",
+        "noted_at": "timestamptz",
+    }
+)
+APPEND_NOTES = f"""
+INSERT INTO delivery_notes ({_NOTES.listed}) SELECT {_NOTES.read} FROM {_NOTES.recordset()}
+"""  # noqa: S608 - a constant of ours
+WAKE = f"SELECT pg_notify('{NOTIFY_CHANNEL}', '')"
+
+
+async def lock_items(
+    connection: Connection, information_ids: Collection[str]
+) -> dict[str, Undelivered]:
+    """Lock the queues of items, in their order, and return the items as they stand by then.
+
+    Settled ones are among them; those that never had a place in a queue are left out.
+    """
+    places = await connection.fetch(PLACES, [*information_ids])
+    await queues.lock(connection, [Queue(*row) for row in places])
+    rows = await connection.fetch(LOAD, [*information_ids])
+    return {row["information_id"]: _undelivered(row) for row in rows}
+
+
+async def list_undelivered(
+    connection: Connection, query: DeliveryFilter, *, after: str, limit: int
+) -> list[Undelivered]:
+    """Return items on their way, in order of their ids."""
+    rows = await connection.fetch(LIST, *_arguments(query), after, limit)
+    return [_undelivered(row) for row in rows]
+
+
+async def count_undelivered(connection: Connection, query: DeliveryFilter) -> int:
+    """Return how many items on their way a filter means."""
+    count: int = await connection.fetchval(COUNT, *_arguments(query))
+    return count
+
+
+async def summarise(connection: Connection) -> list[DeliverySummary]:
+    """Return what is on its way by receiver, state and reason."""
+    return [DeliverySummary(**dict(row)) for row in await connection.fetch(SUMMARY)]
+
+
+async def settle_by_receipt(
+    connection: Connection, information_id: str, receipt: Receipt, *, at: datetime
+) -> None:
+    """Record that an item, whose queue the caller has locked, was delivered."""
+    await connection.execute(
+        SETTLE_BY_RECEIPT,
+        information_id,
+        at,
+        receipt.receipt_id,
+        receipt.received_at,
+        receipt.digest,
+    )
+
+
+async def park_by_receipt(
+    connection: Connection, information_id: str, receipt: Receipt | None, *, code: str
+) -> None:
+    """Park an item, whose queue the caller has locked, with the receipt that does not fit it."""
+    told: tuple[object, ...] = (None, None, None)
+    if receipt is not None:
+        told = (receipt.receipt_id, receipt.received_at, receipt.digest)
+    await connection.execute(PARK_BY_RECEIPT, information_id, code, *told)
+
+
+async def reject(
+    connection: Connection, items: Collection[Tracked], *, code: str, at: datetime
+) -> None:
+    """Reject items for good whose queues the caller has locked."""
+    await connection.execute(REJECT, [item.information_id for item in items], code, at)
+
+
+async def put_back(connection: Connection, items: Collection[Tracked]) -> None:
+    """Let items wait for another attempt whose queues the caller has locked."""
+    await connection.execute(PUT_BACK, [item.information_id for item in items])
+
+
+async def append_notes(connection: Connection, notes: Sequence[DeliveryNote]) -> None:
+    """Add notes of what was done to deliveries."""
+    if notes:
+        await connection.execute(APPEND_NOTES, _NOTES.argument(notes))
+
+
+class Placed(Protocol):
+    """What stands in a queue, or is one."""
+
+    @property
+    def receiver_id(self) -> str:
+        """Whose queue it is."""
+
+    @property
+    def client_id(self) -> str:
+        """About whom."""
+
+
+async def refresh(connection: Connection, placed: Collection[Placed]) -> None:
+    """Bring locked queues into line with their heads, which are due now; wakes couriers."""
+    places = sorted({(one.receiver_id, one.client_id) for one in placed})
+    if places:
+        await connection.execute(REFRESH, _QUEUES.argument([Queue(*place) for place in places]))
+        await connection.execute(WAKE)
+
+
+def _arguments(query: DeliveryFilter) -> Sequence[object]:
+    return (query.state, query.receiver_id, query.code, query.accepted_before)
+
+
+def _undelivered(row: Any) -> Undelivered:  # noqa: ANN401 - a record of the driver
+    return Undelivered(
+        tracked=tracked(row),
+        number=row["number"],
+        state=row["state"],
+        state_reason=row["state_reason"],
+        attempts=row["attempts"],
+        digest=row["digest"],
+        receipt_id=row["receipt_id"],
+        accepted_at=row["accepted_at"],
+        deliver_by_at=row["deliver_by_at"],
+        is_leased=row["is_leased"],
+        is_head=row["is_head"],
+    )
