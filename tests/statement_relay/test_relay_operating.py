@@ -99,7 +99,7 @@ async def test_the_status_says_where_the_events_stand_and_how_the_loops_fare(rel
     status = (await relay.operator.get("/status")).json()
 
     assert (status["epoch"], status["head_position"], status["transport"]) == (1, 2, "feed")
-    assert [job["name"] for job in status["jobs"]] == ["figures", "reminders"]
+    assert [job["name"] for job in status["jobs"]] == ["figures", "reminders", "due"]
     assert (status["unsettled"], status["oldest_unsettled_s"]) == ([], 0)
 
 

@@ -215,18 +215,19 @@ class _Composition:
 
     def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
         """Return the loops beside the desk."""
-        url = self._settings.database_url.get_secret_value()
+        settings = self._settings
+        url = settings.database_url.get_secret_value()
         sealing = keep_sealed(
             url,
-            seal_key_of(self._settings),
+            seal_key_of(settings),
             moment=self._moment,
             registry=self._metrics,
-            interval_s=self._settings.audit_seal_interval_ms / 1_000,
+            interval_s=settings.audit_seal_interval_ms / 1_000,
         )
         following = follow_routing(desk.pool, self._access(), desk=self._routing)
         delivering = self._courier(desk.pool).deliver(url)
         loops = [*self._timed_loops(desk), sealing, following, delivering]
-        broker = self._settings.kafka_connection
+        broker = settings.kafka_connection
         if broker is None:
             return loops
         publisher = publisher_of(
