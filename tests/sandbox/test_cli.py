@@ -29,6 +29,7 @@ from tests.sandbox.up_process import (
     wait_for,
 )
 
+DEMO_SIZE = ("--registrations", "300", "--items", "150")
 SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "poller.py"
 
 
@@ -269,7 +270,7 @@ def test_the_demo_holds_its_check_and_its_curl_lines_work_while_it_stays_up(tmp_
     directory, output = tmp_path / "demo", tmp_path / "output.txt"
     with output.open("wb") as out:
         demo = subprocess.Popen(  # noqa: S603 - our own command
-            [*COMMAND, "demo", "--registrations", "300", "--keep", "--state", str(directory)],
+            [*COMMAND, "demo", *DEMO_SIZE, "--keep", "--state", str(directory)],
             stdout=out,
             stderr=subprocess.STDOUT,
         )
@@ -291,4 +292,5 @@ def test_the_demo_holds_its_check_and_its_curl_lines_work_while_it_stays_up(tmp_
 
     assert code == 0
     assert any("exactly once" in line for line in lines)
+    assert any("nothing out of order" in line for line in lines)
     assert [bool(json.loads(answer.stdout)) for answer in answers] == [True, True, True]

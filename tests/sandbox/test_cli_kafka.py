@@ -90,7 +90,7 @@ def test_the_demo_over_a_given_broker_puts_every_client_where_the_law_puts_it(
     directory = tmp_path / "demo"
     try:
         with Broker(tmp_path / "given") as given:
-            options = ("--transport", "kafka", "--kafka", given.bootstrap)
+            options = ("--transport", "kafka", "--kafka", given.bootstrap, "--items", "200")
             demo = subprocess.run(  # noqa: S603 - our own command
                 [*COMMAND, "demo", *options, "--registrations", "500", "--state", str(directory)],
                 capture_output=True,
@@ -103,3 +103,4 @@ def test_the_demo_over_a_given_broker_puts_every_client_where_the_law_puts_it(
 
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "exactly once" in demo.stdout
+    assert "nothing out of order" in demo.stdout

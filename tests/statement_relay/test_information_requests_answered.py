@@ -6,6 +6,7 @@ import pytest
 
 from statement_relay.workers.reminding import remind_of_all
 from tests.statement_relay.clients import CLIENT_ID, OTHER_CLIENT_ID, a_responsibility, know
+from tests.statement_relay.items import another_item
 from tests.statement_relay.questions import (
     OF_MUNICIPALITY,
     OF_OFFICE,
@@ -38,6 +39,28 @@ async def test_an_answer_is_told_to_the_office_that_asked(relay: Relay) -> None:
         "answered_at": body["answered_at"],
     }
     assert await events(office_of(relay)) == [("information-request.answered", data)]
+
+
+async def test_an_answer_names_items_that_the_case_system_has_sent_about_the_client(
+    relay: Relay,
+) -> None:
+    await relay.learn(a_responsibility(), a_responsibility(client_id=OTHER_CLIENT_ID))
+    own = await relay.case_system().sent(another_item())
+    others = await relay.case_system().sent(another_item(client_id=OTHER_CLIENT_ID))
+    request_id = await asked(relay)
+
+    refused = await answer(
+        relay,
+        request_id,
+        answer_code="information_sent",
+        information_ids=[own["information_id"], others["information_id"]],
+    )
+    answered = await answer(
+        relay, request_id, answer_code="information_sent", information_ids=[own["information_id"]]
+    )
+
+    assert [fault["pointer"] for fault in refused.json()["errors"]] == ["/information_ids/1"]
+    assert answered.json()["information_ids"] == [own["information_id"]]
 
 
 async def test_the_same_answer_again_changes_nothing_and_another_is_refused(relay: Relay) -> None:

@@ -7,6 +7,7 @@ from httpx import Response
 
 from statement_relay.rules.responsibilities import Responsibility
 from tests.statement_relay.clients import CLIENT_ID, a_responsibility, know
+from tests.statement_relay.items import another_item
 from tests.statement_relay.service import Caller, Json, Relay
 
 UNKNOWN_ID = "01786408-ce50-7160-8999-50d836f675cc"
@@ -68,6 +69,16 @@ async def test_a_statement_is_told_by_its_id_alone_and_read_by_who_is_responsibl
         "recorded_at": "2021-03-24T11:40:02Z",
         "information_ids": [],
     }
+
+
+async def test_a_statement_names_the_information_that_it_rests_on(relay: Relay) -> None:
+    await know(relay, a_responsibility())
+    item = await relay.case_system().sent(another_item())
+
+    answer = await give(relay, information_ids=[item["information_id"]])
+
+    assert answer.status_code == 201
+    assert answer.json()["information_ids"] == [item["information_id"]]
 
 
 async def test_every_reading_and_every_refusal_is_on_record(relay: Relay) -> None:

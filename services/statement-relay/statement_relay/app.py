@@ -69,6 +69,7 @@ from statement_relay.rules.intake import IntakeLimits
 from statement_relay.rules.issuers import load_issuers
 from statement_relay.rules.kinds import load_kinds
 from statement_relay.rules.receivers import load_receivers
+from statement_relay.rules.statistics import Disclosure
 from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.due import DUE_INTERVAL_S, look_for_late
@@ -227,7 +228,7 @@ class _Composition:
         following = follow_routing(desk.pool, self._access(), desk=self._routing)
         delivering = self._courier(desk.pool).deliver(url)
         loops = [*self._timed_loops(desk), sealing, following, delivering]
-        broker = settings.kafka_connection
+        broker = self._settings.kafka_connection
         if broker is None:
             return loops
         publisher = publisher_of(
@@ -318,6 +319,10 @@ class _Composition:
             bulk_limits=BodyLimits(bulk, bulk),
             endpoints=self._endpoints,
             request_target=request_target_of(settings),
+            disclosure=Disclosure(
+                rounded_to=settings.statistics_rounded_to,
+                rate_of_min=settings.statistics_rate_of_min,
+            ),
             waiters=waiters,
             readings=Readings(),
             resync=RESYNC,

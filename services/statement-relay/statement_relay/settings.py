@@ -143,6 +143,12 @@ class Settings(DeliverySettings, SealSettings, KafkaSettings, ServiceSettings):
     routing_client_secret: SecretStr = Field(
         min_length=1, description="Client secret of the service for that token."
     )
+    statistics_rounded_to: int = Field(
+        default=5, ge=1, le=1_000, description="What published counts are rounded to."
+    )
+    statistics_rate_of_min: int = Field(
+        default=20, ge=1, le=10_000, description="Smallest rounded count of which there is a rate."
+    )
     request_working_days: int = Field(
         default=3,
         ge=1,

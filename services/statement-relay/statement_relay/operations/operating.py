@@ -8,7 +8,7 @@ from kuntavayla.database import Connection
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.operations.standing import ServiceFigures, load_service_figures
 from statement_relay.store import figures
-from statement_relay.store.figures import Unsettled
+from statement_relay.store.figures import ReceiverWaiting, Unsettled
 
 
 class Figures(Struct, frozen=True):
@@ -19,6 +19,7 @@ class Figures(Struct, frozen=True):
 
     service: ServiceFigures
     unsettled: Sequence[Unsettled]
+    receivers: Sequence[ReceiverWaiting]
     oldest_unsettled_s: float
 
 
@@ -26,5 +27,6 @@ async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
     """Return the figures of this moment."""
     service = await load_service_figures(connection, moment=moment)
     unsettled = await figures.load_unsettled(connection)
+    receivers = await figures.load_receivers(connection, now=moment.now)
     ages_s = [(moment.now - one.oldest_at).total_seconds() for one in unsettled]
-    return Figures(service, unsettled, max(0.0, *ages_s) if ages_s else 0.0)
+    return Figures(service, unsettled, receivers, max(0.0, *ages_s) if ages_s else 0.0)

@@ -21,6 +21,7 @@ from statement_relay.routes.receipts import router as receipts
 from statement_relay.routes.receivers import router as receivers
 from statement_relay.routes.requests import router as requests
 from statement_relay.routes.statements import router as statements
+from statement_relay.routes.statistics import router as statistics
 
 ROUTERS: tuple[APIRouter, ...] = (
     information,
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     receivers,
     requests,
     statements,
+    statistics,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -61,6 +63,7 @@ SCOPES: ScopeTable = {
     ("POST", "/information-requests/{information_request_id}:answer"): "information-requests.write",
     ("POST", "/statements"): "statements.write",
     ("GET", "/statements/{statement_id}"): "statements.read",
+    ("GET", "/statistics/information"): "statistics.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",

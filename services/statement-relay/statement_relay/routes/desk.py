@@ -11,6 +11,7 @@ from statement_relay.routes.answers import PREFIX
 from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.clocks import DeliveryTarget
 from statement_relay.rules.endpoints import Endpoints
+from statement_relay.rules.statistics import Disclosure
 
 RESTART = "take a place by after=now, then read GET /information"
 """Where a reader starts again whose cursor leads nowhere any more."""
@@ -26,6 +27,7 @@ class Desk(ServiceDesk, frozen=True, kw_only=True):
     information: MicroBatcher[Submission, Accepted | Stale]
     duplicate_wait_s_max: float
     request_target: DeliveryTarget
+    disclosure: Disclosure
 
 
 def desk_of(request: Request) -> Desk:

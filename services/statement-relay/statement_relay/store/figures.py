@@ -1,4 +1,7 @@
-"""Figures for operators: what is not settled, by state, in one statement over a partial index."""
+"""Figures for operators: what is not settled by state, and what waits for each receiver.
+
+Each statement reads a partial index of what is not settled.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,6 +20,17 @@ WHERE settled_at IS NULL
 GROUP BY state
 ORDER BY state
 """
+RECEIVERS = """
+SELECT r.receiver_id, r.breaker_state = 'closed' AS is_closed,
+       r.is_paused AND (r.paused_until IS NULL OR $1 < r.paused_until) AS is_paused,
+       coalesce(i.waiting, 0) AS waiting, i.oldest_at
+FROM receivers r LEFT JOIN (
+    SELECT receiver_id, count(*) AS waiting, min(accepted_at) AS oldest_at FROM information
+    WHERE settled_at IS NULL AND number IS NOT NULL AND state IN ('waiting', 'delivering')
+    GROUP BY receiver_id
+) i USING (receiver_id)
+ORDER BY r.receiver_id
+"""
 
 
 class Unsettled(Struct, frozen=True, kw_only=True):
@@ -32,3 +46,18 @@ class Unsettled(Struct, frozen=True, kw_only=True):
 async def load_unsettled(connection: Connection) -> Sequence[Unsettled]:
     """Return the states in which anything stands that is not settled, by name."""
     return [Unsettled(**dict(row)) for row in await connection.fetch(UNSETTLED)]
+
+
+class ReceiverWaiting(Struct, frozen=True, kw_only=True):
+    """A receiver: whether it may be called, how many items wait for it, since when the oldest."""
+
+    receiver_id: str
+    is_closed: bool
+    is_paused: bool
+    waiting: int
+    oldest_at: datetime | None
+
+
+async def load_receivers(connection: Connection, *, now: datetime) -> Sequence[ReceiverWaiting]:
+    """Return every receiver, by its id."""
+    return [ReceiverWaiting(**dict(row)) for row in await connection.fetch(RECEIVERS, now)]

@@ -15,6 +15,46 @@ from kuntavayla.settings import Transport
 from statement_relay.operations import operating
 
 
+class ReceiverGauges:
+    """What waits for each receiver, and which are held back."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        names = ("receiver",)
+        self._waiting = LabelledGauge(
+            "kuntavayla_relay_receiver_waiting_items",
+            "Items that wait to be delivered to a receiver.",
+            names,
+            registry=registry,
+        )
+        self._oldest = LabelledGauge(
+            "kuntavayla_relay_receiver_oldest_waiting_seconds",
+            "Age of the oldest item that waits to be delivered to a receiver.",
+            names,
+            registry=registry,
+        )
+        self._held = LabelledGauge(
+            "kuntavayla_relay_receiver_held",
+            "1 for a receiver that gets nothing now: paused, or its breaker is not closed.",
+            (*names, "reason"),
+            registry=registry,
+        )
+
+    def show(self, figures: operating.Figures, *, now: datetime) -> None:
+        """Show every receiver."""
+        receivers = figures.receivers
+        self._waiting.show({(one.receiver_id,): one.waiting for one in receivers})
+        self._oldest.show(
+            {
+                (one.receiver_id,): max(0.0, (now - one.oldest_at).total_seconds())
+                for one in receivers
+                if one.oldest_at is not None
+            }
+        )
+        reasons = [(one.receiver_id, "paused") for one in receivers if one.is_paused]
+        reasons += [(one.receiver_id, "breaker") for one in receivers if not one.is_closed]
+        self._held.show(dict.fromkeys(reasons, 1.0))
+
+
 class FigureGauges:
     """What is not settled and what is late, as gauges."""
 
@@ -37,6 +77,7 @@ class FigureGauges:
             "Age of the oldest item that is not settled; 0 where there is none.",
             registry=registry,
         )
+        self._receivers = ReceiverGauges(registry)
         self._service = ServiceGauges(registry)
         self._read_at = Gauge(
             "kuntavayla_relay_figures_read_timestamp_seconds",
@@ -53,6 +94,7 @@ class FigureGauges:
         self._unsettled.show({(one.state,): one.count for one in figures.unsettled})
         self._overdue.show({(one.state,): one.overdue for one in figures.unsettled})
         self._oldest.set(figures.oldest_unsettled_s)
+        self._receivers.show(figures, now=now)
 
 
 async def look(

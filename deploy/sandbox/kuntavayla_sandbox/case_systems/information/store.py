@@ -66,7 +66,8 @@ FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
 WHERE information.case_system_id = $1 AND information.municipal_id = told.municipal_id
 """
 MARK_LATE = """
-UPDATE information SET is_delayed = true, is_overdue = is_overdue OR told.is_overdue
+UPDATE information
+SET is_delayed = true, is_overdue = information.is_overdue OR told.is_overdue
 FROM unnest($2::text[], $3::bool[]) AS told (municipal_id, is_overdue)
 WHERE information.case_system_id = $1 AND information.municipal_id = told.municipal_id
 """
