@@ -5,7 +5,7 @@ import random
 import time
 import traceback
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -35,8 +35,8 @@ class Length(Struct, frozen=True):
     away_s: float
 
 
-QUICK = Length(1, 3.0)
-LONG = Length(3, 60.0)
+QUICK = Length(1, 6.0)
+LONG = Length(4, 60.0)
 
 
 class RelayCampaign:
@@ -55,6 +55,9 @@ class RelayCampaign:
         self.struck: list[tuple[float, Point]] = []
         self.misbehaviours = 0
         self.phases_s: list[float] = []
+        self.outcomes: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
+        self.ends: Counter[str] = Counter()
         self._began_s = time.monotonic()
 
     async def run(self) -> None:
@@ -83,9 +86,7 @@ class RelayCampaign:
     async def _strike_all(self) -> None:
         for _ in range(self.length.times):
             for point in points.draw(self.rng, relay_points.POINTS):
-                await relay_points.strike(
-                    self.site, point, signals=self.signals, rng=self.rng
-                )
+                await relay_points.strike(self.site, point, signals=self.signals, rng=self.rng)
                 self.struck.append((time.monotonic() - self._began_s, point))
 
     async def _misbehave(self) -> None:
@@ -113,14 +114,18 @@ class RelayCampaign:
             "audit": lambda: relay_checking.check_audit(stored, pauses=self.operator.pauses),
         }
 
-    def violations(self, stored: Stored) -> list[str]:
-        """Return everything that is missing, doubled, out of order or was answered wrongly."""
-        return [each for check in self.checks(stored).values() for each in check()]
+    def violations(self, stored: Stored) -> Iterator[str]:
+        """Yield everything that is missing, doubled, out of order or was answered wrongly."""
+        for check in self.checks(stored).values():
+            yield from check()
 
     async def found(self) -> list[str]:
         """Check everything that is stored, and print the campaign as a row."""
         stored = await relay_checking.load_stored(self.site.postgres)
-        found = self.violations(stored)
+        found = [*self.violations(stored)]
+        self.outcomes = Counter(each["outcome"] for each in stored.attempts)
+        self.notes = Counter(each["action"] for each in stored.notes)
+        self.ends = Counter(each["state"] for each in stored.items)
         print(self.row(stored, found))
         return found
 
@@ -153,7 +158,9 @@ class RelayCampaign:
             f" {self.misbehaviours} misbehaviours, {self.operator.pauses} pauses,"
             f" {RECEIVERS[0]} away for {self.length.away_s:.0f} s;"
             f" {len(self.sender.sent)} sent, {refused} of them refused,"
-            f" {self.sender.broken} calls broken; {dict(counted)}"
+            f" {self.sender.broken} calls broken, {self.sender.repeated} answered ones repeated;"
+            f" ended {dict(self.ends)}, deliveries {dict(self.outcomes)},"
+            f" notes {dict(self.notes)}; {dict(counted)}"
         )
 
     def schedule(self) -> str:

@@ -49,7 +49,6 @@ AUDITED = {
     "correct": "information.corrected",
     "withdraw": "information.withdrawn",
 }
-ENDED = {"delivered", "rejected", "withdrawn", "not_relayed"}
 Rows = list[dict[str, Any]]
 
 
@@ -159,6 +158,10 @@ def check_order(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
         places = [sent[row["municipal_id"]].place for row in rows if row["municipal_id"] in sent]
         if places != sorted(places):
             yield f"items of {client_id} are not in the order in which they were sent"
+    yield from _check_reception(stored)
+
+
+def _check_reception(stored: Stored) -> Iterator[str]:
     received: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row in stored.held:
         received[row["receiver_id"], row["client_id"]].append(row["sequence"])
@@ -248,33 +251,35 @@ def check_events(stored: Stored) -> Iterator[str]:
         yield "positions have a gap or do not end at the head"
     if len({row["event_id"] for row in stored.outbox}) != len(positions):
         yield "an event id stands twice"
-    told: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    proofs: dict[str, tuple[str, str]] = {}
+    told: dict[str, list[tuple[str, str, dict[str, Any]]]] = defaultdict(list)
     for kind, recipient, data in stored.events():
         if kind.startswith("information."):
-            told[data["information_id"]].append((kind.removeprefix("information."), recipient))
-        if kind == "information.delivered":
-            proofs[data["information_id"]] = (data["receipt_id"], data["digest"])
+            name = kind.removeprefix("information.")
+            told[data["information_id"]].append((name, recipient, data))
+    retried = Counter(
+        note["information_id"] for note in stored.notes if note["action"] == "retried"
+    )
     for row in stored.items:
         mine = told.pop(row["information_id"], [])
-        kinds = [kind for kind, _ in mine if kind != "parked"]
-        end = [row["state"]] if row["state"] in ("delivered", "rejected") else []
-        if kinds != ["accepted", *end] or {to for _, to in mine} != {row["organisation"]}:
-            yield f"{row['municipal_id']} is {row['state']}, and told: {mine}"
-        if end == ["delivered"] and proofs.get(row["information_id"]) != (
-            row["receipt_id"],
-            row["digest"],
-        ):
-            yield f"{row['municipal_id']} was told with another proof"
-        # An item that was parked is told of anew only after somebody has tried it again.
-        parked = len(mine) - len(kinds)
-        retried = sum(
-            note["information_id"] == row["information_id"] and note["action"] == "retried"
-            for note in stored.notes
-        )
-        if parked > retried + 1:
-            yield f"{row['municipal_id']} was parked {parked} times and retried {retried} times"
+        yield from _unlike_told(row, mine, retried=retried[row["information_id"]])
     yield from (f"events of an item that is not there: {each}" for each in told)
+
+
+def _unlike_told(
+    row: Mapping[str, Any], told: list[tuple[str, str, dict[str, Any]]], *, retried: int
+) -> Iterator[str]:
+    """Compare an item with what was told of it; it is parked anew only once it was tried again."""
+    name = row["municipal_id"]
+    kinds = [kind for kind, _, _ in told if kind != "parked"]
+    end = [row["state"]] if row["state"] in ("delivered", "rejected") else []
+    if kinds != ["accepted", *end] or {to for _, to, _ in told} != {row["organisation"]}:
+        yield f"{name} is {row['state']}, and told: {kinds}"
+    proof = (row["receipt_id"], row["digest"])
+    for kind, _, data in told:
+        if kind == "delivered" and (data["receipt_id"], data["digest"]) != proof:
+            yield f"{name} was told with another proof"
+    if len(told) - len(kinds) > retried + 1:
+        yield f"{name} was parked {len(told) - len(kinds)} times and retried {retried} times"
 
 
 def check_audit(stored: Stored, *, pauses: int) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import httpx
@@ -71,10 +72,27 @@ class InformationSender:
 
     async def _answered(self, sent: Sent, *, number: int) -> None:
         """Send one thing as often as it takes; nothing else of its client goes meanwhile."""
-        async with self._site.client(sent.client.case_system_id, number=number) as client:
-            while not await self._is_answered(client, sent):
-                self.broken += 1
-                await asyncio.sleep(self._rng.uniform(0, REST_S_MAX))
+        await self._until_done(
+            lambda client: self._is_answered(client, sent),
+            organisation=sent.client.case_system_id,
+            number=number,
+        )
+
+    async def _until_done(
+        self,
+        call: Callable[[httpx.AsyncClient], Awaitable[bool]],
+        *,
+        organisation: str,
+        number: int,
+    ) -> None:
+        """Repeat a call until it is done, at one process and the other by turns."""
+        while True:
+            async with self._site.client(organisation, number=number) as client:
+                if await call(client):
+                    return
+            number += 1
+            self.broken += 1
+            await asyncio.sleep(self._rng.uniform(0, REST_S_MAX))
 
     async def _is_answered(self, client: httpx.AsyncClient, sent: Sent) -> bool:
         path, headers = _call_of(sent)
@@ -104,10 +122,11 @@ class InformationSender:
             lines = [self._new_item(self._rng.choice(clients)) for _ in range(count)]
             times = 2 if self._rng.random() < NEEDLESS_REPEATS else 1
             for _ in range(times):
-                async with self._site.client(case_system_id, number=number) as client:
-                    while not await self._are_answered(client, lines):
-                        self.broken += 1
-                        await asyncio.sleep(self._rng.uniform(0, REST_S_MAX))
+                await self._until_done(
+                    partial(self._are_answered, lines=lines),
+                    organisation=case_system_id,
+                    number=number,
+                )
             await asyncio.sleep(self._rng.uniform(0, BULK_PAUSE_S_MAX))
 
     def _new_item(self, client: Client) -> Sent:
@@ -116,7 +135,7 @@ class InformationSender:
         self.sent[sent.municipal_id] = sent
         return sent
 
-    async def _are_answered(self, client: httpx.AsyncClient, lines: Sequence[Sent]) -> bool:
+    async def _are_answered(self, client: httpx.AsyncClient, *, lines: Sequence[Sent]) -> bool:
         """Send all lines once; tell whether each was taken."""
         self._signals.give("bulk_sent")
         try:

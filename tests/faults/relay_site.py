@@ -1,5 +1,6 @@
 """What the relay's campaign runs on: statement-relay twice on one database, and its receivers."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -64,7 +65,9 @@ class RelaySite(Struct, frozen=True, kw_only=True):
     receivers_url: str
 
     @asynccontextmanager
-    async def client(self, organisation: str, *, number: int = 0) -> AsyncIterator[httpx.AsyncClient]:
+    async def client(
+        self, organisation: str, *, number: int = 0
+    ) -> AsyncIterator[httpx.AsyncClient]:
         """Give an HTTP client with the organisation's token; odd numbers speak to the peer."""
         issuer, now = self.issuer, datetime.now(UTC)
         identity = identity_of(organisation)
@@ -132,7 +135,12 @@ async def running_relay_site(
             listening=sockets[3],
         )
         told = _receivers_line(postgres, relay_url=at_relay, issuer_url=at_issuer, clock=clock)
-        managed = [await _begun(opened, *each) for each in (*running, (program, told))]
+        # Programs import side by side; each is there again at once whenever it has been killed.
+        both = [*running, (program, told)]
+        standing = [Managed(each).standing_by() for each, _ in both]
+        managed = await asyncio.gather(*map(opened.enter_async_context, standing))
+        for each, (_, line) in zip(managed, both, strict=True):
+            await opened.enter_async_context(each.running(line))
         for each in managed:
             await each.ready()
         relay, peer, receivers = managed
@@ -146,12 +154,6 @@ async def running_relay_site(
             peer_url=f"{at_peer}{relay_service.PATH}",
             receivers_url=at_receivers,
         )
-
-
-async def _begun(opened: AsyncExitStack, program: Program, configuration: bytes) -> Managed:
-    managed = await opened.enter_async_context(Managed(program).standing_by())
-    await opened.enter_async_context(managed.running(configuration))
-    return managed
 
 
 async def _make_databases(postgres: Postgres, clients: list[Client]) -> None:
