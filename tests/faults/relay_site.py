@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
@@ -117,30 +118,17 @@ async def running_relay_site(
         await opened.enter_async_context(served_here(create_issuer(issuer), listening=sockets[0]))
         settings = _settings(postgres, folder, issuer_url=at_issuer, receivers_url=at_receivers)
         clock = LegalClock(OPENING, datetime.now(UTC))
-        running = [
-            (
-                Program(
-                    module="tests.faults.relay_process",
-                    ready_url=f"{url}{relay_service.PATH}/readyz",
-                    log_file=folder / f"relay-{number}.log",
-                ),
-                msgspec.json.encode(Start(settings | {"listen_port": _port_of(url)}, clock)),
-            )
-            for number, url in enumerate((at_relay, at_peer), 1)
-        ]
-        program = Program(
-            module="kuntavayla_sandbox.te_office.__main__",
-            ready_url=f"{at_receivers}/livez",
-            log_file=folder / "te-office.log",
-            listening=sockets[3],
-        )
         told = _receivers_line(postgres, relay_url=at_relay, issuer_url=at_issuer, clock=clock)
+        programs = {
+            _relay(at_relay, folder): _start(settings, at_relay, clock=clock),
+            _relay(at_peer, folder): _start(settings, at_peer, clock=clock),
+            _receivers(sockets[3], folder): told,
+        }
         # Programs import side by side; each is there again at once whenever it has been killed.
-        both = [*running, (program, told)]
-        standing = [Managed(each).standing_by() for each, _ in both]
+        standing = [Managed(each).standing_by() for each in programs]
         managed = await asyncio.gather(*map(opened.enter_async_context, standing))
-        for each, (_, line) in zip(managed, both, strict=True):
-            await opened.enter_async_context(each.running(line))
+        for each in managed:
+            await opened.enter_async_context(each.running(programs[each.program]))
         for each in managed:
             await each.ready()
         relay, peer, receivers = managed
@@ -154,6 +142,27 @@ async def running_relay_site(
             peer_url=f"{at_peer}{relay_service.PATH}",
             receivers_url=at_receivers,
         )
+
+
+def _relay(url: str, folder: Path) -> Program:
+    return Program(
+        module="tests.faults.relay_process",
+        ready_url=f"{url}{relay_service.PATH}/readyz",
+        log_file=folder / f"relay-{_port_of(url)}.log",
+    )
+
+
+def _start(settings: dict[str, Any], url: str, *, clock: LegalClock) -> bytes:
+    return msgspec.json.encode(Start(settings | {"listen_port": _port_of(url)}, clock))
+
+
+def _receivers(listening: socket.socket, folder: Path) -> Program:
+    return Program(
+        module="kuntavayla_sandbox.te_office.__main__",
+        ready_url=f"{address_of(listening)}/livez",
+        log_file=folder / "te-office.log",
+        listening=listening,
+    )
 
 
 async def _make_databases(postgres: Postgres, clients: list[Client]) -> None:
