@@ -101,6 +101,8 @@ def check_items(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
             continue
         if expected:
             yield from _unlike_answers(each, rows[name])
+        elif each.replaces is None or rows[each.replaces.municipal_id]["state"] != "rejected":
+            yield f"{name} was refused although its original was not rejected"
     yield from (f"{name} was never sent" for name in times if name not in sent)
 
 

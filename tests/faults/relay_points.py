@@ -40,7 +40,7 @@ MISBEHAVING: Mapping[str, Mapping[str, object]] = {
     "html": {"answer": "html"},
 }
 """What a receiver does for a while; all of it at the same time as the points."""
-MISBEHAVES_S_MAX = 2.0
+MISBEHAVES_S_MAX = 1.4
 PAUSED_S_MAX = 1.5
 CALM_S_MAX = 0.5
 OFFICIAL = {"official_id": "campaign:op-1", "role": "operator"}
