@@ -247,7 +247,7 @@ class _Composition:
         following = follow_routing(desk.pool, self._access(), desk=self._routing)
         delivering = self._courier(desk.pool).deliver(url)
         loops = [*self._timed_loops(desk), sealing, following, delivering]
-        broker = settings.kafka_connection
+        broker = self._settings.kafka_connection
         if broker is None:
             return loops
         publisher = publisher_of(
