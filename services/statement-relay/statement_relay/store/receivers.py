@@ -23,7 +23,7 @@ _SELECTED = """
 r.receiver_id, r.is_paused, r.paused_until, r.breaker_state, r.breaker_failures, r.breaker_until,
 r.window_started_at, r.window_sent
 """
-# Not EXISTS: the server would read every queue that is due, of all receivers.
+# Not EXISTS, which the server may answer by reading every queue that is due, of all receivers.
 LOCK = f"""
 SELECT {_SELECTED}, clock_timestamp() AS now FROM receivers r
 WHERE r.receiver_id = ANY($1::text[]) OR (
