@@ -28,6 +28,8 @@ AWAY_ITEMS_A_SECOND = 150
 FORGETFUL = "te-uusimaa"
 """The receiver that keeps items and loses answers, as when the bus between fails."""
 LOST_PER_MILLE = 20
+SLOW = "te-varsinais-suomi"
+"""The receiver that answers 202 and gives its receipts later."""
 POLL_S = 0.5
 STALLED_S_MAX = 120
 """Without any progress for so long the week is over; twice the longest wait between probes."""
@@ -37,6 +39,7 @@ LOSES_ANSWERS = {
     "error_x_road": "Server.ServerProxy.NetworkError",
     "error_after_storing": True,
 }
+FOLLOWS = {"answer": "receipt_follows", "receipt_after_ms": 2_000}
 MAKING_S_MAX = 120
 T = TypeVar("T")
 OPEN = frozenset({"to_send", "accepted", "waiting", "waiting_for_client"})
@@ -67,6 +70,7 @@ class WeekRun(Struct, frozen=True, kw_only=True):
     items: int
     away: str
     forgetful: str
+    slow: str
     told: Told
     seconds: float
     away_s: float
@@ -93,6 +97,7 @@ class WeekOfInformation:
         started_s, away_s = time.monotonic(), min(AWAY_S_MAX, week.items / AWAY_ITEMS_A_SECOND)
         await self._set_knobs(AWAY, is_away=True)
         await self._set_knobs(FORGETFUL, **LOSES_ANSWERS)
+        await self._set_knobs(SLOW, **FOLLOWS)
         try:
             await self._post_week(week)
             standing = await self._follow(
@@ -104,11 +109,13 @@ class WeekOfInformation:
         returned_s = time.monotonic()
         await self._follow(week, until=lambda now: now.open == 0)
         ended_s = time.monotonic()
-        await self._set_knobs(FORGETFUL)
+        for receiver_id in (FORGETFUL, SLOW):
+            await self._set_knobs(receiver_id)
         return WeekRun(
             items=week.items,
             away=AWAY,
             forgetful=FORGETFUL,
+            slow=SLOW,
             told=await self._check(),
             seconds=ended_s - started_s,
             away_s=returned_s - started_s,
