@@ -40,6 +40,9 @@ LOSES_ANSWERS = {
     "error_after_storing": True,
 }
 FOLLOWS = {"answer": "receipt_follows", "receipt_after_ms": 2_000}
+STRICT = "te-pohjois-savo"
+"""The receiver that does not take one kind."""
+REJECTED_KIND = "SERVICE_ABSENCE"
 MAKING_S_MAX = 120
 T = TypeVar("T")
 OPEN = frozenset({"to_send", "accepted", "waiting", "waiting_for_client"})
@@ -71,6 +74,7 @@ class WeekRun(Struct, frozen=True, kw_only=True):
     away: str
     forgetful: str
     slow: str
+    strict: str
     told: Told
     seconds: float
     away_s: float
@@ -98,6 +102,7 @@ class WeekOfInformation:
         await self._set_knobs(AWAY, is_away=True)
         await self._set_knobs(FORGETFUL, **LOSES_ANSWERS)
         await self._set_knobs(SLOW, **FOLLOWS)
+        await self._set_knobs(STRICT, rejected_kinds={REJECTED_KIND: "content_invalid"})
         try:
             await self._post_week(week)
             standing = await self._follow(
@@ -109,13 +114,14 @@ class WeekOfInformation:
         returned_s = time.monotonic()
         await self._follow(week, until=lambda now: now.open == 0)
         ended_s = time.monotonic()
-        for receiver_id in (FORGETFUL, SLOW):
+        for receiver_id in (FORGETFUL, SLOW, STRICT):
             await self._set_knobs(receiver_id)
         return WeekRun(
             items=week.items,
             away=AWAY,
             forgetful=FORGETFUL,
             slow=SLOW,
+            strict=STRICT,
             told=await self._check(),
             seconds=ended_s - started_s,
             away_s=returned_s - started_s,
