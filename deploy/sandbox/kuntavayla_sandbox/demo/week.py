@@ -15,7 +15,7 @@ from rich.progress import Progress, TaskID
 
 from kuntavayla_sandbox.case_systems.information.store import SentItem
 from kuntavayla_sandbox.demo.told import Told, WeekChecker
-from kuntavayla_sandbox.simulators import ANSWER_S_MAX, load_status
+from kuntavayla_sandbox.simulators import ANSWER_S_MAX, Standing, load_standing, load_status
 from kuntavayla_sandbox.state import Stack
 from kuntavayla_sandbox.te_office.store import HeldItem
 from kuntavayla_sandbox.week import Week
@@ -45,26 +45,6 @@ STRICT = "te-pohjois-savo"
 REJECTED_KIND = "SERVICE_ABSENCE"
 MAKING_S_MAX = 120
 T = TypeVar("T")
-OPEN = frozenset({"to_send", "accepted", "waiting", "waiting_for_client"})
-
-
-class Standing(Struct, frozen=True):
-    """How many items stand how, by what the case systems have heard."""
-
-    standing: dict[str, int]
-    delayed: int
-    overdue: int
-    problems: dict[str, str]
-
-    @property
-    def to_send(self) -> int:
-        """Return how many items are not answered yet."""
-        return self.standing.get("to_send", 0)
-
-    @property
-    def open(self) -> int:
-        """Return how many items have not come to an end."""
-        return sum(count for name, count in self.standing.items() if name in OPEN)
 
 
 class WeekRun(Struct, frozen=True, kw_only=True):
@@ -143,20 +123,15 @@ class WeekOfInformation:
 
     async def _follow(self, week: Week, *, until: Callable[[Standing], bool]) -> Standing:
         """Show how the items stand until it is reached, or until nothing moves any more."""
-        seen, moved_s = Standing({}, 0, 0, {}), time.monotonic()
+        seen, moved_s = Standing(), time.monotonic()
         while True:
-            now = await self._load_standing()
+            now = await load_standing(self._client, self._case_systems)
             self._bars.show(now, items=week.items)
             if now != seen:
                 seen, moved_s = now, time.monotonic()
             if until(now) or time.monotonic() - moved_s > STALLED_S_MAX:
                 return now
             await asyncio.sleep(POLL_S)
-
-    async def _load_standing(self) -> Standing:
-        answer = await self._client.get(f"{self._case_systems}/told", timeout=ANSWER_S_MAX)
-        answer.raise_for_status()
-        return msgspec.json.decode(answer.content, type=Standing)
 
     async def _check(self) -> Told:
         checker = WeekChecker()
