@@ -71,6 +71,7 @@ class WeekOfInformation:
     """A week's run on a stack on which day one has been."""
 
     def __init__(self, stack: Stack, *, client: httpx.AsyncClient, progress: Progress) -> None:
+        self._stack = stack
         self._case_systems = stack.simulators["case-systems"]
         self._te_office = stack.simulators["te-office"]
         self._client = client
@@ -102,7 +103,7 @@ class WeekOfInformation:
             forgetful=FORGETFUL,
             slow=SLOW,
             strict=STRICT,
-            told=await self._check(),
+            told=await check_week(self._stack, client=self._client),
             seconds=ended_s - started_s,
             away_s=returned_s - started_s,
             waited_at_return=standing.open - standing.to_send,
@@ -133,32 +134,39 @@ class WeekOfInformation:
                 return now
             await asyncio.sleep(POLL_S)
 
-    async def _check(self) -> Told:
-        checker = WeekChecker()
-        for system in (await load_status(self._client, self._case_systems)).case_systems:
-            url = f"{self._case_systems}/information"
-            query = {"case_system": system.case_system_id}
-            checker.read_sent([item async for item in self._items(url, query, SentItem)])
-        status = await self._client.get(f"{self._te_office}/status", timeout=ANSWER_S_MAX)
-        status.raise_for_status()
-        for receiver in status.json()["receivers"]:
-            receiver_id = receiver["receiver_id"]
-            url, query = f"{self._te_office}/held/{receiver_id}", {"bodies": "true"}
-            held = [item async for item in self._items(url, query, HeldItem)]
-            await asyncio.to_thread(checker.read_held, receiver_id, held)
-        return await asyncio.to_thread(checker.finish)
 
-    async def _items(self, url: str, query: dict[str, str], type_: type[T]) -> AsyncIterator[T]:
-        """Yield everything that a simulator lists, page by page."""
-        while True:
-            answer = await self._client.get(url, params=query, timeout=ANSWER_S_MAX)
-            answer.raise_for_status()
-            page = msgspec.json.decode(answer.content, type=_Page)
-            for item in page.items:
-                yield msgspec.json.decode(item, type=type_)
-            if page.next_cursor is None:
-                return
-            query = query | {"after": page.next_cursor}
+async def check_week(stack: Stack, *, client: httpx.AsyncClient) -> Told:
+    """Compare what all case systems told with what all receivers hold; raises httpx.HTTPError."""
+    case_systems, te_office = stack.simulators["case-systems"], stack.simulators["te-office"]
+    checker = WeekChecker()
+    for system in (await load_status(client, case_systems)).case_systems:
+        query = {"case_system": system.case_system_id}
+        items = _items(client, f"{case_systems}/information", query=query, type_=SentItem)
+        checker.read_sent([item async for item in items])
+    status = await client.get(f"{te_office}/status", timeout=ANSWER_S_MAX)
+    status.raise_for_status()
+    for receiver in status.json()["receivers"]:
+        receiver_id = receiver["receiver_id"]
+        query = {"bodies": "true"}
+        holdings = _items(client, f"{te_office}/held/{receiver_id}", query=query, type_=HeldItem)
+        held = [item async for item in holdings]
+        await asyncio.to_thread(checker.read_held, receiver_id, held)
+    return await asyncio.to_thread(checker.finish)
+
+
+async def _items(
+    client: httpx.AsyncClient, url: str, *, query: dict[str, str], type_: type[T]
+) -> AsyncIterator[T]:
+    """Yield everything that a simulator lists, page by page."""
+    while True:
+        answer = await client.get(url, params=query, timeout=ANSWER_S_MAX)
+        answer.raise_for_status()
+        page = msgspec.json.decode(answer.content, type=_Page)
+        for item in page.items:
+            yield msgspec.json.decode(item, type=type_)
+        if page.next_cursor is None:
+            return
+        query = query | {"after": page.next_cursor}
 
 
 class _Bars:
