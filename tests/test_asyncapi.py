@@ -6,18 +6,38 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from kuntavayla.outbox import PARTITIONS, inbound_topic_of, topic_of
-from routing_api.events import EVENT_TYPES
-from routing_api.events import SERVICE as NAME
-from tests.releases import RELEASES, ROOT
+from tests.releases import RELEASES, ROOT, Release
 
-SERVICE = next(release.folder for release in RELEASES if release.name == NAME)
-DOCUMENT: dict[str, Any] = json.loads((SERVICE / "asyncapi.json").read_text(encoding="utf-8"))
+Document = dict[str, Any]
 OFFICIAL = Draft7Validator(json.loads((ROOT / "tests" / "asyncapi" / "3.0.0.json").read_text()))
-NAMES = {event.type_name for event in EVENT_TYPES}
+DAY_MS = 24 * 60 * 60 * 1000
+INTERNAL = "internal"
 
 
-def resolved(reference: str) -> Any:  # noqa: ANN401 - any part of the document
-    part: Any = DOCUMENT
+def document_of(release: Release) -> Document:
+    """Return the committed document of a service."""
+    document: Document = json.loads((release.folder / "asyncapi.json").read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.fixture(params=RELEASES, ids=lambda release: release.name)
+def release(request: pytest.FixtureRequest) -> Release:
+    """Give each service of this release."""
+    found: Release = request.param
+    return found
+
+
+@pytest.fixture
+def document(release: Release) -> Document:
+    return document_of(release)
+
+
+def names_of(release: Release) -> set[str]:
+    return {event.type_name for event in release.event_types}
+
+
+def resolved(document: Document, reference: str) -> Any:  # noqa: ANN401 - any part of the document
+    part: Any = document
     for name in reference.removeprefix("#/").split("/"):
         part = part[name]
     return part
@@ -32,8 +52,8 @@ def references(part: object) -> set[str]:
     return set()
 
 
-def test_the_document_is_valid_by_the_official_schema() -> None:
-    OFFICIAL.validate(DOCUMENT)
+def test_the_document_is_valid_by_the_official_schema(document: Document) -> None:
+    OFFICIAL.validate(document)
 
 
 @pytest.mark.parametrize(
@@ -44,21 +64,21 @@ def test_the_document_is_valid_by_the_official_schema() -> None:
     ],
 )
 def test_the_official_schema_knows_what_a_topic_may_say(
-    channel: str, bindings: dict[str, Any]
+    document: Document, channel: str, bindings: dict[str, Any]
 ) -> None:
-    channels = DOCUMENT["channels"]
+    channels = document["channels"]
     broken = channels | {channel: channels[channel] | {"bindings": bindings}}
 
     with pytest.raises(ValidationError):
-        OFFICIAL.validate(DOCUMENT | {"channels": broken})
+        OFFICIAL.validate(document | {"channels": broken})
 
 
-def test_every_reference_leads_somewhere() -> None:
-    found = references(DOCUMENT)
+def test_every_reference_leads_somewhere(release: Release, document: Document) -> None:
+    found = references(document)
 
-    assert len(found) > len(NAMES)
+    assert len(found) > len(release.event_types)
     for reference in found:
-        assert isinstance(resolved(reference), dict), reference
+        assert isinstance(resolved(document, reference), dict), reference
 
 
 @pytest.mark.parametrize(
@@ -66,50 +86,62 @@ def test_every_reference_leads_somewhere() -> None:
     [
         ("events", "/events", ""),
         ("restricted", "/events/restricted", ""),
-        ("topic", topic_of(NAME, "{recipient}"), ".record"),
+        ("topic", topic_of("{service}", "{recipient}"), ".record"),
     ],
 )
 def test_every_event_is_in_both_feeds_and_in_the_topic(
-    channel: str, address: str, suffix: str
+    release: Release, document: Document, *, channel: str, address: str, suffix: str
 ) -> None:
-    told = DOCUMENT["channels"][channel]
+    told = document["channels"][channel]
 
-    assert told["address"] == address
+    assert told["address"] == address.replace("{service}", release.name)
     assert told["messages"] == {
-        name: {"$ref": f"#/components/messages/{name}{suffix}"} for name in NAMES
+        name: {"$ref": f"#/components/messages/{name}{suffix}"} for name in names_of(release)
     }
-    assert DOCUMENT["operations"][f"send-{channel}"]["action"] == "send"
+    assert document["operations"][f"send-{channel}"]["action"] == "send"
 
 
-def test_only_the_inbound_topic_is_read_by_the_service() -> None:
-    actions = {name: each["action"] for name, each in DOCUMENT["operations"].items()}
+def test_only_the_inbound_topic_is_read_by_the_service(
+    release: Release, document: Document
+) -> None:
+    actions = {name: each["action"] for name, each in document["operations"].items()}
 
     assert [name for name, action in actions.items() if action == "receive"] == ["receive-inbound"]
-    assert DOCUMENT["channels"]["inbound"]["address"] == inbound_topic_of(NAME, "{case_system}")
+    address = document["channels"]["inbound"]["address"]
+    assert address == inbound_topic_of(release.name, "{case_system}")
 
 
 @pytest.mark.parametrize(("channel", "days"), [("topic", 30), ("inbound", 7)])
 def test_a_topic_tells_its_partitions_and_how_long_records_are_kept(
-    channel: str, days: int
+    document: Document, channel: str, days: int
 ) -> None:
-    kafka = DOCUMENT["channels"][channel]["bindings"]["kafka"]
+    kafka = document["channels"][channel]["bindings"]["kafka"]
 
     assert kafka["partitions"] == PARTITIONS == 6
-    assert kafka["topicConfiguration"]["retention.ms"] == days * 24 * 60 * 60 * 1000
+    assert kafka["topicConfiguration"]["retention.ms"] == days * DAY_MS
 
 
-def test_the_catalogue_of_topics_says_what_the_document_says() -> None:
+def test_the_catalogue_of_topics_says_what_the_documents_say() -> None:
     page = (ROOT / "docs" / "consumers.md").read_text(encoding="utf-8")
     table = page.split("| topic | key |")[1].split("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in table]
 
-    told = {row.split(" | ")[0].strip("| `"): row.split(" | ")[2:4] for row in table}
+    told = {row[0].strip("`"): row[3:5] for row in rows}
 
+    documents = {release.name: document_of(release) for release in RELEASES}
+    bound = {
+        channel["address"]: channel["bindings"]["kafka"]
+        for document in documents.values()
+        for channel in document["channels"].values()
+        if "bindings" in channel
+    }
+    internal = {
+        topic_of(name, INTERNAL): bound[topic_of(name, "{recipient}")] for name in documents
+    }
     assert told == {
-        channel["address"]: [
+        address: [
             str(kafka["partitions"]),
-            str(kafka["topicConfiguration"]["retention.ms"] // (24 * 60 * 60 * 1000)),
+            str(kafka["topicConfiguration"]["retention.ms"] // DAY_MS),
         ]
-        for channel in DOCUMENT["channels"].values()
-        for kafka in [channel.get("bindings", {}).get("kafka")]
-        if kafka
+        for address, kafka in {**bound, **internal}.items()
     }
