@@ -146,8 +146,8 @@ def check_inbound(stored: Stored, outside: Outside) -> list[str]:
 
 
 def _is_key(key: bytes | None) -> bool:
-    """Say whether messages of this key wait for each other: only where it is a text."""
-    return key is not None and key.isascii() and key != b""
+    """Say whether messages of this key wait for each other: wherever there is one."""
+    return bool(key)
 
 
 def _clean_transfers(stored: Stored) -> set[str]:
