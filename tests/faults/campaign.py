@@ -62,22 +62,27 @@ class Campaign:
         reading = [asyncio.create_task(reader.run()) for reader in self.readers]
         reading += [asyncio.create_task(consumer.run()) for consumer in self.disturbed]
         sending = [asyncio.create_task(each.run()) for each in (self.sender, self.refused)]
+        acknowledging = []
         if self.stack.broker is not None:
-            sending.append(asyncio.create_task(self.inbound.run()))
+            acknowledging.append(asyncio.create_task(self.inbound.run()))
         try:
             await self._strike_all()
             self.sender.finish()
-            self.inbound.finish()
             self.refused.finish()
             async with asyncio.timeout(FINISHED_S_MAX):
                 await asyncio.gather(*sending)
+            # Only now is it known what there is to acknowledge by topic.
+            self.inbound.finish()
+            async with asyncio.timeout(FINISHED_S_MAX):
+                await asyncio.gather(*acknowledging)
             self._note_phase()
             await self._drained()
             self._note_phase()
         finally:
-            for task in (*sending, *reading):
+            tasks = (*sending, *acknowledging, *reading)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*sending, *reading, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _note_phase(self) -> None:
         self.phases_s.append(time.monotonic() - self._began_s)
@@ -152,17 +157,18 @@ class Campaign:
         clients = self.clients = self.clients or clients_of(self.sender.sent.values())
         consumers = {each.consumer: each.recipient for each in self.disturbed}
         codes = {line.identity_code for line in self.sender.sent.values()}
-        answers = self.sender.answers
+        answers, by_topic = self.sender.answers, self.stack.by_topic
         return {
             "answers": lambda: self.sender.complaints,
             "refusals": self._check_refusals,
             "registrations": lambda: checking.check_registrations(stored, clients, answers),
             "clienthoods": lambda: checking.check_clienthoods(stored, clients),
-            "effects": lambda: checking.check_effects(stored, clients),
+            "effects": lambda: checking.check_effects(stored, clients, by_topic=by_topic),
             "outbox": lambda: checking.check_outbox(stored, clients),
             "audit": lambda: checking.check_audit(stored),
             "topics": lambda: outside.check_topics(stored, left),
             "inbound": lambda: outside.check_inbound(stored, left),
+            "by topic": lambda: outside.check_by_topic(stored, left, by_topic),
             "disturbed consumers": lambda: outside.check_disturbed(stored, left, consumers),
             "readers": lambda: self._check_readers(stored),
             "secrecy": lambda: outside.check_secrecy(stored, left, codes | inbound.GARBAGE_CODES),

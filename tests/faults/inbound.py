@@ -13,7 +13,7 @@ from msgspec import Struct
 from kuntavayla.register import load_register
 from tests.builders import an_identity_code
 from tests.faults.postgres import ROUTING, Postgres
-from tests.faults.site import DAY_ONE, SYSTEMS
+from tests.faults.site import BY_TOPIC, DAY_ONE, SYSTEMS
 from tests.faults.stack import Stack
 
 TYPE = "fi.kuntavayla.transfer.taken-over.v1"
@@ -33,6 +33,11 @@ PARTITIONS = 6
 CANDIDATES = """
 SELECT transfer_id::text, client_id::text, case_system_id FROM transfers
 WHERE NOT is_restricted ORDER BY offered_at DESC, transfer_id LIMIT 60
+"""
+OFFERED = """
+SELECT transfer_id::text, client_id::text, case_system_id FROM transfers
+WHERE case_system_id = $1 AND state = 'offered' AND NOT is_restricted
+ORDER BY offered_at, transfer_id
 """
 Headers = list[tuple[str, bytes]]
 
@@ -58,15 +63,20 @@ class InboundSender:
         systems = load_register().case_systems(on=DAY_ONE.date())
         self._contact_points = {each.case_system_id: each.contact_point for each in systems}
         self._garbage = 0
+        self._standing = set[str | None]()
         self.sent: dict[int, Sent] = {}
         self.broken = 0
 
     def finish(self) -> None:
-        """Write no more than is missing of `STANDING_MIN`, without pauses."""
+        """Write no more than is missing, without pauses."""
         self._is_finishing.set()
 
     async def run(self) -> None:
-        """Write until `finish` was called and enough stands."""
+        """Write until `finish` was called and enough stands.
+
+        What is to be acknowledged by topic alone is written until a record of it stands, and never
+        again: a repeat would hide that the first one was lost.
+        """
         try:
             while not self._is_done():
                 if self._rng.random() < GARBAGE_SHARE and self._garbage < GARBAGE_MAX:
@@ -74,6 +84,9 @@ class InboundSender:
                 else:
                     await self._acknowledge()
                 await self._pause()
+            for row in await self._stack.postgres.fetch(ROUTING, OFFERED, self._stack.by_topic):
+                while row["transfer_id"] not in self._standing:
+                    await self._acknowledge_one(row, kind="known")
         finally:
             await self._close()
 
@@ -89,18 +102,24 @@ class InboundSender:
             return
 
     async def _acknowledge(self) -> None:
-        rows = await self._stack.postgres.fetch(ROUTING, CANDIDATES)
+        rows = [
+            row
+            for row in await self._stack.postgres.fetch(ROUTING, CANDIDATES)
+            if row["case_system_id"] != BY_TOPIC or row["transfer_id"] not in self._standing
+        ]
         if not rows:
             return
-        row = self._rng.choice(rows)
-        case_system_id, transfer_id, kind = row["case_system_id"], row["transfer_id"], "known"
-        if self._rng.random() < STRANGE_SHARE:
-            kind = self._rng.choice(("unknown", "foreign"))
-            if kind == "unknown":
-                transfer_id = str(UUID(int=self._rng.getrandbits(128), version=4))
-            else:
-                others = [name for name in SYSTEMS if name != case_system_id]
-                case_system_id = self._rng.choice(others)
+        is_strange = self._rng.random() < STRANGE_SHARE
+        kind = self._rng.choice(("unknown", "foreign")) if is_strange else "known"
+        await self._acknowledge_one(self._rng.choice(rows), kind=kind)
+
+    async def _acknowledge_one(self, row: Any, *, kind: str) -> None:  # noqa: ANN401 - a record
+        case_system_id, transfer_id = row["case_system_id"], row["transfer_id"]
+        if kind == "unknown":
+            transfer_id = str(UUID(int=self._rng.getrandbits(128), version=4))
+        if kind == "foreign":
+            others = [name for name in SYSTEMS if name != case_system_id]
+            case_system_id = self._rng.choice(others)
         body = msgspec.json.encode(self._item(transfer_id, case_system_id))
         await self._write(
             Sent(len(self.sent), kind, case_system_id, transfer_id),
@@ -151,6 +170,8 @@ class InboundSender:
             return
         place = f"{topic}/{told.partition}/{told.offset}"
         self.sent[sent.number] = msgspec.structs.replace(sent, place=place)
+        if sent.kind == "known":
+            self._standing.add(sent.transfer_id)
 
     async def _connected(self) -> Any:  # noqa: ANN401 - aiokafka ships no types
         """Return a producer, waiting for a broker that is away."""

@@ -145,6 +145,23 @@ def check_inbound(stored: Stored, outside: Outside) -> list[str]:
     ]
 
 
+def check_by_topic(stored: Stored, outside: Outside, by_topic: str | None) -> list[str]:
+    """Whatever is acknowledged for who does so by its topic alone has a record that says so."""
+    if by_topic is None:
+        return []
+    standing = {
+        outside.sent[int(record.header(NUMBER) or "")].transfer_id
+        for record in outside.records
+        if record.topic == f"{INBOUND}{by_topic}.v1"
+    }
+    mine = {row["transfer_id"] for row in stored.transfers if row["case_system_id"] == by_topic}
+    told = [event["data"]["transfer_id"] for event in stored.events_of("transfer.acknowledged")]
+    by_record = [each for each in told if each in mine]
+    if not by_record:
+        return [f"{by_topic} has acknowledged nothing by its topic"]
+    return [f"{each} is acknowledged by no record" for each in by_record if each not in standing]
+
+
 def _is_key(key: bytes | None) -> bool:
     """Say whether messages of this key wait for each other: only where it is a text."""
     return key is not None and key.isascii() and key != b""

@@ -29,6 +29,8 @@ from tests.faults.processes import Managed, Program
 DAY_ONE = datetime(2021, 3, 1, 6, 0, tzinfo=UTC)
 SYSTEMS = ("cs-sotkamo", "cs-kajaani", "cs-kuhmo", "cs-tampere", "cs-oulu", "cs-pirkanmaa")
 """The case systems of the simulator here; fewer than in the sandbox, so that it starts quickly."""
+BY_TOPIC = "cs-kajaani"
+"""Where there is a broker, this one says by its topic alone that it has taken a client over."""
 
 
 class Site(Struct, frozen=True, kw_only=True):
@@ -75,6 +77,7 @@ class Site(Struct, frozen=True, kw_only=True):
                 municipality_code=systems[name].municipality_codes(on=on)[0],
                 contact_point=systems[name].contact_point,
                 credentials=credentials_of(self.identities[name], token_url=self.token_url),
+                work=Work.PERSONS if broker is not None and name == BY_TOPIC else None,
             )
             for name in SYSTEMS
         )
