@@ -161,6 +161,16 @@ def _lose_inbound(_: Stored, left: Outside) -> None:
     left.records.remove(_inbound(left, "known"))
 
 
+DAMAGES_TO_AUDIT = {
+    "change_line": """
+UPDATE audit SET outcome = 'another' WHERE audit_id = (SELECT min(audit_id) FROM audit)
+""",
+    "lose_line": "DELETE FROM audit WHERE audit_id = (SELECT max(audit_id) FROM audit)",
+    "lose_block": """
+DELETE FROM audit_blocks WHERE number = (SELECT max(number) - 1 FROM audit_blocks)
+""",
+}
+"""Done by the owner of the database, and undone behind the verifier."""
 DAMAGES_OF_CONSUMERS: dict[str, Damage] = {
     damage.__name__.strip("_"): damage
     for damage in (

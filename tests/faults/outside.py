@@ -1,6 +1,7 @@
 """What the campaign left outside the checked tables: topics, parked records, consumers, logs.
 
-The checks know what was sent and what the tables hold; no code of the services.
+The checks know what was sent and what the tables hold; no code of the services, but for the seal of
+the audit, which their own verifier computes anew.
 """
 
 import re
@@ -18,6 +19,7 @@ from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from tests.faults.checking import Stored
 from tests.faults.inbound import NUMBER, Sent
 from tests.faults.postgres import ROUTING, Postgres
+from tests.faults.seals import load_seal
 from tests.faults.topics import Record
 
 INBOUND = "kv.routing-api.in."
@@ -39,6 +41,7 @@ class Outside(Struct):
     effects: list[Any]
     published: int | None
     logs: dict[str, str]
+    seal: list[str]
 
     def copied(self) -> "Outside":
         """Return the same, whose lists may be changed without harm."""
@@ -60,6 +63,7 @@ async def load_outside(
         effects=await postgres.fetch(CASE_SYSTEMS, EFFECTS),
         published=None if records is None else await postgres.count(ROUTING, PUBLISHED),
         logs={path.name: path.read_text(errors="replace") for path in logs},
+        seal=await load_seal(postgres),
     )
 
 

@@ -10,15 +10,15 @@ import httpx
 import msgspec
 
 from kuntavayla_sandbox.issuer import LIFETIME
-from routing_api.settings import Settings
 from tests.builders import a_registration, an_identity_code
 from tests.faults.stack import Stack
 
 PAUSE_S_MAX = 0.5
 OTHERS = 1_000_000
 """Their persons are nobody's whom the sender sends."""
-RECEIVED_BYTES_MAX: int = Settings.model_fields["body_received_bytes_max"].default
-INFLATED_BYTES_MAX: int = Settings.model_fields["bulk_inflated_bytes_max"].default
+RECEIVED_BYTES_MAX = 1_048_576
+INFLATED_BYTES_MAX = 16_777_216
+"""What the contract takes of one body and, inflated, of a bulk one: docs/settings.md."""
 EXPECTED = {
     "expired token": httpx.codes.UNAUTHORIZED,
     "oversized": httpx.codes.REQUEST_ENTITY_TOO_LARGE,

@@ -10,8 +10,13 @@ from tests.faults import checking
 from tests.faults.campaign import Campaign, finished_campaign
 from tests.faults.checking import Stored
 from tests.faults.damages import DAMAGES
-from tests.faults.damages_outside import DAMAGES_OF_CONSUMERS, DAMAGES_OVER_BROKER
+from tests.faults.damages_outside import (
+    DAMAGES_OF_CONSUMERS,
+    DAMAGES_OVER_BROKER,
+    DAMAGES_TO_AUDIT,
+)
 from tests.faults.reader import check_reader
+from tests.faults.seals import load_seal
 from tests.faults.site import Site
 
 SEED = int(os.environ.get("SEED") or "20210301")
@@ -62,6 +67,11 @@ async def assert_every_damage_is_found(campaign: Campaign) -> None:
         stored, spoilt = whole.copied(), left.copied()
         spoil(stored, spoilt)
         if next(campaign.violations(stored, spoilt), None) is None:
+            unseen.append(name)
+    for name, statement in DAMAGES_TO_AUDIT.items():
+        spoilt = left.copied()
+        spoilt.seal = await load_seal(campaign.stack.postgres, damage=statement)
+        if next(campaign.violations(whole, spoilt), None) is None:
             unseen.append(name)
     assert unseen == []
     assert_a_reader_that_missed_something_is_found(campaign, whole)
