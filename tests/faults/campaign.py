@@ -87,7 +87,7 @@ class Campaign:
         self.phases_s.append(time.monotonic() - self._began_s)
 
     async def _strike_all(self) -> None:
-        """Strike at the processes and, where there is one, at the broker at the same time."""
+        """Strike at the processes, at the link to them and at the broker, all at the same time."""
         if self.stack.broker is None:
             drawn = [points.draw(self.rng, points.POINTS)]
         else:
@@ -96,6 +96,7 @@ class Campaign:
                 points.draw(self.rng, points.POINTS_OVER_BROKER, pause_s_max=pause_s_max),
                 points.draw(self.rng, points.BROKER_POINTS),
             ]
+        drawn.append(points.draw(self.rng, points.FEED_LINK_POINTS))
         await asyncio.gather(*map(self._strike, drawn))
         self._note_phase()
 

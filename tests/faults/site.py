@@ -23,9 +23,11 @@ from kuntavayla_sandbox.issuer import create_app as create_issuer
 from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
 from kuntavayla_sandbox.state import Identity
 from tests.faults import seals
+from tests.faults.link import Link
 from tests.faults.postgres import ROUTING, Postgres
 from tests.faults.processes import Managed, Program
 
+PREFIX = "/routing/v1"
 DAY_ONE = datetime(2021, 3, 1, 6, 0, tzinfo=UTC)
 SYSTEMS = ("cs-sotkamo", "cs-kajaani", "cs-kuhmo", "cs-tampere", "cs-oulu", "cs-pirkanmaa")
 """The case systems of the simulator here; fewer than in the sandbox, so that it starts quickly."""
@@ -34,13 +36,17 @@ BY_TOPIC = "cs-kajaani"
 
 
 class Site(Struct, frozen=True, kw_only=True):
-    """The parts that outlive a stack; only one stack at a time stands on them."""
+    """The parts that outlive a stack; only one stack at a time stands on them.
+
+    Everybody calls routing-api through `link`; its peer, where there is one, directly.
+    """
 
     postgres: Postgres
     issuer: Issuer
     identities: Mapping[str, Identity]
     issuer_url: str
     routing_port: int
+    link: Link
     routing_url: str
     routing: Managed
     case_systems: Managed
@@ -121,10 +127,11 @@ async def open_site(postgres: Postgres, logs: Path) -> AsyncIterator[Site]:
             scopes=load_scopes(on=DAY_ONE.date()),
         )
         await opened.enter_async_context(served_here(create_issuer(issuer), listening=at_issuer))
-        routing_url = f"{address_of(at_routing)}/routing/v1"
+        link = await opened.enter_async_context(Link())
+        link.target = address_of(at_routing).removeprefix("http://")
         routing = Program(
             module="tests.faults.routing_process",
-            ready_url=f"{routing_url}/readyz",
+            ready_url=f"{address_of(at_routing)}{PREFIX}/readyz",
             log_file=logs / "routing-api.log",
         )
         case_systems = Program(
@@ -139,7 +146,8 @@ async def open_site(postgres: Postgres, logs: Path) -> AsyncIterator[Site]:
             identities=identities,
             issuer_url=address_of(at_issuer),
             routing_port=at_routing.getsockname()[1],
-            routing_url=routing_url,
+            link=link,
+            routing_url=f"http://{link.address}{PREFIX}",
             routing=await opened.enter_async_context(Managed(routing).standing_by()),
             case_systems=await opened.enter_async_context(Managed(case_systems).standing_by()),
         )

@@ -18,10 +18,9 @@ from tests.faults.broker import FaultyBroker
 from tests.faults.postgres import ROUTING
 from tests.faults.processes import Managed, Program
 from tests.faults.routing_process import Start
-from tests.faults.site import BY_TOPIC, SYSTEMS, Site, clock_from_now
+from tests.faults.site import BY_TOPIC, PREFIX, SYSTEMS, Site, clock_from_now
 from tests.faults.waiting import plain, until
 
-PREFIX = "/routing/v1"
 PARTITIONS = 6
 """Of every topic; a record's is the CRC-32 of its key, as docs/consumers.md says."""
 ANSWER_S_MAX = 15
@@ -51,6 +50,7 @@ class Stack:
         self.issuer = site.issuer
         self.routing = site.routing
         self.case_systems = site.case_systems
+        self.link = site.link
         self.routing_url = site.routing_url
         self.token_url = site.token_url
         self.identities = tuple(site.identities.values())
