@@ -223,6 +223,7 @@ class Campaign:
         phases = ", ".join(f"{phase:.0f} s" for phase in self.phases_s)
         garbage = sum(sent.kind.startswith("garbage") for sent in self.inbound.sent.values())
         disturbances = [each.streams.counts for each in self.disturbed if each.streams is not None]
+        renewed = {name: each.renewals for name, each in self.stack.callers.items()}
         return (
             f"SEED={self.seed} TRANSPORT={self.transport.value}:"
             f" struck, sent, drained after {phases};"
@@ -231,6 +232,7 @@ class Campaign:
             f" {self.sender.broken} calls broken; {len(self.inbound.sent)} inbound records,"
             f" {garbage} of them garbage, {self.inbound.broken} writes broken;"
             f" refused {dict(self.refused.refused)};"
+            f" renewed {renewed};"
             f" disturbed {disturbances}; {dict(counted)}"
         )
 

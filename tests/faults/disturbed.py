@@ -113,7 +113,8 @@ class DisturbedConsumer:
     @asynccontextmanager
     async def _source(self) -> AsyncIterator[Streams]:
         if self._stack.broker is None:
-            async with httpx.AsyncClient() as client:
+            # The caller authorizes over what the source says, and renews the token.
+            async with httpx.AsyncClient(auth=self._stack.callers[self.recipient]) as client:
                 url = f"{self._stack.routing_url}/events"
                 yield OneStream(FeedSource(client, url=url, token=self._token), "feed")
             return
@@ -128,7 +129,7 @@ class DisturbedConsumer:
             await source.close()
 
     async def _token(self) -> str:
-        return self._stack.authorizations[self.recipient].removeprefix("Bearer ")
+        return self._stack.callers[self.recipient].token
 
     async def _handle(self, connection: Connection, events: Sequence[IncomingEvent]) -> None:
         await connection.execute(

@@ -25,6 +25,8 @@ STANDING_MIN = 60
 """So many records must stand in the end, whatever happened to the broker meanwhile."""
 GARBAGE_SHARE = 0.3
 GARBAGE_MAX = 36
+BY_TOPIC_SHARE = 0.5
+"""So many acknowledgements come from the case system that has no other way."""
 STRANGE_SHARE = 0.1
 """So many acknowledgements are of transfers that do not exist, or are another's."""
 LARGE_BYTES = 300_000
@@ -102,9 +104,13 @@ class InboundSender:
             return
 
     async def _acknowledge(self) -> None:
+        if self._rng.random() < BY_TOPIC_SHARE:
+            rows = await self._stack.postgres.fetch(ROUTING, OFFERED, BY_TOPIC)
+        else:
+            rows = await self._stack.postgres.fetch(ROUTING, CANDIDATES)
         rows = [
             row
-            for row in await self._stack.postgres.fetch(ROUTING, CANDIDATES)
+            for row in rows
             if row["case_system_id"] != BY_TOPIC or row["transfer_id"] not in self._standing
         ]
         if not rows:

@@ -54,7 +54,7 @@ class Stack:
         self.routing_url = site.routing_url
         self.token_url = site.token_url
         self.identities = tuple(site.identities.values())
-        self.authorizations = site.authorizations()
+        self.callers = site.callers()
         self.settings = site.settings()
         self.broker: FaultyBroker | None = None
         self.peer: Managed | None = None
@@ -76,11 +76,11 @@ class Stack:
     async def client(
         self, organisation: str = "te-national", *, number: int = 0
     ) -> AsyncIterator[httpx.AsyncClient]:
-        """Give an HTTP client with the organisation's token; odd numbers speak to the peer."""
-        headers = {"Authorization": self.authorizations[organisation]}
+        """Give an HTTP client of the organisation's caller; odd numbers speak to the peer."""
+        caller = self.callers[organisation]
         url = self.peer_url if number % 2 else self.routing_url
         async with httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=ANSWER_S_MAX, verify=plain()
+            base_url=url, auth=caller, timeout=ANSWER_S_MAX, verify=plain()
         ) as client:
             yield client
 
