@@ -162,6 +162,7 @@ class Campaign:
             "answers": lambda: self.sender.complaints,
             "refusals": self._check_refusals,
             "registrations": lambda: checking.check_registrations(stored, clients, answers),
+            "idempotency keys": lambda: checking.check_keys(stored, self.sender.keyed),
             "clienthoods": lambda: checking.check_clienthoods(stored, clients),
             "effects": lambda: checking.check_effects(stored, clients, by_topic=by_topic),
             "outbox": lambda: checking.check_outbox(stored, clients),

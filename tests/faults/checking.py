@@ -5,7 +5,7 @@ check returns what it finds wrong, as sentences.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -40,6 +40,7 @@ SELECT case_system_id, transfer_id::text, client_id::text, clienthood_version, m
        state, revision, identity_code, source_client_number, document
 FROM clients LEFT JOIN persons USING (case_system_id, transfer_id)
 """
+CREATED = 201
 
 
 class Stored:
@@ -54,7 +55,7 @@ class Stored:
         self.held = rows["held"]
         self.head: int = rows["head"][0]["position"]
         self.clients: int = rows["clients"][0]["count"]
-        self.keys: int = rows["keys"][0]["count"]
+        self.keys = rows["keys"]
         self.events = [msgspec.json.decode(row["body"]) for row in self.outbox]
 
     def copied(self) -> "Stored":
@@ -87,7 +88,7 @@ async def load_stored(postgres: Postgres) -> Stored:
         "outbox": OUTBOX,
         "head": "SELECT position FROM outbox_head",
         "clients": "SELECT count(*) FROM clients",
-        "keys": "SELECT count(*) FROM idempotency_keys",
+        "keys": "SELECT organisation, route, key, status, result_id::text FROM idempotency_keys",
     }
     rows = {name: await postgres.fetch(ROUTING, sql) for name, sql in asked.items()}
     return Stored({**rows, "held": await postgres.fetch(CASE_SYSTEMS, HELD)})
@@ -121,6 +122,19 @@ def check_registrations(
     if stored.clients != len(clients):
         found.append(f"{stored.clients} clients of {len(clients)} persons")
     return found
+
+
+def check_keys(stored: Stored, keyed: Collection[str]) -> list[str]:
+    """Each idempotency key that was answered stands for what came of its line; no other is kept."""
+    made = {row["source_registration_id"]: row["registration_id"] for row in stored.registrations}
+    expected = {
+        ("te-national", "registrations", f"key-{source}", CREATED, made.get(source))
+        for source in keyed
+    }
+    kept = {tuple(dict(row).values()) for row in stored.keys}
+    return [f"key {each} is missing" for each in expected - kept] + [
+        f"key {each} is of nothing that was accepted" for each in kept - expected
+    ]
 
 
 def check_clienthoods(stored: Stored, clients: Mapping[int, Client]) -> list[str]:

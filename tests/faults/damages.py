@@ -35,6 +35,18 @@ def _skip_version(stored: Stored) -> None:
     stored.clienthoods[-1] = _changed(stored.clienthoods[-1], version=9)
 
 
+def _lose_key(stored: Stored) -> None:
+    stored.keys.pop()
+
+
+def _keep_key_of_refused(stored: Stored) -> None:
+    stored.keys.append(_changed(stored.keys[-1], key="no-1"))
+
+
+def _mistake_key(stored: Stored) -> None:
+    stored.keys[-1] = _changed(stored.keys[-1], result_id=stored.keys[-2]["result_id"])
+
+
 def _double_client(stored: Stored) -> None:
     stored.clients += 1
 
@@ -91,6 +103,9 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
         _answer_otherwise,
         _decide_otherwise,
         _skip_version,
+        _lose_key,
+        _keep_key_of_refused,
+        _mistake_key,
         _double_client,
         _lose_effect,
         _give_effect_to_another,
