@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from kuntavayla.settings import Transport
-from tests.faults import checking, disturbed, inbound, outside, points, topics
+from tests.faults import checking, disturbed, inbound, outside, points, telling, topics
 from tests.faults.broker import running_broker
 from tests.faults.checking import Stored
 from tests.faults.disturbed import DisturbedConsumer
@@ -166,6 +166,7 @@ class Campaign:
             "clienthoods": lambda: checking.check_clienthoods(stored, clients),
             "effects": lambda: checking.check_effects(stored, clients, by_topic=by_topic),
             "outbox": lambda: checking.check_outbox(stored, clients),
+            "offices": lambda: telling.check_offices(stored, clients),
             "audit": lambda: checking.check_audit(stored),
             "seal of the audit": lambda: left.seal,
             "topics": lambda: outside.check_topics(stored, left),

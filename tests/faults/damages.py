@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.faults.checking import Stored
+from tests.faults.persons import OFFICES
+from tests.faults.telling import ACKNOWLEDGED
 
 
 def _changed(row: Any, **members: object) -> dict[str, Any]:  # noqa: ANN401 - a database row
@@ -83,6 +85,12 @@ def _double_event(stored: Stored) -> None:
     stored.outbox[4] = _changed(stored.outbox[4], event_id=stored.outbox[3]["event_id"])
 
 
+def _tell_another_office(stored: Stored) -> None:
+    at = next(at for at, event in enumerate(stored.events) if event["type"] == ACKNOWLEDGED)
+    others = [office for office in OFFICES if office != stored.outbox[at]["recipient"]]
+    stored.outbox[at] = _changed(stored.outbox[at], recipient=others[-1])
+
+
 def _lose_decision_line(stored: Stored) -> None:
     del stored.audit[_at(stored.audit, "action", "registration.decided")]
 
@@ -114,6 +122,7 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
         _swap_persons,
         _make_hole,
         _double_event,
+        _tell_another_office,
         _lose_decision_line,
         _double_decision_line,
         _lose_disclosure_lines,

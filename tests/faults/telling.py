@@ -1,0 +1,29 @@
+"""What events tell, and to whom: compared with what was sent, by no code of the services."""
+
+from collections.abc import Mapping
+
+from tests.faults.checking import Stored
+from tests.faults.expected import Client
+
+ACKNOWLEDGED = "fi.kuntavayla.transfer.acknowledged.v1"
+
+
+def check_offices(stored: Stored, clients: Mapping[int, Client]) -> list[str]:
+    """Each acknowledgement is told to the TE office that sent its client, and to no other."""
+    client_ids = {row["source_registration_id"]: row["client_id"] for row in stored.registrations}
+    offices = {
+        client_ids.get(client.lines[0].source): client.lines[0].office
+        for client in clients.values()
+    }
+    told = [
+        (event, row["recipient"])
+        for row, event in zip(stored.outbox, stored.events, strict=True)
+        if event["type"] == ACKNOWLEDGED
+    ]
+    found = [
+        f"the acknowledgement {event['id']} is told to {recipient}"
+        for event, recipient in told
+        if recipient != offices.get(event["data"]["client_id"])
+    ]
+    silent = {*offices.values()} - {recipient for _, recipient in told}
+    return found + [f"{office} was told no acknowledgement" for office in sorted(silent)]
