@@ -166,6 +166,7 @@ class Campaign:
             "clienthoods": lambda: checking.check_clienthoods(stored, clients),
             "effects": lambda: checking.check_effects(stored, clients, by_topic=by_topic),
             "outbox": lambda: checking.check_outbox(stored, clients),
+            "order of transfers": lambda: telling.check_order(stored),
             "offices": lambda: telling.check_offices(stored, clients),
             "audit": lambda: checking.check_audit(stored),
             "seal of the audit": lambda: left.seal,

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.faults.checking import Stored
 from tests.faults.persons import OFFICES
-from tests.faults.telling import ACKNOWLEDGED
+from tests.faults.telling import ACKNOWLEDGED, OFFERED, WITHDRAWN
 
 
 def _changed(row: Any, **members: object) -> dict[str, Any]:  # noqa: ANN401 - a database row
@@ -85,6 +85,33 @@ def _double_event(stored: Stored) -> None:
     stored.outbox[4] = _changed(stored.outbox[4], event_id=stored.outbox[3]["event_id"])
 
 
+def _acknowledge_before_offer(stored: Stored) -> None:
+    _turn(stored, ACKNOWLEDGED)
+
+
+def _withdraw_before_offer(stored: Stored) -> None:
+    _turn(stored, WITHDRAWN)
+
+
+def _turn(stored: Stored, kind: str) -> None:
+    """Let an event of this kind and the offer that it follows change their places."""
+    at, event = next(each for each in enumerate(stored.events) if each[1]["type"] == kind)
+    before, offer = next(
+        (place, other)
+        for place, other in enumerate(stored.events)
+        if other["type"] == OFFERED and _transfer(other) == _transfer(event)
+    )
+    rows = stored.outbox[at], stored.outbox[before]
+    for place, moved, row in ((at, offer, rows[1]), (before, event, rows[0])):
+        position, sequence = stored.outbox[place]["position"], stored.events[place]["sequence"]
+        stored.events[place] = {**moved, "sequence": sequence}
+        stored.outbox[place] = _changed(row, position=position)
+
+
+def _transfer(event: dict[str, Any]) -> tuple[str, int]:
+    return event["data"]["client_id"], event["data"]["clienthood_version"]
+
+
 def _tell_another_office(stored: Stored) -> None:
     at = next(at for at, event in enumerate(stored.events) if event["type"] == ACKNOWLEDGED)
     others = [office for office in OFFICES if office != stored.outbox[at]["recipient"]]
@@ -122,6 +149,8 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
         _swap_persons,
         _make_hole,
         _double_event,
+        _acknowledge_before_offer,
+        _withdraw_before_offer,
         _tell_another_office,
         _lose_decision_line,
         _double_decision_line,

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from tests.faults.checking import Stored
 from tests.faults.expected import Client
 
+OFFERED = "fi.kuntavayla.client.transferred.v1"
+WITHDRAWN = "fi.kuntavayla.client.withdrawn.v1"
 ACKNOWLEDGED = "fi.kuntavayla.transfer.acknowledged.v1"
 
 
@@ -27,3 +29,17 @@ def check_offices(stored: Stored, clients: Mapping[int, Client]) -> list[str]:
     ]
     silent = {*offices.values()} - {recipient for _, recipient in told}
     return found + [f"{office} was told no acknowledgement" for office in sorted(silent)]
+
+
+def check_order(stored: Stored) -> list[str]:
+    """A client's transfer is offered before it is taken over, and before it is withdrawn."""
+    found, offered = list[str](), set[tuple[str, int]]()
+    for event in stored.events:
+        if event["type"] not in {OFFERED, WITHDRAWN, ACKNOWLEDGED}:
+            continue
+        transfer = (event["data"]["client_id"], event["data"]["clienthood_version"])
+        if event["type"] == OFFERED:
+            offered.add(transfer)
+        elif transfer not in offered:
+            found.append(f"{event['type']} of {transfer} stands before its offer")
+    return found
