@@ -159,6 +159,7 @@ class Campaign:
         codes = {line.identity_code for line in self.sender.sent.values()}
         answers, by_topic = self.sender.answers, self.stack.by_topic
         return {
+            "disturbances": self._check_disturbances,
             "answers": lambda: self.sender.complaints,
             "refusals": self._check_refusals,
             "registrations": lambda: checking.check_registrations(stored, clients, answers),
@@ -177,6 +178,18 @@ class Campaign:
             "readers": lambda: self._check_readers(stored),
             "secrecy": lambda: outside.check_secrecy(stored, left, codes | inbound.GARBAGE_CODES),
         }
+
+    def _check_disturbances(self) -> Iterator[str]:
+        """Whatever disturbs the traffic beside the points has happened, each kind of it."""
+        if not self.sender.broken:
+            yield "no call was broken"
+        for name in ("te-national", *READERS):
+            if not self.stack.callers[name].renewals:
+                yield f"no token of {name} has ended"
+        for consumer in self.disturbed:
+            yield from consumer.missing()
+        if self.stack.broker is not None:
+            yield from self.inbound.missing()
 
     def _check_refusals(self) -> Iterator[str]:
         """Every kind of bad call was refused, and none was answered in any other way."""

@@ -27,8 +27,9 @@ GARBAGE_SHARE = 0.3
 GARBAGE_MAX = 36
 BY_TOPIC_SHARE = 0.5
 """So many acknowledgements come from the case system that has no other way."""
-STRANGE_SHARE = 0.1
-"""So many acknowledgements are of transfers that do not exist, or are another's."""
+STRANGE = ("unknown", "foreign")
+STRANGE_EVERY = 10
+"""The first of so many acknowledgements is of a transfer that does not exist, or is another's."""
 LARGE_BYTES = 300_000
 DEEP = 100_000
 PARTITIONS = 6
@@ -65,6 +66,7 @@ class InboundSender:
         systems = load_register().case_systems(on=DAY_ONE.date())
         self._contact_points = {each.case_system_id: each.contact_point for each in systems}
         self._garbage = 0
+        self._acknowledged = 0
         self._standing = set[str | None]()
         self.sent: dict[int, Sent] = {}
         self.broken = 0
@@ -94,7 +96,14 @@ class InboundSender:
 
     def _is_done(self) -> bool:
         standing = sum(sent.place is not None for sent in self.sent.values())
-        return self._is_finishing.is_set() and standing >= STANDING_MIN
+        is_all = self._garbage >= len(GARBAGE) and self._acknowledged > STRANGE_EVERY
+        return self._is_finishing.is_set() and standing >= STANDING_MIN and is_all
+
+    def missing(self) -> list[str]:
+        """Return which kinds of records were not written at all."""
+        kinds = {"known", *STRANGE, *(f"garbage: {kind}" for kind in GARBAGE)}
+        written = {sent.kind for sent in self.sent.values()}
+        return [f"no record was written of the kind {kind}" for kind in sorted(kinds - written)]
 
     async def _pause(self) -> None:
         try:
@@ -115,8 +124,9 @@ class InboundSender:
         ]
         if not rows:
             return
-        is_strange = self._rng.random() < STRANGE_SHARE
-        kind = self._rng.choice(("unknown", "foreign")) if is_strange else "known"
+        turn, place = divmod(self._acknowledged, STRANGE_EVERY)
+        kind = STRANGE[turn % len(STRANGE)] if place == 0 else "known"
+        self._acknowledged += 1
         await self._acknowledge_one(self._rng.choice(rows), kind=kind)
 
     async def _acknowledge_one(self, row: Any, *, kind: str) -> None:  # noqa: ANN401 - a record

@@ -15,6 +15,7 @@ from tests.faults.damages_outside import (
     DAMAGES_OVER_BROKER,
     DAMAGES_TO_AUDIT,
 )
+from tests.faults.outside import Outside
 from tests.faults.reader import check_reader
 from tests.faults.seals import load_seal
 from tests.faults.site import Site
@@ -75,6 +76,7 @@ async def assert_every_damage_is_found(campaign: Campaign) -> None:
             unseen.append(name)
     assert unseen == []
     assert_a_reader_that_missed_something_is_found(campaign, whole)
+    assert_what_never_happened_is_found(campaign, whole, left)
 
 
 def assert_a_reader_that_missed_something_is_found(campaign: Campaign, stored: Stored) -> None:
@@ -85,3 +87,15 @@ def assert_a_reader_that_missed_something_is_found(campaign: Campaign, stored: S
             reader.events = spoilt
             assert check_reader(reader, stored) != []
         reader.events = events
+
+
+def assert_what_never_happened_is_found(campaign: Campaign, stored: Stored, left: Outside) -> None:
+    """Assert that a disturbance that never struck, or a token that never ended, is named."""
+    assert campaign.disturbed[0].streams is not None
+    counts, caller = campaign.disturbed[0].streams.counts, campaign.stack.callers["te-national"]
+    for kind, count in counts.items():
+        counts[kind] = 0
+        assert next(campaign.violations(stored, left), None) is not None
+        counts[kind] = count
+    caller.renewals = 0
+    assert next(campaign.violations(stored, left), None) is not None
