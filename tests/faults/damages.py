@@ -157,3 +157,17 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
         _lose_disclosure_lines,
     )
 }
+FOUND_BY = {
+    "lose_key": "idempotency keys",
+    "keep_key_of_refused": "idempotency keys",
+    "mistake_key": "idempotency keys",
+    "tell_another_office": "offices",
+    "acknowledge_before_offer": "order of transfers",
+    "withdraw_before_offer": "order of transfers",
+    "lose_acknowledgement_by_topic": "effects",
+    "acknowledge_by_no_record": "by topic",
+    "change_line": "seal of the audit",
+    "lose_line": "seal of the audit",
+    "lose_block": "seal of the audit",
+}
+"""The check that must find a damage where others may find it as well, by the damage."""
