@@ -27,6 +27,7 @@ from tests.faults.site import DAY_ONE, Site
 from tests.faults.stack import Stack, running_stack
 from tests.faults.waiting import until
 
+NOT_TRIED = "NOT TRIED: a full disk, which takes the right to mount a file system of its own"
 READERS = ("cs-sotkamo", "te-kainuu")
 FINISHED_S_MAX = 60
 DRAINED_S_MAX = 120
@@ -249,7 +250,7 @@ class Campaign:
             f" {garbage} of them garbage, {self.inbound.broken} writes broken;"
             f" refused {dict(self.refused.refused)};"
             f" renewed {renewed};"
-            f" disturbed {disturbances}; {dict(counted)}"
+            f" disturbed {disturbances}; {dict(counted)}; {NOT_TRIED}"
         )
 
     def schedule(self) -> str:

@@ -4,11 +4,13 @@ import json
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from kuntavayla.events import sequence_text
 from kuntavayla_sandbox.broker.configuring import free_port
@@ -24,6 +26,8 @@ from tests.faults.waiting import plain, until
 PARTITIONS = 6
 """Of every topic; a record's is the CRC-32 of its key, as docs/consumers.md says."""
 ANSWER_S_MAX = 15
+PEER_AHEAD = timedelta(seconds=7)
+"""Clocks of two machines differ: what the peer writes seems later than what follows it."""
 EPOCH = 1
 """Nothing is restored from a backup here."""
 LEFT = """
@@ -96,9 +100,13 @@ class Stack:
                     return managed
         return None
 
-    def start(self, **changes: int) -> bytes:
-        """Return the configuration of routing-api, with these changes of its settings."""
-        return msgspec.json.encode(Start(self.settings | changes, self._clock))
+    def start(self, *, ahead: timedelta = timedelta(), **changes: int) -> bytes:
+        """Return the configuration of routing-api, with these changes of its settings.
+
+        Its clock goes ahead of everybody else's by so much.
+        """
+        clock = replace(self._clock, legal_at=self._clock.legal_at + ahead)
+        return msgspec.json.encode(Start(self.settings | changes, clock))
 
     async def reconfigure(self, **changes: str) -> None:
         """Let routing-api begin anew with other settings."""
@@ -178,7 +186,7 @@ async def _run_peer(stack: Stack, broker: FaultyBroker, opened: AsyncExitStack) 
     metrics_port = free_port()
     stack.metrics_ports = {stack.routing: stack.settings["metrics_port"], stack.peer: metrics_port}
     changes = {"listen_port": listening.getsockname()[1], "metrics_port": metrics_port}
-    await opened.enter_async_context(stack.peer.running(stack.start(**changes)))
+    await opened.enter_async_context(stack.peer.running(stack.start(ahead=PEER_AHEAD, **changes)))
     await stack.peer.ready()
 
 
