@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.faults.checking import Stored
-from tests.faults.persons import OFFICES
-from tests.faults.telling import ACKNOWLEDGED, OFFERED, WITHDRAWN
+from tests.faults.telling import ACKNOWLEDGED, OFFERED, OFFICES, WITHDRAWN
 
 
 def _changed(row: Any, **members: object) -> dict[str, Any]:  # noqa: ANN401 - a database row
@@ -114,8 +113,8 @@ def _transfer(event: dict[str, Any]) -> tuple[str, int]:
 
 def _tell_another_office(stored: Stored) -> None:
     at = next(at for at, event in enumerate(stored.events) if event["type"] == ACKNOWLEDGED)
-    others = [office for office in OFFICES if office != stored.outbox[at]["recipient"]]
-    stored.outbox[at] = _changed(stored.outbox[at], recipient=others[-1])
+    others = {*OFFICES.values()} - {stored.outbox[at]["recipient"]}
+    stored.outbox[at] = _changed(stored.outbox[at], recipient=min(others))
 
 
 def _lose_decision_line(stored: Stored) -> None:

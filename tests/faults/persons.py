@@ -19,7 +19,7 @@ MUNICIPALITIES = sorted(
 CONFIRMED = [code for code in MUNICIPALITIES if MEMBERSHIPS.pilots[code].is_confirmed]
 OUTSIDE = ("005", "197")
 """A municipality outside the pilots, and a place abroad."""
-OFFICES = ("te-kainuu", "te-pirkanmaa", "te-uusimaa")
+SENDING_OFFICES = ("te-kainuu", "te-pirkanmaa", "te-uusimaa")
 KINDS = {"moves_on": 70, "te_office": 10, "open_question": 10, "protected": 5, "anywhere": 5}
 LATER = ("contact", "move", "ban", "lift")
 LATER_MAX = 3
@@ -41,8 +41,8 @@ class Line(Struct, frozen=True):
 
     @property
     def office(self) -> str:
-        """Return the TE office that sends it, one and the same for all that is sent of a person."""
-        return OFFICES[self.person % len(OFFICES)]
+        """Return the TE office in whose name it is sent, which need not be the municipality's."""
+        return SENDING_OFFICES[self.person % len(SENDING_OFFICES)]
 
     @property
     def street(self) -> str:

@@ -8,14 +8,25 @@ from tests.faults.expected import Client
 OFFERED = "fi.kuntavayla.client.transferred.v1"
 WITHDRAWN = "fi.kuntavayla.client.withdrawn.v1"
 ACKNOWLEDGED = "fi.kuntavayla.transfer.acknowledged.v1"
+VERSION = "clienthood_version"
+OFFICES = {
+    "cs-sotkamo": "te-kainuu",
+    "cs-kajaani": "te-kainuu",
+    "cs-kuhmo": "te-kainuu",
+    "cs-tampere": "te-pirkanmaa",
+    "cs-pirkanmaa": "te-pirkanmaa",
+    "cs-oulu": "te-pohjois-pohjanmaa",
+}
+"""The TE office of the municipalities of each case system."""
 
 
 def check_offices(stored: Stored, clients: Mapping[int, Client]) -> list[str]:
-    """Each acknowledgement is told to the TE office that sent its client, and to no other."""
+    """Each acknowledgement is told to the TE office of the municipality, whoever sent the line."""
     client_ids = {row["source_registration_id"]: row["client_id"] for row in stored.registrations}
     offices = {
-        client_ids.get(client.lines[0].source): client.lines[0].office
+        (client_ids.get(client.lines[0].source), holding.version): OFFICES[holding.case_system_id]
         for client in clients.values()
+        for holding in client.holdings
     }
     told = [
         (event, row["recipient"])
@@ -25,7 +36,7 @@ def check_offices(stored: Stored, clients: Mapping[int, Client]) -> list[str]:
     found = [
         f"the acknowledgement {event['id']} is told to {recipient}"
         for event, recipient in told
-        if recipient != offices.get(event["data"]["client_id"])
+        if recipient != offices.get((event["data"]["client_id"], event["data"][VERSION]))
     ]
     silent = {*offices.values()} - {recipient for _, recipient in told}
     return found + [f"{office} was told no acknowledgement" for office in sorted(silent)]
