@@ -6,18 +6,19 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from kuntavayla.outbox import PARTITIONS, inbound_topic_of, topic_of
-from routing_api.events import EVENT_TYPES
-from routing_api.events import SERVICE as NAME
 from tests.releases import RELEASES, ROOT
 
-SERVICE = next(release.folder for release in RELEASES if release.name == NAME)
-DOCUMENT: dict[str, Any] = json.loads((SERVICE / "asyncapi.json").read_text(encoding="utf-8"))
+DOCUMENTS: dict[str, Any] = {
+    release.name: json.loads((release.folder / "asyncapi.json").read_text(encoding="utf-8"))
+    for release in RELEASES
+}
 OFFICIAL = Draft7Validator(json.loads((ROOT / "tests" / "asyncapi" / "3.0.0.json").read_text()))
-NAMES = {event.type_name for event in EVENT_TYPES}
+NAMES = {release.name: {event.type_name for event in release.event_types} for release in RELEASES}
+of_each_service = pytest.mark.parametrize("service", DOCUMENTS)
 
 
-def resolved(reference: str) -> Any:  # noqa: ANN401 - any part of the document
-    part: Any = DOCUMENT
+def resolved(document: Any, reference: str) -> Any:  # noqa: ANN401 - any part of a document
+    part = document
     for name in reference.removeprefix("#/").split("/"):
         part = part[name]
     return part
@@ -32,8 +33,9 @@ def references(part: object) -> set[str]:
     return set()
 
 
-def test_the_document_is_valid_by_the_official_schema() -> None:
-    OFFICIAL.validate(DOCUMENT)
+@of_each_service
+def test_the_document_is_valid_by_the_official_schema(service: str) -> None:
+    OFFICIAL.validate(DOCUMENTS[service])
 
 
 @pytest.mark.parametrize(
@@ -46,59 +48,68 @@ def test_the_document_is_valid_by_the_official_schema() -> None:
 def test_the_official_schema_knows_what_a_topic_may_say(
     channel: str, bindings: dict[str, Any]
 ) -> None:
-    channels = DOCUMENT["channels"]
+    document = DOCUMENTS["routing-api"]
+    channels = document["channels"]
     broken = channels | {channel: channels[channel] | {"bindings": bindings}}
 
     with pytest.raises(ValidationError):
-        OFFICIAL.validate(DOCUMENT | {"channels": broken})
+        OFFICIAL.validate(document | {"channels": broken})
 
 
-def test_every_reference_leads_somewhere() -> None:
-    found = references(DOCUMENT)
+@of_each_service
+def test_every_reference_leads_somewhere(service: str) -> None:
+    found = references(DOCUMENTS[service])
 
-    assert len(found) > len(NAMES)
+    assert len(found) > len(NAMES[service])
     for reference in found:
-        assert isinstance(resolved(reference), dict), reference
+        assert isinstance(resolved(DOCUMENTS[service], reference), dict), reference
 
 
+@of_each_service
 @pytest.mark.parametrize(
-    ("channel", "address", "suffix"),
-    [
-        ("events", "/events", ""),
-        ("restricted", "/events/restricted", ""),
-        ("topic", topic_of(NAME, "{recipient}"), ".record"),
-    ],
+    ("channel", "suffix"), [("events", ""), ("restricted", ""), ("topic", ".record")]
 )
 def test_every_event_is_in_both_feeds_and_in_the_topic(
-    channel: str, address: str, suffix: str
+    service: str, channel: str, *, suffix: str
 ) -> None:
-    told = DOCUMENT["channels"][channel]
-
-    assert told["address"] == address
-    assert told["messages"] == {
-        name: {"$ref": f"#/components/messages/{name}{suffix}"} for name in NAMES
+    addresses = {
+        "events": "/events",
+        "restricted": "/events/restricted",
+        "topic": topic_of(service, "{recipient}"),
     }
-    assert DOCUMENT["operations"][f"send-{channel}"]["action"] == "send"
+
+    told = DOCUMENTS[service]["channels"][channel]
+
+    assert told["address"] == addresses[channel]
+    assert told["messages"] == {
+        name: {"$ref": f"#/components/messages/{name}{suffix}"} for name in NAMES[service]
+    }
+    assert DOCUMENTS[service]["operations"][f"send-{channel}"]["action"] == "send"
 
 
-def test_only_the_inbound_topic_is_read_by_the_service() -> None:
-    actions = {name: each["action"] for name, each in DOCUMENT["operations"].items()}
+@of_each_service
+def test_only_the_inbound_topic_is_read_by_the_service(service: str) -> None:
+    document = DOCUMENTS[service]
+
+    actions = {name: each["action"] for name, each in document["operations"].items()}
 
     assert [name for name, action in actions.items() if action == "receive"] == ["receive-inbound"]
-    assert DOCUMENT["channels"]["inbound"]["address"] == inbound_topic_of(NAME, "{case_system}")
+    address = inbound_topic_of(service, "{case_system}")
+    assert document["channels"]["inbound"]["address"] == address
 
 
+@of_each_service
 @pytest.mark.parametrize(("channel", "days"), [("topic", 30), ("inbound", 7)])
 def test_a_topic_tells_its_partitions_and_how_long_records_are_kept(
-    channel: str, days: int
+    service: str, channel: str, *, days: int
 ) -> None:
-    kafka = DOCUMENT["channels"][channel]["bindings"]["kafka"]
+    kafka = DOCUMENTS[service]["channels"][channel]["bindings"]["kafka"]
 
     assert kafka["partitions"] == PARTITIONS == 6
     assert kafka["topicConfiguration"]["retention.ms"] == days * 24 * 60 * 60 * 1000
 
 
-def test_the_catalogue_of_topics_says_what_the_document_says() -> None:
+def test_the_catalogue_of_topics_says_what_the_documents_say() -> None:
     page = (ROOT / "docs" / "consumers.md").read_text(encoding="utf-8")
     table = page.split("| topic | key |")[1].split("\n\n")[0].splitlines()[2:]
 
@@ -109,7 +120,8 @@ def test_the_catalogue_of_topics_says_what_the_document_says() -> None:
             str(kafka["partitions"]),
             str(kafka["topicConfiguration"]["retention.ms"] // (24 * 60 * 60 * 1000)),
         ]
-        for channel in DOCUMENT["channels"].values()
+        for document in DOCUMENTS.values()
+        for channel in document["channels"].values()
         for kafka in [channel.get("bindings", {}).get("kafka")]
         if kafka
     }

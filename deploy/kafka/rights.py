@@ -1,7 +1,7 @@
 """Print the shell lines that make topics, users and rights on a production broker.
 
 Who may read and write what follows from the register: only its owner reads a recipient's topic,
-only its owner writes an inbound topic, only the service writes the first and reads the second. The
+only its owner writes an inbound topic, only its service writes the first and reads the second. The
 lines use Kafka's own tools, change nothing that is there already, and can be read before they are
 run: `python rights.py > rights.sh`, then `bash rights.sh`. Needs Python alone. See README.md.
 """
@@ -16,7 +16,9 @@ from datetime import date
 from pathlib import Path
 
 REGISTER = Path(__file__).parents[2] / "shared" / "kuntavayla" / "data"
-SERVICE = "routing-api"
+SERVICES = ("routing-api", "statement-relay")
+INTERNAL_READERS = {"kv.routing-api.internal.v1": "statement-relay"}
+"""Which service of ours reads the internal events of another."""
 PARTITIONS = 6
 DAY_MS = 86_400_000
 OUT_DAYS, IN_DAYS = 30, 7
@@ -74,15 +76,13 @@ class Party:
     name: str
     sends: bool
 
-    @property
-    def out_topic(self) -> str:
-        """Return the topic that only it reads."""
-        return f"kv.{SERVICE}.{self.name}.v1"
+    def out_topic(self, service: str) -> str:
+        """Return the topic of a service that only it reads."""
+        return f"kv.{service}.{self.name}.v1"
 
-    @property
-    def in_topic(self) -> str:
-        """Return the topic that only it writes."""
-        return f"kv.{SERVICE}.in.{self.name}.v1"
+    def in_topic(self, service: str) -> str:
+        """Return the topic of a service that only it writes."""
+        return f"kv.{service}.in.{self.name}.v1"
 
 
 def read_table(file: Path) -> list[dict[str, str]]:
@@ -108,26 +108,33 @@ def read_parties(register: Path, *, on: date | None) -> list[Party]:
 
 
 def lines_of(parties: Sequence[Party]) -> Iterable[str]:
-    """Return the lines: topics, then the service's user and rights, then each party's."""
-    senders = [party for party in parties if party.sends]
-    out_topics = [party.out_topic for party in parties] + [f"kv.{SERVICE}.internal.v1"]
-    in_topics = [party.in_topic for party in senders]
+    """Return the lines: for each service its topics, user and rights, then each party's."""
+    for service in SERVICES:
+        yield from service_lines(service, parties)
+    for party in parties:
+        yield ""
+        yield f"user {party.name}"
+        yield allow(party.name, "Read", topics=[party.out_topic(one) for one in SERVICES])
+        yield allow_groups(party.name)
+        if party.sends:
+            yield allow(party.name, "Write", topics=[party.in_topic(one) for one in SERVICES])
+
+
+def service_lines(service: str, parties: Sequence[Party]) -> Iterable[str]:
+    """Return the lines of a service: topics, its user, what it writes and reads."""
+    internal = f"kv.{service}.internal.v1"
+    out_topics = [party.out_topic(service) for party in parties] + [internal]
+    in_topics = [party.in_topic(service) for party in parties if party.sends]
+    read = in_topics + [name for name, reader in INTERNAL_READERS.items() if reader == service]
     yield ""
     yield from (f"topic {name} {OUT_DAYS * DAY_MS}" for name in out_topics)
     yield from (f"topic {name} {IN_DAYS * DAY_MS}" for name in in_topics)
     yield ""
-    yield f"user {SERVICE}"
-    yield allow(SERVICE, "Write", topics=out_topics)
-    if in_topics:
-        yield allow(SERVICE, "Read", topics=in_topics)
-        yield allow_groups(SERVICE)
-    for party in parties:
-        yield ""
-        yield f"user {party.name}"
-        yield allow(party.name, "Read", topics=[party.out_topic])
-        yield allow_groups(party.name)
-        if party.sends:
-            yield allow(party.name, "Write", topics=[party.in_topic])
+    yield f"user {service}"
+    yield allow(service, "Write", topics=out_topics)
+    if read:
+        yield allow(service, "Read", topics=read)
+        yield allow_groups(service)
 
 
 def allow(name: str, operation: str, *, topics: Iterable[str]) -> str:
@@ -167,7 +174,7 @@ def main(arguments: Sequence[str]) -> int:
     faults = [f"{name}: not in the register" for name in sorted(wanted - known)]
     faults += [
         f"{name}: no name of a user"
-        for name in sorted({*known, asked.revoke or SERVICE})
+        for name in sorted({*known, asked.revoke or SERVICES[0]})
         if not NAME.fullmatch(name)
     ]
     if faults:

@@ -13,6 +13,9 @@ from tests.rights import Cluster, printed, rights
 SOTKAMO, KAJAANI = "kv.routing-api.cs-sotkamo.v1", "kv.routing-api.cs-kajaani.v1"
 IN_SOTKAMO, IN_KAJAANI = "kv.routing-api.in.cs-sotkamo.v1", "kv.routing-api.in.cs-kajaani.v1"
 
+INTERNAL = "kv.routing-api.internal.v1"
+IN_RELAY = "kv.statement-relay.in.cs-sotkamo.v1"
+SERVICES = ("routing-api", "statement-relay")
 DEADLINE_S = 30
 
 
@@ -28,12 +31,12 @@ def test_everybody_of_the_register_has_a_topic_and_a_user_and_case_systems_an_in
 
     topics = {line.split()[1] for line in lines if line.startswith("topic kv.")}
     assert topics == {
-        "kv.routing-api.internal.v1",
-        *(f"kv.routing-api.{name}.v1" for name in systems | offices),
-        *(f"kv.routing-api.in.{name}.v1" for name in systems),
+        f"kv.{service}.{name}.v1"
+        for service in SERVICES
+        for name in ("internal", *systems, *offices, *(f"in.{name}" for name in systems))
     }
     users = {line.split()[1] for line in lines if line.startswith("user ")}
-    assert users == {"routing-api", *systems, *offices}
+    assert users == {*SERVICES, *systems, *offices}
 
 
 def test_nobody_but_the_service_is_let_near_a_topic_of_another() -> None:
@@ -43,11 +46,11 @@ def test_nobody_but_the_service_is_let_near_a_topic_of_another() -> None:
         (user, topic)
         for user, line in allowed
         for topic in re.findall(r"--topic (\S+)", line)
-        if user not in {"routing-api", topic.split(".")[-2]}
+        if user not in {topic.split(".")[1], topic.split(".")[-2]}
     ]
 
     assert allowed
-    assert foreign == []
+    assert foreign == [("statement-relay", "kv.routing-api.internal.v1")]
 
 
 def test_on_a_day_only_those_who_act_are_there() -> None:
@@ -95,6 +98,11 @@ async def test_what_is_printed_lets_everybody_do_their_own_and_nothing_else(
     assert await cluster.read("cs-kajaani", KAJAANI) == b"routing-api"
     assert await cluster.read("routing-api", IN_SOTKAMO) == b"cs-sotkamo"
     await cluster.read_in_group("cs-sotkamo", "cs-sotkamo.main", topic=SOTKAMO)
+    await cluster.write("routing-api", INTERNAL)
+    await cluster.write("cs-sotkamo", IN_RELAY)
+    assert await cluster.read("statement-relay", INTERNAL) == b"routing-api"
+    assert await cluster.read("statement-relay", IN_RELAY) == b"cs-sotkamo"
+    await cluster.read_in_group("statement-relay", "statement-relay.routing.common", topic=INTERNAL)
     refused = {
         "read another's": lambda: cluster.read("cs-sotkamo", KAJAANI),
         "write one's own": lambda: cluster.write("cs-sotkamo", SOTKAMO),
@@ -102,6 +110,8 @@ async def test_what_is_printed_lets_everybody_do_their_own_and_nothing_else(
         "read one's own inbound": lambda: cluster.read("cs-sotkamo", IN_SOTKAMO),
         "read as the service": lambda: cluster.read("routing-api", SOTKAMO),
         "write inbound as the service": lambda: cluster.write("routing-api", IN_SOTKAMO),
+        "read another service's inbound": lambda: cluster.read("statement-relay", IN_SOTKAMO),
+        "write another service's events": lambda: cluster.write("statement-relay", INTERNAL),
         "take another's group": lambda: cluster.read_in_group(
             "cs-sotkamo", "cs-kajaani.main", topic=SOTKAMO
         ),

@@ -13,6 +13,7 @@ from kuntavayla.service.routes.parked import parked_router
 from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from statement_relay.routes.answers import PREFIX
+from statement_relay.routes.codes import router as codes
 from statement_relay.routes.deliveries import router as deliveries
 from statement_relay.routes.desk import RESTART
 from statement_relay.routes.information import router as information
@@ -31,6 +32,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     requests,
     statements,
     statistics,
+    codes,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -64,6 +66,7 @@ SCOPES: ScopeTable = {
     ("POST", "/statements"): "statements.write",
     ("GET", "/statements/{statement_id}"): "statements.read",
     ("GET", "/statistics/information"): "statistics.read",
+    ("GET", "/codes/{list}"): "codes.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",
