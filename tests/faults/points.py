@@ -70,8 +70,8 @@ PAUSE_S_MAX_OVER_BROKER = 4.0
 """Longer, so that processes die at all times of a broker's faults."""
 LASTS_S_MAX = {"broker paused": 8.0, "link cut": 3.0, "link stalled": 7.0, "link slow": 5.0} | {
     "feed link cut": 1.0,
-    "feed link stalled": 2.0,
-    "feed link slow": 3.0,
+    "feed link stalled": 1.5,
+    "feed link slow": 2.0,
 }
 """How long a fault of broker and links lasts at most; what is killed is started again at once."""
 DELAY_S_MAX = 0.3

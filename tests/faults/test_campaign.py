@@ -104,5 +104,6 @@ def assert_what_never_happened_is_found(campaign: Campaign, stored: Stored, left
         counts[kind] = 0
         assert next(campaign.violations(stored, left), None) is not None
         counts[kind] = count
-    caller.renewals = 0
+    renewals, caller.renewals = caller.renewals, 0
     assert next(campaign.violations(stored, left), None) is not None
+    caller.renewals = renewals
