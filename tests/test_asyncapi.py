@@ -81,7 +81,6 @@ def test_every_reference_leads_somewhere(release: Release, document: Document) -
         assert isinstance(resolved(document, reference), dict), reference
 
 
-@of_each_service
 @pytest.mark.parametrize(
     ("channel", "address", "suffix"),
     [
@@ -112,7 +111,6 @@ def test_only_the_inbound_topic_is_read_by_the_service(
     assert address == inbound_topic_of(release.name, "{case_system}")
 
 
-@of_each_service
 @pytest.mark.parametrize(("channel", "days"), [("topic", 30), ("inbound", 7)])
 def test_a_topic_tells_its_partitions_and_how_long_records_are_kept(
     document: Document, channel: str, days: int
