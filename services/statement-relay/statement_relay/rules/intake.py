@@ -74,7 +74,6 @@ def examine_withdrawal(withdrawal: WithdrawalRequest) -> tuple[Fault, ...]:
 
 
 def _time_faults(item: Item, *, kinds: Kinds, latest_at: datetime) -> Iterator[Fault]:
-    first_on, first_at = kinds.first_on, kinds.first_at
     for pointer, instant in (
         ("/occurred_at", item.occurred_at),
         ("/known_at", item.known_at),
@@ -83,8 +82,8 @@ def _time_faults(item: Item, *, kinds: Kinds, latest_at: datetime) -> Iterator[F
     ):
         if instant is None:
             continue
-        if instant < first_at:
-            advice = f"Nothing is taken about the time before {first_on}."
+        if instant < kinds.first_at:
+            advice = f"Nothing is taken about the time before {kinds.first_on}."
             yield Fault(pointer, "before_pilot", advice)
         elif instant > latest_at:
             yield Fault(pointer, "in_future", "Give an instant that is past.")
