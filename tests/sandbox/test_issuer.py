@@ -18,7 +18,7 @@ from kuntavayla_sandbox.identities import (
 from kuntavayla_sandbox.issuer import AUDIENCE, Issuer, create_app, make_signing_key
 from kuntavayla_sandbox.stack import days_to_confirm
 from kuntavayla_sandbox.state import Identity, SecretFile
-from routing_api.routes import SCOPES
+from tests.releases import SCOPES
 
 MARCH_1 = date(2021, 3, 1)
 URL = "http://issuer.test"
@@ -190,7 +190,8 @@ def test_from_2025_the_employment_areas_take_the_place_of_offices(tmp_path: Path
 def test_every_role_has_its_scopes() -> None:
     scopes = load_scopes(on=MARCH_1)
 
-    assert set(scopes) == {"te", "case_system", "ely", "keha", "operator", "auditor"}
+    roles = {"te", "case_system", "ely", "keha", "operator", "auditor", "service"}
+    assert set(scopes) == roles
     assert load_scopes(on=date(2019, 1, 1)) == scopes
 
 
