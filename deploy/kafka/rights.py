@@ -1,9 +1,10 @@
 """Print the shell lines that make topics, users and rights on a production broker.
 
 Who may read and write what follows from the register: only its owner reads a recipient's topic,
-only its owner writes an inbound topic, only the service writes the first and reads the second. The
-lines use Kafka's own tools, change nothing that is there already, and can be read before they are
-run: `python rights.py > rights.sh`, then `bash rights.sh`. Needs Python alone. See README.md.
+only its owner writes an inbound topic, only the service of its name writes the first and reads the
+second; what a service tells the others is read by those alone that follow it. The lines use Kafka's
+own tools, change nothing that is there already, and can be read before they are run: `python
+rights.py > rights.sh`, then `bash rights.sh`. Needs Python alone. See README.md.
 """
 
 import argparse
@@ -16,7 +17,6 @@ from datetime import date
 from pathlib import Path
 
 REGISTER = Path(__file__).parents[2] / "shared" / "kuntavayla" / "data"
-SERVICE = "routing-api"
 PARTITIONS = 6
 DAY_MS = 86_400_000
 OUT_DAYS, IN_DAYS = 30, 7
@@ -68,21 +68,35 @@ rm -f "$PASSWORDS"/{name}
 
 
 @dataclass(frozen=True)
+class Service:
+    """A service of ours; it also reads what the services that it `follows` tell each other."""
+
+    name: str
+    follows: tuple[str, ...] = ()
+
+    @property
+    def internal_topic(self) -> str:
+        """Return the topic that only our own services read."""
+        return self.out_topic("internal")
+
+    def out_topic(self, recipient: str) -> str:
+        """Return the topic that only the recipient reads."""
+        return f"kv.{self.name}.{recipient}.v1"
+
+    def in_topic(self, sender: str) -> str:
+        """Return the topic that only the sender writes."""
+        return f"kv.{self.name}.in.{sender}.v1"
+
+
+@dataclass(frozen=True)
 class Party:
     """An organisation that takes events; a case system also sends."""
 
     name: str
     sends: bool
 
-    @property
-    def out_topic(self) -> str:
-        """Return the topic that only it reads."""
-        return f"kv.{SERVICE}.{self.name}.v1"
 
-    @property
-    def in_topic(self) -> str:
-        """Return the topic that only it writes."""
-        return f"kv.{SERVICE}.in.{self.name}.v1"
+SERVICES = (Service("routing-api"), Service("statement-relay", follows=("routing-api",)))
 
 
 def read_table(file: Path) -> list[dict[str, str]]:
@@ -108,26 +122,47 @@ def read_parties(register: Path, *, on: date | None) -> list[Party]:
 
 
 def lines_of(parties: Sequence[Party]) -> Iterable[str]:
-    """Return the lines: topics, then the service's user and rights, then each party's."""
-    senders = [party for party in parties if party.sends]
-    out_topics = [party.out_topic for party in parties] + [f"kv.{SERVICE}.internal.v1"]
-    in_topics = [party.in_topic for party in senders]
+    """Return the lines: topics, then each service's user and rights, then each party's."""
     yield ""
-    yield from (f"topic {name} {OUT_DAYS * DAY_MS}" for name in out_topics)
-    yield from (f"topic {name} {IN_DAYS * DAY_MS}" for name in in_topics)
-    yield ""
-    yield f"user {SERVICE}"
-    yield allow(SERVICE, "Write", topics=out_topics)
-    if in_topics:
-        yield allow(SERVICE, "Read", topics=in_topics)
-        yield allow_groups(SERVICE)
+    for service in SERVICES:
+        yield from (f"topic {name} {OUT_DAYS * DAY_MS}" for name in out_topics(service, parties))
+        yield from (f"topic {name} {IN_DAYS * DAY_MS}" for name in in_topics(service, parties))
+    for service in SERVICES:
+        yield from service_lines(service, parties)
     for party in parties:
-        yield ""
-        yield f"user {party.name}"
-        yield allow(party.name, "Read", topics=[party.out_topic])
-        yield allow_groups(party.name)
-        if party.sends:
-            yield allow(party.name, "Write", topics=[party.in_topic])
+        yield from party_lines(party)
+
+
+def out_topics(service: Service, parties: Sequence[Party]) -> list[str]:
+    """Return the topics that a service writes."""
+    return [*(service.out_topic(party.name) for party in parties), service.internal_topic]
+
+
+def in_topics(service: Service, parties: Sequence[Party]) -> list[str]:
+    """Return the topics by which parties send to a service."""
+    return [service.in_topic(party.name) for party in parties if party.sends]
+
+
+def service_lines(service: Service, parties: Sequence[Party]) -> Iterable[str]:
+    """Return the lines of a service's user: it writes its own topics, and reads what it is sent."""
+    followed = [each.internal_topic for each in SERVICES if each.name in service.follows]
+    read = in_topics(service, parties) + followed
+    yield ""
+    yield f"user {service.name}"
+    yield allow(service.name, "Write", topics=out_topics(service, parties))
+    if read:
+        yield allow(service.name, "Read", topics=read)
+        yield allow_groups(service.name)
+
+
+def party_lines(party: Party) -> Iterable[str]:
+    """Return the lines of an organisation's user: its own topics of every service."""
+    yield ""
+    yield f"user {party.name}"
+    yield allow(party.name, "Read", topics=[each.out_topic(party.name) for each in SERVICES])
+    yield allow_groups(party.name)
+    if party.sends:
+        yield allow(party.name, "Write", topics=[each.in_topic(party.name) for each in SERVICES])
 
 
 def allow(name: str, operation: str, *, topics: Iterable[str]) -> str:
@@ -167,7 +202,7 @@ def main(arguments: Sequence[str]) -> int:
     faults = [f"{name}: not in the register" for name in sorted(wanted - known)]
     faults += [
         f"{name}: no name of a user"
-        for name in sorted({*known, asked.revoke or SERVICE})
+        for name in sorted({*known, *filter(None, [asked.revoke])})
         if not NAME.fullmatch(name)
     ]
     if faults:
