@@ -37,16 +37,18 @@ OF_SUCCESSORS = {
     "information_ended",
     "version_differs",
 }
+OF_TOPICS = {"only_by_rest"}
 NOT_MET = {
     ("POST", "/routing/v1/registrations:bulk"): OF_KEYS,
-    ("POST", "/relay/v1/information:bulk"): OF_KEYS | OF_SUCCESSORS,
-    ("POST", "/relay/v1/information"): OF_SUCCESSORS,
-    ("POST", "/relay/v1/information/{information_id}:withdraw"): {"responsible_other"},
+    ("POST", "/relay/v1/information:bulk"): OF_KEYS | OF_SUCCESSORS | OF_TOPICS,
+    ("POST", "/relay/v1/information"): OF_SUCCESSORS | OF_TOPICS,
+    ("POST", "/relay/v1/information/{information_id}:correct"): OF_TOPICS,
+    ("POST", "/relay/v1/information/{information_id}:withdraw"): OF_TOPICS | {"responsible_other"},
 }
 """Failures that the code could meet and the call cannot.
 
-A bulk call takes no key; one batch takes new items, which replace nothing, and withdrawals, which
-are nobody else's to send.
+A bulk call takes no key; one batch takes new items, which replace nothing, withdrawals, which are
+nobody else's to send, and what came by a topic.
 """
 OPEN_PATHS = ("/livez", "/readyz", "/version", "/docs", "/openapi.json", "/asyncapi.json")
 

@@ -1,10 +1,9 @@
 """Print the shell lines that make topics, users and rights on a production broker.
 
 Who may read and write what follows from the register: only its owner reads a recipient's topic,
-only its owner writes an inbound topic, only the service of its name writes the first and reads the
-second; what a service tells the others is read by those alone that follow it. The lines use Kafka's
-own tools, change nothing that is there already, and can be read before they are run: `python
-rights.py > rights.sh`, then `bash rights.sh`. Needs Python alone. See README.md.
+only its owner writes an inbound topic, only its service writes the first and reads the second. The
+lines use Kafka's own tools, change nothing that is there already, and can be read before they are
+run: `python rights.py > rights.sh`, then `bash rights.sh`. Needs Python alone. See README.md.
 """
 
 import argparse
@@ -17,6 +16,9 @@ from datetime import date
 from pathlib import Path
 
 REGISTER = Path(__file__).parents[2] / "shared" / "kuntavayla" / "data"
+SERVICES = ("routing-api", "statement-relay")
+INTERNAL_READERS = {"kv.routing-api.internal.v1": "statement-relay"}
+"""Which service of ours reads the internal events of another."""
 PARTITIONS = 6
 DAY_MS = 86_400_000
 OUT_DAYS, IN_DAYS = 30, 7
@@ -68,35 +70,19 @@ rm -f "$PASSWORDS"/{name}
 
 
 @dataclass(frozen=True)
-class Service:
-    """A service of ours; it also reads what the services that it `follows` tell each other."""
-
-    name: str
-    follows: tuple[str, ...] = ()
-
-    @property
-    def internal_topic(self) -> str:
-        """Return the topic that only our own services read."""
-        return self.out_topic("internal")
-
-    def out_topic(self, recipient: str) -> str:
-        """Return the topic that only the recipient reads."""
-        return f"kv.{self.name}.{recipient}.v1"
-
-    def in_topic(self, sender: str) -> str:
-        """Return the topic that only the sender writes."""
-        return f"kv.{self.name}.in.{sender}.v1"
-
-
-@dataclass(frozen=True)
 class Party:
     """An organisation that takes events; a case system also sends."""
 
     name: str
     sends: bool
 
+    def out_topic(self, service: str) -> str:
+        """Return the topic of a service that only it reads."""
+        return f"kv.{service}.{self.name}.v1"
 
-SERVICES = (Service("routing-api"), Service("statement-relay", follows=("routing-api",)))
+    def in_topic(self, service: str) -> str:
+        """Return the topic of a service that only it writes."""
+        return f"kv.{service}.in.{self.name}.v1"
 
 
 def read_table(file: Path) -> list[dict[str, str]]:
@@ -122,47 +108,33 @@ def read_parties(register: Path, *, on: date | None) -> list[Party]:
 
 
 def lines_of(parties: Sequence[Party]) -> Iterable[str]:
-    """Return the lines: topics, then each service's user and rights, then each party's."""
-    yield ""
-    for service in SERVICES:
-        yield from (f"topic {name} {OUT_DAYS * DAY_MS}" for name in out_topics(service, parties))
-        yield from (f"topic {name} {IN_DAYS * DAY_MS}" for name in in_topics(service, parties))
+    """Return the lines: for each service its topics, user and rights, then each party's."""
     for service in SERVICES:
         yield from service_lines(service, parties)
     for party in parties:
-        yield from party_lines(party)
+        yield ""
+        yield f"user {party.name}"
+        yield allow(party.name, "Read", topics=[party.out_topic(one) for one in SERVICES])
+        yield allow_groups(party.name)
+        if party.sends:
+            yield allow(party.name, "Write", topics=[party.in_topic(one) for one in SERVICES])
 
 
-def out_topics(service: Service, parties: Sequence[Party]) -> list[str]:
-    """Return the topics that a service writes."""
-    return [*(service.out_topic(party.name) for party in parties), service.internal_topic]
-
-
-def in_topics(service: Service, parties: Sequence[Party]) -> list[str]:
-    """Return the topics by which parties send to a service."""
-    return [service.in_topic(party.name) for party in parties if party.sends]
-
-
-def service_lines(service: Service, parties: Sequence[Party]) -> Iterable[str]:
-    """Return the lines of a service's user: it writes its own topics, and reads what it is sent."""
-    followed = [each.internal_topic for each in SERVICES if each.name in service.follows]
-    read = in_topics(service, parties) + followed
+def service_lines(service: str, parties: Sequence[Party]) -> Iterable[str]:
+    """Return the lines of a service: topics, its user, what it writes and reads."""
+    internal = f"kv.{service}.internal.v1"
+    out_topics = [party.out_topic(service) for party in parties] + [internal]
+    in_topics = [party.in_topic(service) for party in parties if party.sends]
+    read = in_topics + [name for name, reader in INTERNAL_READERS.items() if reader == service]
     yield ""
-    yield f"user {service.name}"
-    yield allow(service.name, "Write", topics=out_topics(service, parties))
+    yield from (f"topic {name} {OUT_DAYS * DAY_MS}" for name in out_topics)
+    yield from (f"topic {name} {IN_DAYS * DAY_MS}" for name in in_topics)
+    yield ""
+    yield f"user {service}"
+    yield allow(service, "Write", topics=out_topics)
     if read:
-        yield allow(service.name, "Read", topics=read)
-        yield allow_groups(service.name)
-
-
-def party_lines(party: Party) -> Iterable[str]:
-    """Return the lines of an organisation's user: its own topics of every service."""
-    yield ""
-    yield f"user {party.name}"
-    yield allow(party.name, "Read", topics=[each.out_topic(party.name) for each in SERVICES])
-    yield allow_groups(party.name)
-    if party.sends:
-        yield allow(party.name, "Write", topics=[each.in_topic(party.name) for each in SERVICES])
+        yield allow(service, "Read", topics=read)
+        yield allow_groups(service)
 
 
 def allow(name: str, operation: str, *, topics: Iterable[str]) -> str:
@@ -202,7 +174,7 @@ def main(arguments: Sequence[str]) -> int:
     faults = [f"{name}: not in the register" for name in sorted(wanted - known)]
     faults += [
         f"{name}: no name of a user"
-        for name in sorted({*known, *filter(None, [asked.revoke])})
+        for name in sorted({*known, asked.revoke or SERVICES[0]})
         if not NAME.fullmatch(name)
     ]
     if faults:

@@ -21,6 +21,7 @@ from tests.sandbox.up_process import (
     LINES,
     PATIENCE_S,
     SOTKAMO,
+    START_S_MAX,
     UpProcess,
     ask,
     counted,
@@ -275,7 +276,10 @@ def test_the_demo_holds_its_check_and_its_curl_lines_work_while_it_stays_up(tmp_
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_for(lambda: demo.poll() is not None or "stays up" in output.read_text())
+        wait_for(
+            lambda: demo.poll() is not None or "stays up" in output.read_text(),
+            within_s=START_S_MAX,
+        )
         lines = output.read_text().splitlines()
         [token] = [line for line in lines if line.startswith("TOKEN=")]
         answers = [

@@ -1,6 +1,6 @@
 import base64
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import httpx
@@ -53,6 +53,25 @@ def form_of(identity: Identity, **more: str) -> dict[str, str]:
         "client_secret": identity.client_secret,
         **more,
     }
+
+
+async def test_a_short_lifetime_is_that_of_the_tokens_and_is_told(
+    identities: dict[str, Identity],
+) -> None:
+    short = Issuer(
+        identities.values(),
+        issuer=URL,
+        signing_key=make_signing_key(),
+        scopes=load_scopes(on=MARCH_1),
+        lifetime=timedelta(seconds=20),
+    )
+    transport = httpx.ASGITransport(app=create_app(short))
+
+    async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+        answer = await client.post("/token", data=form_of(identities["te-national"]))
+
+    claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+    assert answer.json()["expires_in"] == claims["exp"] - claims["iat"] == 20
 
 
 async def test_a_wrong_secret_gets_no_token(

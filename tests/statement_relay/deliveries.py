@@ -196,6 +196,11 @@ class Post:
             pace=pace,
         )
 
+    async def make_known(self, *receiver_ids: str) -> None:
+        """Make standings of receivers, as every courier does when it starts."""
+        async with transaction(self.pool) as connection:
+            await delivering.make_known(connection, receiver_ids)
+
     async def claim(self, *, lease_s: float) -> None:
         """Claim what is due and do nothing about it, as a courier that ends before its call."""
         desk = DeliveryDesk(
@@ -205,8 +210,8 @@ class Post:
             moment=moment_at(self.clock, source=SOURCE),
             draw=lambda: 0.0,
         )
+        await self.make_known(*self.endpoints)
         async with transaction(self.pool) as connection:
-            await delivering.make_known(connection, self.endpoints)
             await delivering.take_turn(connection, [], desk=desk)
 
     @contextlib.asynccontextmanager

@@ -24,9 +24,9 @@ async def standing(operator: Caller, receiver_id: str = RECEIVER) -> Json:
 
 
 async def test_receivers_are_listed_with_what_is_on_its_way(post: Post, operator: Caller) -> None:
-    async with post.courier():
-        for _ in range(2):
-            await post.enqueue()
+    await post.make_known(RECEIVER)
+    for _ in range(2):
+        await post.enqueue()
 
     found = await standing(operator)
 
@@ -37,6 +37,7 @@ async def test_receivers_are_listed_with_what_is_on_its_way(post: Post, operator
 async def test_a_paused_receiver_is_sent_nothing_until_it_is_resumed(
     post: Post, operator: Caller, receiver: Server
 ) -> None:
+    await post.make_known(RECEIVER)
     async with post.courier():
         path = f"/receivers/{RECEIVER}"
         paused = await operator.post(
@@ -63,6 +64,7 @@ async def test_a_pause_ends_by_itself_when_its_time_has_come(
     post: Post, operator: Caller, receiver: Server
 ) -> None:
     until = (post.now + timedelta(hours=1)).isoformat()
+    await post.make_known(RECEIVER)
     async with post.courier() as courier:
         body = {"reason": "Huolto", "until": until, "acting_official": OFFICIAL}
         await operator.post(f"/receivers/{RECEIVER}:pause", body)

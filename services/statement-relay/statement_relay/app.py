@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from functools import cache, partial
 from importlib.metadata import version
@@ -62,6 +62,12 @@ from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import RESYNC, Desk
 from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.answers import AnswerTable, load_answers
+from statement_relay.rules.catalogues import (
+    Catalogues,
+    catalogues_of,
+    examples_by_type,
+    load_examples,
+)
 from statement_relay.rules.clocks import DeliveryTarget
 from statement_relay.rules.competence import Tables
 from statement_relay.rules.contents import NONCE_BYTES
@@ -128,6 +134,18 @@ def sealing_of(settings: Settings) -> Sealing:
 
 
 @cache
+def catalogues_of_release() -> Catalogues:
+    """Return the catalogues of codes of this release."""
+    examples = load_examples(DATA / "examples.ndjson")
+    return catalogues_of(tables_of_release(), answers=answers_of_release(), examples=examples)
+
+
+def examples_of_release() -> dict[str, Mapping[str, Any]]:
+    """Return an example of each kind of information, by the name of its type."""
+    return examples_by_type(load_examples(DATA / "examples.ndjson"))
+
+
+@cache
 def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
     return ServiceDocuments(
@@ -137,6 +155,7 @@ def documents_of_release() -> ServiceDocuments:
             version=version("kuntavayla-statement-relay"),
         ),
         schemas=event_schemas(EVENT_TYPES),
+        examples=examples_of_release,
     )
 
 
@@ -319,6 +338,7 @@ class _Composition:
             bulk_limits=BodyLimits(bulk, bulk),
             endpoints=self._endpoints,
             request_target=request_target_of(settings),
+            catalogues=catalogues_of_release(),
             disclosure=Disclosure(
                 rounded_to=settings.statistics_rounded_to,
                 rate_of_min=settings.statistics_rate_of_min,

@@ -3,7 +3,7 @@
 Hot routes take the request alone, so FastAPI knows nothing of their bodies; `described` tells it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -68,8 +68,13 @@ def described(  # noqa: PLR0913 - one parameter per part of the description
     return Described(content, types=types)
 
 
-def build_openapi(app: FastAPI, *, description: str) -> dict[str, Any]:
-    """Return the document of the app's routes, with every type of `described`."""
+def build_openapi(
+    app: FastAPI, *, description: str, examples: Callable[[], Mapping[str, Any]] = dict
+) -> dict[str, Any]:
+    """Return the document of the app's routes, with every type of `described`.
+
+    `examples` returns a value of some of the types, by the type's name.
+    """
     routes = [route for route in app.routes if isinstance(route, SecuredRoute)]
     document = get_openapi(
         title=app.title, version=app.version, description=description, routes=routes
@@ -80,6 +85,8 @@ def build_openapi(app: FastAPI, *, description: str) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         kept.pop(name, None)
     kept.update(components)
+    for name, value in examples().items():
+        kept[name]["examples"] = [value]
     document["components"]["securitySchemes"] = {
         _SECURITY: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }

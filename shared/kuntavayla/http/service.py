@@ -40,12 +40,17 @@ Probe = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceDocuments:
-    """What the service publishes: its AsyncAPI document, and event schemas by name and version."""
+    """What the service publishes: its AsyncAPI document, and event schemas by name and version.
+
+    `examples` are made when somebody asks for openapi.json: values of wire types, by the type's
+    name.
+    """
 
     asyncapi: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     schemas: Mapping[tuple[str, str], Mapping[str, Any]] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    examples: Callable[[], Mapping[str, Any]] = dict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +106,7 @@ def create_service(spec: ServiceSpec) -> FastAPI:
     app.add_middleware(Edge, metrics=spec.metrics)
     # Made when somebody asks: no start of a process waits for it.
     app.openapi = cache(  # type: ignore[method-assign]  # FastAPI's documented way
-        partial(build_openapi, app, description=spec.description)
+        partial(build_openapi, app, description=spec.description, examples=spec.documents.examples)
     )
     return app
 

@@ -155,7 +155,10 @@ def _inbound_message(inbound: InboundMessage) -> Json:
 
 
 def _inbound_schemas(inbound: InboundMessage) -> tuple[Json, dict[str, Json]]:
-    """Return the schema of an inbound value, and those that it names."""
+    """Return the schema of an inbound value, and those that it names.
+
+    What tells its forms apart stands in each of them; AsyncAPI knows no map from it to schemas.
+    """
     (schema,), named = msgspec.json.schema_components(
         [inbound.value_type], ref_template=_SCHEMAS + "/{name}"
     )

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from statement_relay.rules.answers import Answer, AnswerTable, Failure, Receipt, load_answers
+from statement_relay.rules.catalogues import load_examples
 from statement_relay.rules.competence import Tables
 from statement_relay.rules.digests import digest_of
 from statement_relay.rules.issuers import load_issuers
@@ -110,10 +111,9 @@ def the_answers() -> AnswerTable:
 
 
 def examples() -> dict[str, dict[str, Any]]:
-    """Return one good item of every kind, as a case system sends it, by kind."""
-    lines = (FOLDER / "items.ndjson").read_bytes().splitlines()
-    items: list[dict[str, Any]] = [msgspec.json.decode(line) for line in lines]
-    return {item["kind"]: item for item in items}
+    """Return one good item of every kind, as a case system sends it, by kind; each time anew."""
+    found: dict[str, dict[str, Any]] = msgspec.to_builtins(load_examples(DATA / "examples.ndjson"))
+    return found
 
 
 def decoded(body: dict[str, Any]) -> InformationItem:

@@ -120,7 +120,6 @@ class InformationRow(Row, table=True):
 
 inbox.add_table(Row.metadata)
 MUTABLE = ("clients", "persons", "information", "inbox_positions")
-ANSWERS = sa.Sequence("information_answers", metadata=Row.metadata)
 
 
 async def create_tables(owner_url: str) -> None:
@@ -131,6 +130,5 @@ async def create_tables(owner_url: str) -> None:
             await connection.run_sync(Row.metadata.create_all)
             for statement in grants(ROLE, append_only=(), mutable=MUTABLE):
                 await connection.execute(sa.text(statement))
-            await connection.execute(sa.text(f'GRANT USAGE ON SEQUENCE {ANSWERS.name} TO "{ROLE}"'))
     finally:
         await engine.dispose()

@@ -13,12 +13,14 @@ from kuntavayla.service.routes.parked import parked_router
 from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from statement_relay.routes.answers import PREFIX
+from statement_relay.routes.codes import router as codes
 from statement_relay.routes.deliveries import router as deliveries
 from statement_relay.routes.desk import RESTART
 from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
 from statement_relay.routes.receipts import router as receipts
 from statement_relay.routes.receivers import router as receivers
+from statement_relay.routes.reconciliations import router as reconciliations
 from statement_relay.routes.requests import router as requests
 from statement_relay.routes.statements import router as statements
 from statement_relay.routes.statistics import router as statistics
@@ -31,6 +33,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     requests,
     statements,
     statistics,
+    codes,
+    reconciliations,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -64,6 +68,10 @@ SCOPES: ScopeTable = {
     ("POST", "/statements"): "statements.write",
     ("GET", "/statements/{statement_id}"): "statements.read",
     ("GET", "/statistics/information"): "statistics.read",
+    ("GET", "/codes/{list}"): "codes.read",
+    ("POST", "/reconciliations"): "reconciliations.write",
+    ("GET", "/reconciliations/{day}"): "reconciliations.read",
+    ("POST", "/reconciliations/{day}:resend"): "deliveries.write",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",

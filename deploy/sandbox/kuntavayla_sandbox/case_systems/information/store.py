@@ -34,19 +34,19 @@ FROM information AS told
 WHERE told.case_system_id = $1 AND told.state = 'to_send'
 ORDER BY told.ordinal LIMIT $2
 """
-# The rows are locked and numbered in the order of the answers, so that places are in that order.
+# One sender a case system: a place is the last one's and the answer's own.
 MARK_ANSWERED = """
 UPDATE information
 SET state = CASE WHEN answer.information_id IS NULL THEN 'refused' ELSE 'answered' END,
     information_id = answer.information_id, accepted_state = answer.accepted_state,
     receiver_id = answer.receiver_id, digest = answer.digest, problem_code = answer.problem_code,
-    answered_place = answer.place
-FROM (SELECT given.*, nextval('information_answers') AS place
-      FROM (SELECT * FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[],
-                                 $7::text[]) WITH ORDINALITY
-            AS came (municipal_id, information_id, accepted_state, receiver_id, digest,
-                     problem_code, nth)
-            ORDER BY nth) AS given) AS answer
+    answered_place = newest.place + answer.nth
+FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[])
+     WITH ORDINALITY
+     AS answer (municipal_id, information_id, accepted_state, receiver_id, digest, problem_code,
+                nth),
+     (SELECT coalesce(max(answered_place), 0) AS place FROM information
+      WHERE case_system_id = $1) AS newest
 WHERE information.case_system_id = $1 AND information.municipal_id = answer.municipal_id
   AND information.state = 'to_send'
 """

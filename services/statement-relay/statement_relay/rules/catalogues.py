@@ -1,0 +1,127 @@
+"""The catalogues that everybody may read: kinds of information and codes of deliveries, explained.
+
+What they hold is what the service judges by: they are made of the very tables of law.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from importlib.resources.abc import Traversable
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from statement_relay.rules.answers import AnswerTable
+from statement_relay.rules.competence import Tables
+from statement_relay.rules.items import InformationItem
+from statement_relay.rules.kinds import KINDS, Texts
+from statement_relay.rules.shape import Item
+from statement_relay.rules.tables import TableFault
+
+CatalogueName = Literal["information-kinds", "delivery-codes"]
+_TABLE = "examples.ndjson"
+
+
+class IssuerPeriod(Struct, frozen=True):
+    """Who issues for a period, by which rule; the period's end is open where it is null."""
+
+    authority: str
+    rule: str
+    valid_from: date
+    valid_to: date | None
+    sure: str
+
+
+class CodeEntry(Struct, frozen=True, kw_only=True):
+    """A code in three languages; of a kind its first day, issuers and an example.
+
+    Of a delivery code the action, who mends it, and the advice.
+    """
+
+    code: str
+    text: Texts
+    valid_from: date | UnsetType = UNSET
+    issuers: Sequence[IssuerPeriod] | UnsetType = UNSET
+    example: Mapping[str, Any] | UnsetType = UNSET
+    action: str | UnsetType = UNSET
+    mends: str | UnsetType = UNSET
+    advice: Texts | UnsetType = UNSET
+
+
+Catalogues = Mapping[CatalogueName, Sequence[CodeEntry]]
+Examples = Mapping[str, Mapping[str, Any]]
+"""One item of each kind as a case system sends it, by kind."""
+
+
+def load_examples(source: Traversable) -> Examples:
+    """Read one item of each kind; raises TableFault where one is missing or none of its kind."""
+    examples: dict[str, Mapping[str, Any]] = {}
+    for line in source.read_bytes().splitlines():
+        item: Item = _decoded(line)
+        if item.kind in examples:
+            raise TableFault(_TABLE, f"{item.kind} has two examples.")
+        examples[item.kind] = msgspec.json.decode(line)
+    missing = set(KINDS) - examples.keys()
+    if missing:
+        raise TableFault(_TABLE, f"No example of {', '.join(sorted(missing))}.")
+    return examples
+
+
+def _decoded(line: bytes) -> Item:
+    decoder: Any = msgspec.json.Decoder(InformationItem)
+    try:
+        item: Item = decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise TableFault(_TABLE, str(error)) from error
+    return item
+
+
+def examples_by_type(examples: Examples) -> dict[str, Mapping[str, Any]]:
+    """Return the examples by the name of the wire type that each of them has."""
+    return {
+        type(_decoded(msgspec.json.encode(example))).__name__: example
+        for example in examples.values()
+    }
+
+
+def catalogues_of(tables: Tables, *, answers: AnswerTable, examples: Examples) -> Catalogues:
+    """Return the catalogues, each in the order of its table."""
+    return {
+        "information-kinds": [
+            CodeEntry(
+                code=entry.kind,
+                text=entry.name,
+                valid_from=entry.valid_from,
+                issuers=_issuers(tables, kind=entry.kind),
+                example=examples[entry.kind],
+            )
+            for entry in tables.kinds.entries
+        ],
+        "delivery-codes": [
+            CodeEntry(
+                code=row.code,
+                text=row.text,
+                action=row.action,
+                mends=row.mends,
+                advice=row.advice,
+            )
+            for row in answers.rows
+        ],
+    }
+
+
+def _issuers(tables: Tables, *, kind: str) -> list[IssuerPeriod]:
+    rows = sorted(
+        (row for row in tables.issuers.rows if row.kind == kind),
+        key=lambda row: row.period.starts_on,
+    )
+    return [
+        IssuerPeriod(
+            authority=row.issuer.authority,
+            rule=row.issuer.rule,
+            valid_from=row.period.starts_on,
+            valid_to=row.period.ends_on,
+            sure=row.sureness,
+        )
+        for row in rows
+    ]

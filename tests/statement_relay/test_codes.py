@@ -1,0 +1,96 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kuntavayla.http.faults import FaultFinder, load_json
+from statement_relay.rules.catalogues import load_examples
+from statement_relay.rules.items import InformationItem
+from statement_relay.rules.kinds import KINDS
+from statement_relay.rules.tables import TableFault
+from tests.statement_relay.scenarios.cases import DATA, examples
+from tests.statement_relay.service import Relay
+
+
+async def catalogue(relay: Relay, name: str) -> list[dict[str, Any]]:
+    answer = await relay.caller("ely-14", "codes.read").get(f"/codes/{name}")
+    assert answer.status_code == 200
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def test_every_kind_is_listed_with_names_issuers_and_an_example(relay: Relay) -> None:
+    items = await catalogue(relay, "information-kinds")
+
+    assert [item["code"] for item in items] == list(KINDS)
+    by_code = {item["code"]: item for item in items}
+    ended = by_code["JOB_SEARCH_ENDED"]
+    assert ended["text"]["fi"] == "Työnhaku päättynyt"
+    assert [(one["authority"], one["rule"], one["valid_from"]) for one in ended["issuers"]] == [
+        ("te_office", "S1", "2021-03-01"),
+        ("municipality", "S2", "2021-10-02"),
+        ("employment_area", "S3", "2025-01-01"),
+    ]
+    assert by_code["JOB_SEARCH_DUTY_UNMET"]["valid_from"] == "2022-05-02"
+    assert {code: item["example"] for code, item in by_code.items()} == examples()
+
+
+async def test_every_code_of_a_delivery_is_listed_with_advice_and_who_mends_it(
+    relay: Relay,
+) -> None:
+    by_code = {item["code"]: item for item in await catalogue(relay, "delivery-codes")}
+
+    rejected = by_code["rejected"]
+    assert (rejected["action"], rejected["mends"]) == ("never", "municipality")
+    assert rejected["text"]["sv"] == "TE-byrån avvisade uppgiften."
+    assert set(rejected["advice"]) == {"fi", "sv", "en"}
+    assert "original_rejected" in by_code
+
+
+async def test_a_catalogue_that_there_is_not_is_refused(relay: Relay) -> None:
+    answer = await relay.caller("ely-14", "codes.read").get("/codes/secrets")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "path_not_found")
+
+
+async def test_the_contract_shows_the_example_of_each_kind_and_it_is_good(relay: Relay) -> None:
+    document = (await relay.client.get("/relay/v1/openapi.json")).json()
+
+    finder = FaultFinder(InformationItem)
+    shown = {
+        value["kind"]: value
+        for schema in document["components"]["schemas"].values()
+        for value in schema.get("examples", ())
+    }
+    assert shown == examples()
+    for kind in KINDS:
+        [schema] = [
+            schema
+            for schema in document["components"]["schemas"].values()
+            if schema.get("properties", {}).get("kind") == {"enum": [kind]}
+            and "municipal_id" in schema["properties"]
+        ]
+        assert schema["examples"] == [shown[kind]]
+        body = (DATA / "examples.ndjson").read_bytes().splitlines()[KINDS.index(kind)]
+        assert finder.faults_of(load_json(body, nesting_max=20)) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(lambda lines: lines[1:], "No example", id="missing"),
+        pytest.param(lambda lines: [*lines, lines[0]], "two examples", id="twice"),
+        pytest.param(lambda lines: [b"{}", *lines[1:]], "missing", id="none of a kind"),
+    ],
+)
+def test_examples_that_are_not_in_order_are_refused(
+    change: Any,  # noqa: ANN401 - what changes the lines
+    *,
+    reason: str,
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "examples.ndjson"
+    source.write_bytes(b"\n".join(change((DATA / "examples.ndjson").read_bytes().splitlines())))
+
+    with pytest.raises(TableFault, match=reason):
+        load_examples(source)
