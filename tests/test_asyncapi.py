@@ -6,19 +6,38 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from kuntavayla.outbox import PARTITIONS, inbound_topic_of, topic_of
-from tests.releases import RELEASES, ROOT
+from tests.releases import RELEASES, ROOT, Release
 
-DOCUMENTS: dict[str, Any] = {
-    release.name: json.loads((release.folder / "asyncapi.json").read_text(encoding="utf-8"))
-    for release in RELEASES
-}
+Document = dict[str, Any]
 OFFICIAL = Draft7Validator(json.loads((ROOT / "tests" / "asyncapi" / "3.0.0.json").read_text()))
-NAMES = {release.name: {event.type_name for event in release.event_types} for release in RELEASES}
-of_each_service = pytest.mark.parametrize("service", DOCUMENTS)
+DAY_MS = 24 * 60 * 60 * 1000
+INTERNAL = "internal"
 
 
-def resolved(document: Any, reference: str) -> Any:  # noqa: ANN401 - any part of a document
-    part = document
+def document_of(release: Release) -> Document:
+    """Return the committed document of a service."""
+    document: Document = json.loads((release.folder / "asyncapi.json").read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.fixture(params=RELEASES, ids=lambda release: release.name)
+def release(request: pytest.FixtureRequest) -> Release:
+    """Give each service of this release."""
+    found: Release = request.param
+    return found
+
+
+@pytest.fixture
+def document(release: Release) -> Document:
+    return document_of(release)
+
+
+def names_of(release: Release) -> set[str]:
+    return {event.type_name for event in release.event_types}
+
+
+def resolved(document: Document, reference: str) -> Any:  # noqa: ANN401 - any part of the document
+    part: Any = document
     for name in reference.removeprefix("#/").split("/"):
         part = part[name]
     return part
@@ -33,9 +52,8 @@ def references(part: object) -> set[str]:
     return set()
 
 
-@of_each_service
-def test_the_document_is_valid_by_the_official_schema(service: str) -> None:
-    OFFICIAL.validate(DOCUMENTS[service])
+def test_the_document_is_valid_by_the_official_schema(document: Document) -> None:
+    OFFICIAL.validate(document)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +64,8 @@ def test_the_document_is_valid_by_the_official_schema(service: str) -> None:
     ],
 )
 def test_the_official_schema_knows_what_a_topic_may_say(
-    channel: str, bindings: dict[str, Any]
+    document: Document, channel: str, bindings: dict[str, Any]
 ) -> None:
-    document = DOCUMENTS["routing-api"]
     channels = document["channels"]
     broken = channels | {channel: channels[channel] | {"bindings": bindings}}
 
@@ -56,72 +73,75 @@ def test_the_official_schema_knows_what_a_topic_may_say(
         OFFICIAL.validate(document | {"channels": broken})
 
 
-@of_each_service
-def test_every_reference_leads_somewhere(service: str) -> None:
-    found = references(DOCUMENTS[service])
+def test_every_reference_leads_somewhere(release: Release, document: Document) -> None:
+    found = references(document)
 
-    assert len(found) > len(NAMES[service])
+    assert len(found) > len(release.event_types)
     for reference in found:
-        assert isinstance(resolved(DOCUMENTS[service], reference), dict), reference
+        assert isinstance(resolved(document, reference), dict), reference
 
 
-@of_each_service
 @pytest.mark.parametrize(
-    ("channel", "suffix"), [("events", ""), ("restricted", ""), ("topic", ".record")]
+    ("channel", "address", "suffix"),
+    [
+        ("events", "/events", ""),
+        ("restricted", "/events/restricted", ""),
+        ("topic", topic_of("{service}", "{recipient}"), ".record"),
+    ],
 )
 def test_every_event_is_in_both_feeds_and_in_the_topic(
-    service: str, channel: str, *, suffix: str
+    release: Release, document: Document, *, channel: str, address: str, suffix: str
 ) -> None:
-    addresses = {
-        "events": "/events",
-        "restricted": "/events/restricted",
-        "topic": topic_of(service, "{recipient}"),
-    }
+    told = document["channels"][channel]
 
-    told = DOCUMENTS[service]["channels"][channel]
-
-    assert told["address"] == addresses[channel]
+    assert told["address"] == address.replace("{service}", release.name)
     assert told["messages"] == {
-        name: {"$ref": f"#/components/messages/{name}{suffix}"} for name in NAMES[service]
+        name: {"$ref": f"#/components/messages/{name}{suffix}"} for name in names_of(release)
     }
-    assert DOCUMENTS[service]["operations"][f"send-{channel}"]["action"] == "send"
+    assert document["operations"][f"send-{channel}"]["action"] == "send"
 
 
-@of_each_service
-def test_only_the_inbound_topic_is_read_by_the_service(service: str) -> None:
-    document = DOCUMENTS[service]
-
+def test_only_the_inbound_topic_is_read_by_the_service(
+    release: Release, document: Document
+) -> None:
     actions = {name: each["action"] for name, each in document["operations"].items()}
 
     assert [name for name, action in actions.items() if action == "receive"] == ["receive-inbound"]
-    address = inbound_topic_of(service, "{case_system}")
-    assert document["channels"]["inbound"]["address"] == address
+    address = document["channels"]["inbound"]["address"]
+    assert address == inbound_topic_of(release.name, "{case_system}")
 
 
-@of_each_service
 @pytest.mark.parametrize(("channel", "days"), [("topic", 30), ("inbound", 7)])
 def test_a_topic_tells_its_partitions_and_how_long_records_are_kept(
-    service: str, channel: str, *, days: int
+    document: Document, channel: str, days: int
 ) -> None:
-    kafka = DOCUMENTS[service]["channels"][channel]["bindings"]["kafka"]
+    kafka = document["channels"][channel]["bindings"]["kafka"]
 
     assert kafka["partitions"] == PARTITIONS == 6
-    assert kafka["topicConfiguration"]["retention.ms"] == days * 24 * 60 * 60 * 1000
+    assert kafka["topicConfiguration"]["retention.ms"] == days * DAY_MS
 
 
 def test_the_catalogue_of_topics_says_what_the_documents_say() -> None:
     page = (ROOT / "docs" / "consumers.md").read_text(encoding="utf-8")
     table = page.split("| topic | key |")[1].split("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in table]
 
-    told = {row.split(" | ")[0].strip("| `"): row.split(" | ")[2:4] for row in table}
+    told = {row[0].strip("`"): row[3:5] for row in rows}
 
-    assert told == {
-        channel["address"]: [
-            str(kafka["partitions"]),
-            str(kafka["topicConfiguration"]["retention.ms"] // (24 * 60 * 60 * 1000)),
-        ]
-        for document in DOCUMENTS.values()
+    documents = {release.name: document_of(release) for release in RELEASES}
+    bound = {
+        channel["address"]: channel["bindings"]["kafka"]
+        for document in documents.values()
         for channel in document["channels"].values()
-        for kafka in [channel.get("bindings", {}).get("kafka")]
-        if kafka
+        if "bindings" in channel
+    }
+    internal = {
+        topic_of(name, INTERNAL): bound[topic_of(name, "{recipient}")] for name in documents
+    }
+    assert told == {
+        address: [
+            str(kafka["partitions"]),
+            str(kafka["topicConfiguration"]["retention.ms"] // DAY_MS),
+        ]
+        for address, kafka in {**bound, **internal}.items()
     }

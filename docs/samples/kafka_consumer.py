@@ -25,6 +25,7 @@ SETTINGS: dict[str, Any] = {
 }
 SENT = {"ce_specversion": "1.0", "ce_source": f"/{CASE_SYSTEM}", "content-type": "application/json"}
 SENT["ce_type"] = "fi.kuntavayla.transfer.taken-over.v1"
+EPOCH = os.environ.get("KAFKA_EPOCH", "")  # After a resync, once: the epoch that it was asked for.
 held = sqlite3.connect("held.db")  # Your database; effects and places change in one transaction.
 held.executescript("""
 CREATE TABLE IF NOT EXISTS places (number INTEGER PRIMARY KEY, next INTEGER, sequence TEXT);
@@ -42,8 +43,10 @@ EFFECTS = {
 def take(record: Any) -> None:  # noqa: ANN401 - aiokafka ships no types
     headers = {name: value.decode() for name, value in record.headers}
     sequence, kind = headers["ce_sequence"], headers["ce_type"]
-    row = held.execute("SELECT sequence FROM places WHERE number = ?", (record.partition,))
-    seen = (row.fetchone() or [""])[0]
+    seen_by_place = dict(held.execute("SELECT number, sequence FROM places"))
+    seen, known = seen_by_place.get(record.partition, ""), max(EPOCH, *seen_by_place.values(), "")
+    if known and sequence[:6] > known[:6]:  # The service was restored: take the snapshot anew.
+        sys.exit(f"resync: the epoch is now {sequence[:6]}")  # Nothing of this batch is kept.
     is_again = "ce_redeliveryid" in headers
     if is_again or sequence > seen:  # Else it is a repeat: nothing to do.
         data = json.loads(record.value)

@@ -13,6 +13,7 @@ from tests.bench import (
     latency,
     outbox,
     persons_fetch,
+    relay,
 )
 from tests.bench.results import Result, table_of, write_results
 
@@ -24,6 +25,7 @@ ROWS: Mapping[str, Callable[[], Awaitable[list[Result]]]] = {
     "intake": intake.run,
     "outbox": outbox.run,
     "audit-seal": audit_seal.run,
+    "relay": relay.run,
 }
 
 

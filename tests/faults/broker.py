@@ -42,27 +42,6 @@ class FaultyBroker:
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    async def cut(self, for_s: float) -> None:
-        """Break the link for a while."""
-        self.link.cut()
-        await self._heal(after_s=for_s)
-
-    async def stall(self, for_s: float) -> None:
-        """Let nothing through for a while, with every connection open."""
-        self.link.stall()
-        await self._heal(after_s=for_s)
-
-    async def slow(self, for_s: float, *, delay_s: float) -> None:
-        """Delay everything for a while."""
-        self.link.slow(delay_s)
-        await self._heal(after_s=for_s)
-
-    async def _heal(self, *, after_s: float) -> None:
-        try:
-            await asyncio.sleep(after_s)
-        finally:
-            self.link.heal()
-
 
 @asynccontextmanager
 async def running_broker(directory: Path, *, on: date) -> AsyncIterator[FaultyBroker]:

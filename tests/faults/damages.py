@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.faults.checking import Stored
+from tests.faults.telling import ACKNOWLEDGED, OFFERED, OFFICES, WITHDRAWN
 
 
 def _changed(row: Any, **members: object) -> dict[str, Any]:  # noqa: ANN401 - a database row
@@ -33,6 +34,18 @@ def _decide_otherwise(stored: Stored) -> None:
 
 def _skip_version(stored: Stored) -> None:
     stored.clienthoods[-1] = _changed(stored.clienthoods[-1], version=9)
+
+
+def _lose_key(stored: Stored) -> None:
+    stored.keys.pop()
+
+
+def _keep_key_of_refused(stored: Stored) -> None:
+    stored.keys.append(_changed(stored.keys[-1], key="no-1"))
+
+
+def _mistake_key(stored: Stored) -> None:
+    stored.keys[-1] = _changed(stored.keys[-1], result_id=stored.keys[-2]["result_id"])
 
 
 def _double_client(stored: Stored) -> None:
@@ -71,6 +84,39 @@ def _double_event(stored: Stored) -> None:
     stored.outbox[4] = _changed(stored.outbox[4], event_id=stored.outbox[3]["event_id"])
 
 
+def _acknowledge_before_offer(stored: Stored) -> None:
+    _turn(stored, ACKNOWLEDGED)
+
+
+def _withdraw_before_offer(stored: Stored) -> None:
+    _turn(stored, WITHDRAWN)
+
+
+def _turn(stored: Stored, kind: str) -> None:
+    """Let an event of this kind and the offer that it follows change their places."""
+    at, event = next(each for each in enumerate(stored.events) if each[1]["type"] == kind)
+    before, offer = next(
+        (place, other)
+        for place, other in enumerate(stored.events)
+        if other["type"] == OFFERED and _transfer(other) == _transfer(event)
+    )
+    rows = stored.outbox[at], stored.outbox[before]
+    for place, moved, row in ((at, offer, rows[1]), (before, event, rows[0])):
+        position, sequence = stored.outbox[place]["position"], stored.events[place]["sequence"]
+        stored.events[place] = {**moved, "sequence": sequence}
+        stored.outbox[place] = _changed(row, position=position)
+
+
+def _transfer(event: dict[str, Any]) -> tuple[str, int]:
+    return event["data"]["client_id"], event["data"]["clienthood_version"]
+
+
+def _tell_another_office(stored: Stored) -> None:
+    at = next(at for at, event in enumerate(stored.events) if event["type"] == ACKNOWLEDGED)
+    others = {*OFFICES.values()} - {stored.outbox[at]["recipient"]}
+    stored.outbox[at] = _changed(stored.outbox[at], recipient=min(others))
+
+
 def _lose_decision_line(stored: Stored) -> None:
     del stored.audit[_at(stored.audit, "action", "registration.decided")]
 
@@ -91,6 +137,9 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
         _answer_otherwise,
         _decide_otherwise,
         _skip_version,
+        _lose_key,
+        _keep_key_of_refused,
+        _mistake_key,
         _double_client,
         _lose_effect,
         _give_effect_to_another,
@@ -99,8 +148,25 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
         _swap_persons,
         _make_hole,
         _double_event,
+        _acknowledge_before_offer,
+        _withdraw_before_offer,
+        _tell_another_office,
         _lose_decision_line,
         _double_decision_line,
         _lose_disclosure_lines,
     )
 }
+FOUND_BY = {
+    "lose_key": "idempotency keys",
+    "keep_key_of_refused": "idempotency keys",
+    "mistake_key": "idempotency keys",
+    "tell_another_office": "offices",
+    "acknowledge_before_offer": "order of transfers",
+    "withdraw_before_offer": "order of transfers",
+    "lose_acknowledgement_by_topic": "effects",
+    "acknowledge_by_no_record": "by topic",
+    "change_line": "seal of the audit",
+    "lose_line": "seal of the audit",
+    "lose_block": "seal of the audit",
+}
+"""The check that must find a damage where others may find it as well, by the damage."""

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from tests.faults.checking import Stored
 from tests.faults.inbound import GARBAGE_CODES
 from tests.faults.outside import INBOUND, Outside
+from tests.faults.site import BY_TOPIC
 from tests.faults.topics import Record
 
 Damage = Callable[[Stored, Outside], None]
@@ -128,10 +129,48 @@ def _answer_another(stored: Stored, _: Outside) -> None:
     stored.outbox[at] = {**dict(stored.outbox[at]), "recipient": "cs-other"}
 
 
+def _lose_acknowledgement_by_topic(stored: Stored, _: Outside) -> None:
+    """A record stood and was read, and nothing came of it."""
+    at = next(
+        at
+        for at, row in enumerate(stored.transfers)
+        if row["case_system_id"] == BY_TOPIC and row["state"] == "acknowledged"
+    )
+    row = stored.transfers[at]
+    stored.transfers[at] = {**dict(row), "state": "offered"}
+    for event in stored.events_of("transfer.acknowledged"):
+        if event["data"]["transfer_id"] == row["transfer_id"]:
+            place = stored.events.index(event)
+            stored.events[place] = {**event, "type": "fi.kuntavayla.another.v1"}
+    stored.audit = [
+        line
+        for line in stored.audit
+        if (line["action"], line["resource_id"]) != ("transfer.acknowledged", row["transfer_id"])
+    ]
+
+
+def _acknowledge_by_no_record(stored: Stored, left: Outside) -> None:
+    mine = {row["transfer_id"] for row in stored.transfers if row["case_system_id"] == BY_TOPIC}
+    told = {each["data"]["transfer_id"] for each in stored.events_of("transfer.acknowledged")}
+    numbers = {str(sent.number) for sent in left.sent.values() if sent.transfer_id in mine & told}
+    left.records = [each for each in left.records if each.header("x-number") not in numbers]
+    left.sent = {at: sent for at, sent in left.sent.items() if str(at) not in numbers}
+
+
 def _lose_inbound(_: Stored, left: Outside) -> None:
     left.records.remove(_inbound(left, "known"))
 
 
+DAMAGES_TO_AUDIT = {
+    "change_line": """
+UPDATE audit SET outcome = 'another' WHERE audit_id = (SELECT min(audit_id) FROM audit)
+""",
+    "lose_line": "DELETE FROM audit WHERE audit_id = (SELECT max(audit_id) FROM audit)",
+    "lose_block": """
+DELETE FROM audit_blocks WHERE number = (SELECT max(number) - 1 FROM audit_blocks)
+""",
+}
+"""Done by the owner of the database, and undone behind the verifier."""
 DAMAGES_OF_CONSUMERS: dict[str, Damage] = {
     damage.__name__.strip("_"): damage
     for damage in (
@@ -159,5 +198,7 @@ DAMAGES_OVER_BROKER: dict[str, Damage] = {
         _lose_answer,
         _answer_another,
         _lose_inbound,
+        _lose_acknowledgement_by_topic,
+        _acknowledge_by_no_record,
     )
 }

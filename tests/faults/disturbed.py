@@ -26,8 +26,9 @@ from tests.faults.postgres import Postgres
 from tests.faults.stack import Stack
 
 NAMES = ("cs-sotkamo", "cs-tampere")
-REPEATS, RETURNS, LOST, CUT_OFF = 0.3, 0.15, 0.1, 0.1
+SHARES = {"repeated": 0.3, "returned": 0.15, "lost": 0.1, "cut off": 0.1}
 """How often a batch repeats events, is an old one, gets lost, or is cut off behind its effects."""
+FIRST_AT_LATEST = 3
 REPEATED_MAX = 20
 KEPT_MAX = 500
 TABLE = f"""
@@ -55,7 +56,19 @@ class Disturbed:
         self._streams = streams
         self._rng = rng
         self._old: dict[str, list[SourceBatch]] = {}
-        self.counts = dict.fromkeys(("repeated", "returned", "lost", "cut off"), 0)
+        self.counts = dict.fromkeys(SHARES, 0)
+        self._chances = dict.fromkeys(SHARES, 0)
+
+    def strikes(self, kind: str) -> bool:
+        """Say whether a disturbance strikes at this chance, and count it.
+
+        One that never struck does so at its `FIRST_AT_LATEST`th chance.
+        """
+        self._chances[kind] += 1
+        is_due = not self.counts[kind] and self._chances[kind] >= FIRST_AT_LATEST
+        is_drawn = self._rng.random() < SHARES[kind]
+        self.counts[kind] += is_due or is_drawn
+        return is_due or is_drawn
 
     async def names(self) -> Collection[str]:
         """Return the streams to read now; see `Streams`."""
@@ -64,13 +77,11 @@ class Disturbed:
     async def next_batches(self, cursors: Mapping[str, str]) -> Mapping[str, SourceBatch]:
         """Return what is behind the cursors, or what was, or lose it; see `Streams`."""
         old = [name for name in cursors if self._old.get(name)]
-        if old and self._rng.random() < RETURNS:
-            self.counts["returned"] += 1
+        if old and self.strikes("returned"):
             name = self._rng.choice(old)
             return {name: self._rng.choice(self._old[name])}
         batches = await self._streams.next_batches(cursors)
-        if self._rng.random() < LOST:
-            self.counts["lost"] += 1
+        if self.strikes("lost"):
             raise SourceAway
         return {name: self._disturb(name, batch) for name, batch in batches.items()}
 
@@ -79,9 +90,8 @@ class Disturbed:
         if batch.events:
             kept.append(batch)
             del kept[:-KEPT_MAX]
-        if not kept or self._rng.random() >= REPEATS:
+        if not kept or not self.strikes("repeated"):
             return batch
-        self.counts["repeated"] += 1
         before = self._rng.choice(kept).events[:REPEATED_MAX]
         behind = [*batch.events, *self._rng.choice(kept).events][:REPEATED_MAX]
         self._rng.shuffle(behind)
@@ -98,6 +108,13 @@ class DisturbedConsumer:
         self._rng = rng
         self.streams: Disturbed | None = None
 
+    def missing(self) -> list[str]:
+        """Return which disturbances never struck."""
+        counts = {} if self.streams is None else self.streams.counts
+        return [
+            f"no batch of {self.consumer} was {kind}" for kind in SHARES if not counts.get(kind)
+        ]
+
     async def run(self) -> None:
         """Consume until cancelled."""
         url = self._stack.postgres.server.url(CASE_SYSTEMS, role=ROLE)
@@ -113,7 +130,8 @@ class DisturbedConsumer:
     @asynccontextmanager
     async def _source(self) -> AsyncIterator[Streams]:
         if self._stack.broker is None:
-            async with httpx.AsyncClient() as client:
+            # The caller authorizes over what the source says, and renews the token.
+            async with httpx.AsyncClient(auth=self._stack.callers[self.recipient]) as client:
                 url = f"{self._stack.routing_url}/events"
                 yield OneStream(FeedSource(client, url=url, token=self._token), "feed")
             return
@@ -128,7 +146,7 @@ class DisturbedConsumer:
             await source.close()
 
     async def _token(self) -> str:
-        return self._stack.authorizations[self.recipient].removeprefix("Bearer ")
+        return self._stack.callers[self.recipient].token
 
     async def _handle(self, connection: Connection, events: Sequence[IncomingEvent]) -> None:
         await connection.execute(
@@ -137,7 +155,6 @@ class DisturbedConsumer:
             [event.id for event in events],
             [event.subject for event in events],
         )
-        if self._rng.random() < CUT_OFF:
-            assert self.streams is not None
-            self.streams.counts["cut off"] += 1
+        assert self.streams is not None
+        if self.streams.strikes("cut off"):
             raise SourceAway

@@ -13,7 +13,7 @@ from msgspec import Struct
 from kuntavayla.register import load_register
 from tests.builders import an_identity_code
 from tests.faults.postgres import ROUTING, Postgres
-from tests.faults.site import DAY_ONE, SYSTEMS
+from tests.faults.site import BY_TOPIC, DAY_ONE, SYSTEMS
 from tests.faults.stack import Stack
 
 TYPE = "fi.kuntavayla.transfer.taken-over.v1"
@@ -25,14 +25,22 @@ STANDING_MIN = 60
 """So many records must stand in the end, whatever happened to the broker meanwhile."""
 GARBAGE_SHARE = 0.3
 GARBAGE_MAX = 36
-STRANGE_SHARE = 0.1
-"""So many acknowledgements are of transfers that do not exist, or are another's."""
+BY_TOPIC_SHARE = 0.5
+"""So many acknowledgements come from the case system that has no other way."""
+STRANGE = ("unknown", "foreign")
+STRANGE_EVERY = 10
+"""The first of so many acknowledgements is of a transfer that does not exist, or is another's."""
 LARGE_BYTES = 300_000
 DEEP = 100_000
 PARTITIONS = 6
 CANDIDATES = """
 SELECT transfer_id::text, client_id::text, case_system_id FROM transfers
 WHERE NOT is_restricted ORDER BY offered_at DESC, transfer_id LIMIT 60
+"""
+OFFERED = """
+SELECT transfer_id::text, client_id::text, case_system_id FROM transfers
+WHERE case_system_id = $1 AND state = 'offered' AND NOT is_restricted
+ORDER BY offered_at, transfer_id
 """
 Headers = list[tuple[str, bytes]]
 
@@ -58,15 +66,21 @@ class InboundSender:
         systems = load_register().case_systems(on=DAY_ONE.date())
         self._contact_points = {each.case_system_id: each.contact_point for each in systems}
         self._garbage = 0
+        self._acknowledged = 0
+        self._standing = set[str | None]()
         self.sent: dict[int, Sent] = {}
         self.broken = 0
 
     def finish(self) -> None:
-        """Write no more than is missing of `STANDING_MIN`, without pauses."""
+        """Write no more than is missing, without pauses."""
         self._is_finishing.set()
 
     async def run(self) -> None:
-        """Write until `finish` was called and enough stands."""
+        """Write until `finish` was called and enough stands.
+
+        What is to be acknowledged by topic alone is written until a record of it stands, and never
+        again: a repeat would hide that the first one was lost.
+        """
         try:
             while not self._is_done():
                 if self._rng.random() < GARBAGE_SHARE and self._garbage < GARBAGE_MAX:
@@ -74,12 +88,22 @@ class InboundSender:
                 else:
                     await self._acknowledge()
                 await self._pause()
+            for row in await self._stack.postgres.fetch(ROUTING, OFFERED, self._stack.by_topic):
+                while row["transfer_id"] not in self._standing:
+                    await self._acknowledge_one(row, kind="known")
         finally:
             await self._close()
 
     def _is_done(self) -> bool:
         standing = sum(sent.place is not None for sent in self.sent.values())
-        return self._is_finishing.is_set() and standing >= STANDING_MIN
+        is_all = self._garbage >= len(GARBAGE) and self._acknowledged > STRANGE_EVERY
+        return self._is_finishing.is_set() and standing >= STANDING_MIN and is_all
+
+    def missing(self) -> list[str]:
+        """Return which kinds of records were not written at all."""
+        kinds = {"known", *STRANGE, *(f"garbage: {kind}" for kind in GARBAGE)}
+        written = {sent.kind for sent in self.sent.values()}
+        return [f"no record was written of the kind {kind}" for kind in sorted(kinds - written)]
 
     async def _pause(self) -> None:
         try:
@@ -89,18 +113,29 @@ class InboundSender:
             return
 
     async def _acknowledge(self) -> None:
-        rows = await self._stack.postgres.fetch(ROUTING, CANDIDATES)
+        if self._rng.random() < BY_TOPIC_SHARE:
+            rows = await self._stack.postgres.fetch(ROUTING, OFFERED, BY_TOPIC)
+        else:
+            rows = await self._stack.postgres.fetch(ROUTING, CANDIDATES)
+        rows = [
+            row
+            for row in rows
+            if row["case_system_id"] != BY_TOPIC or row["transfer_id"] not in self._standing
+        ]
         if not rows:
             return
-        row = self._rng.choice(rows)
-        case_system_id, transfer_id, kind = row["case_system_id"], row["transfer_id"], "known"
-        if self._rng.random() < STRANGE_SHARE:
-            kind = self._rng.choice(("unknown", "foreign"))
-            if kind == "unknown":
-                transfer_id = str(UUID(int=self._rng.getrandbits(128), version=4))
-            else:
-                others = [name for name in SYSTEMS if name != case_system_id]
-                case_system_id = self._rng.choice(others)
+        turn, place = divmod(self._acknowledged, STRANGE_EVERY)
+        kind = STRANGE[turn % len(STRANGE)] if place == 0 else "known"
+        self._acknowledged += 1
+        await self._acknowledge_one(self._rng.choice(rows), kind=kind)
+
+    async def _acknowledge_one(self, row: Any, *, kind: str) -> None:  # noqa: ANN401 - a record
+        case_system_id, transfer_id = row["case_system_id"], row["transfer_id"]
+        if kind == "unknown":
+            transfer_id = str(UUID(int=self._rng.getrandbits(128), version=4))
+        if kind == "foreign":
+            others = [name for name in SYSTEMS if name != case_system_id]
+            case_system_id = self._rng.choice(others)
         body = msgspec.json.encode(self._item(transfer_id, case_system_id))
         await self._write(
             Sent(len(self.sent), kind, case_system_id, transfer_id),
@@ -151,6 +186,8 @@ class InboundSender:
             return
         place = f"{topic}/{told.partition}/{told.offset}"
         self.sent[sent.number] = msgspec.structs.replace(sent, place=place)
+        if sent.kind == "known":
+            self._standing.add(sent.transfer_id)
 
     async def _connected(self) -> Any:  # noqa: ANN401 - aiokafka ships no types
         """Return a producer, waiting for a broker that is away."""

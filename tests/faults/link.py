@@ -1,4 +1,4 @@
-"""The link between our processes and the broker: a TCP proxy to be cut, slowed and stalled."""
+"""A link between processes, and to the broker: a TCP proxy to be cut, slowed and stalled."""
 
 import asyncio
 from contextlib import suppress
@@ -11,7 +11,7 @@ CHUNK_BYTES_MAX = 65_536
 class Link:
     """Passes bytes on to `target` (`host:port`), as it is told; it knows nothing of their meaning.
 
-    The broker tells its clients the link's address as its own, so nobody goes round it.
+    A broker behind one tells its clients the link's address as its own, so nobody goes round it.
     """
 
     def __init__(self) -> None:
@@ -63,6 +63,20 @@ class Link:
         self._is_cut, self._delay_s = False, 0.0
         self._flows.set()
 
+    async def hurt(self, how: str, *, for_s: float, delay_s: float) -> None:
+        """Let the link be cut, stalled or slow for a while."""
+        match how:
+            case "cut":
+                self.cut()
+            case "stalled":
+                self.stall()
+            case _:
+                self.slow(delay_s)
+        try:
+            await asyncio.sleep(for_s)
+        finally:
+            self.heal()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -81,13 +95,13 @@ class Link:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, _, port = self.target.rpartition(":")
         try:
-            from_broker, to_broker = await asyncio.open_connection(host, int(port))
+            from_target, to_target = await asyncio.open_connection(host, int(port))
         except OSError:
             return
-        self._writers.add(to_broker)
+        self._writers.add(to_target)
         ways = [
-            asyncio.create_task(self._pass_on(reader, to_broker)),
-            asyncio.create_task(self._pass_on(from_broker, writer)),
+            asyncio.create_task(self._pass_on(reader, to_target)),
+            asyncio.create_task(self._pass_on(from_target, writer)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -95,8 +109,8 @@ class Link:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            self._writers.discard(to_broker)
-            await _close(to_broker)
+            self._writers.discard(to_target)
+            await _close(to_target)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -109,6 +123,7 @@ class Link:
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    writer.transport.abort()
+    """Close behind what was already passed on: an answer before which its sender hung up."""
+    writer.close()
     with suppress(OSError):
         await writer.wait_closed()

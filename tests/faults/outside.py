@@ -1,6 +1,7 @@
 """What the campaign left outside the checked tables: topics, parked records, consumers, logs.
 
-The checks know what was sent and what the tables hold; no code of the services.
+The checks know what was sent and what the tables hold; no code of the services, but for the seal of
+the audit, which their own verifier computes anew.
 """
 
 import re
@@ -18,6 +19,7 @@ from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from tests.faults.checking import Stored
 from tests.faults.inbound import NUMBER, Sent
 from tests.faults.postgres import ROUTING, Postgres
+from tests.faults.seals import load_seal
 from tests.faults.topics import Record
 
 INBOUND = "kv.routing-api.in."
@@ -39,6 +41,7 @@ class Outside(Struct):
     effects: list[Any]
     published: int | None
     logs: dict[str, str]
+    seal: list[str]
 
     def copied(self) -> "Outside":
         """Return the same, whose lists may be changed without harm."""
@@ -60,6 +63,7 @@ async def load_outside(
         effects=await postgres.fetch(CASE_SYSTEMS, EFFECTS),
         published=None if records is None else await postgres.count(ROUTING, PUBLISHED),
         logs={path.name: path.read_text(errors="replace") for path in logs},
+        seal=await load_seal(postgres),
     )
 
 
@@ -145,9 +149,26 @@ def check_inbound(stored: Stored, outside: Outside) -> list[str]:
     ]
 
 
+def check_by_topic(stored: Stored, outside: Outside, by_topic: str | None) -> list[str]:
+    """Whatever is acknowledged for who does so by its topic alone has a record that says so."""
+    if by_topic is None:
+        return []
+    standing = {
+        outside.sent[int(record.header(NUMBER) or "")].transfer_id
+        for record in outside.records
+        if record.topic == f"{INBOUND}{by_topic}.v1"
+    }
+    mine = {row["transfer_id"] for row in stored.transfers if row["case_system_id"] == by_topic}
+    told = [event["data"]["transfer_id"] for event in stored.events_of("transfer.acknowledged")]
+    by_record = [each for each in told if each in mine]
+    if not by_record:
+        return [f"{by_topic} has acknowledged nothing by its topic"]
+    return [f"{each} is acknowledged by no record" for each in by_record if each not in standing]
+
+
 def _is_key(key: bytes | None) -> bool:
-    """Say whether messages of this key wait for each other: only where it is a text."""
-    return key is not None and key.isascii() and key != b""
+    """Say whether messages of this key wait for each other: wherever there is one."""
+    return bool(key)
 
 
 def _clean_transfers(stored: Stored) -> set[str]:

@@ -19,6 +19,7 @@ MUNICIPALITIES = sorted(
 CONFIRMED = [code for code in MUNICIPALITIES if MEMBERSHIPS.pilots[code].is_confirmed]
 OUTSIDE = ("005", "197")
 """A municipality outside the pilots, and a place abroad."""
+SENDING_OFFICES = ("te-kainuu", "te-pirkanmaa", "te-uusimaa")
 KINDS = {"moves_on": 70, "te_office": 10, "open_question": 10, "protected": 5, "anywhere": 5}
 LATER = ("contact", "move", "ban", "lift")
 LATER_MAX = 3
@@ -37,6 +38,11 @@ class Line(Struct, frozen=True):
     def source(self) -> str:
         """Return the sender's own id of the registration."""
         return f"URA-R-{self.person}-{self.step}"
+
+    @property
+    def office(self) -> str:
+        """Return the TE office in whose name it is sent, which need not be the municipality's."""
+        return SENDING_OFFICES[self.person % len(SENDING_OFFICES)]
 
     @property
     def street(self) -> str:
@@ -118,6 +124,7 @@ def _line(number: int, step: int, *, change: str, members: dict[str, Any]) -> Li
         source__registration_id=line.source,
         source__client_number=f"URA-C-{number}",
         person__identity_code=identity_code,
+        te_office_code=line.office,
         person__residence_municipality_code=None,
         person__contact__address__street=line.street,
         **members,

@@ -8,6 +8,7 @@ from contextlib import suppress
 from msgspec import Struct
 
 from tests.faults.broker import FaultyBroker
+from tests.faults.link import Link
 from tests.faults.postgres import Postgres
 from tests.faults.processes import Managed
 from tests.faults.signals import Signals
@@ -55,11 +56,24 @@ BROKER_POINTS = {
     ("link slow", "any time"): 2,
 }
 """Points that take a while, at the same time as the others: 13."""
+FEED_LINK_POINTS = {
+    ("feed link cut", "any time"): 2,
+    ("feed link cut", "bulk_sent"): 1,
+    ("feed link cut", "events_read"): 1,
+    ("feed link stalled", "any time"): 1,
+    ("feed link stalled", "events_read"): 1,
+    ("feed link slow", "any time"): 2,
+}
+"""Of the link to routing-api, by which senders, readers and case systems call it: 8, beside all."""
 PAUSE_S_MAX = 0.6
 PAUSE_S_MAX_OVER_BROKER = 4.0
 """Longer, so that processes die at all times of a broker's faults."""
-LASTS_S_MAX = {"broker paused": 8.0, "link cut": 3.0, "link stalled": 7.0, "link slow": 5.0}
-"""How long a fault of the broker lasts at most; a killed one is started again at once."""
+LASTS_S_MAX = {"broker paused": 8.0, "link cut": 3.0, "link stalled": 7.0, "link slow": 5.0} | {
+    "feed link cut": 1.0,
+    "feed link stalled": 1.5,
+    "feed link slow": 2.0,
+}
+"""How long a fault of broker and links lasts at most; what is killed is started again at once."""
 DELAY_S_MAX = 0.3
 MOMENT_S_MAX = 10.0
 LATER_S_MAX = 0.03
@@ -116,6 +130,8 @@ async def strike(stack: Stack, point: Point, *, signals: Signals, rng: random.Ra
     if managed is not None:
         await managed.begun.wait()
         managed.kill()
+    elif point.target.startswith("feed link"):
+        await _hurt(stack.link, point)
     elif stack.broker is not None and point.target.startswith(("broker", "link")):
         await _strike_broker(stack.broker, point)
     else:
@@ -153,12 +169,13 @@ async def _strike_broker(broker: FaultyBroker, point: Point) -> None:
             await broker.kill()
         case "broker paused":
             await broker.pause(point.lasts_s)
-        case "link cut":
-            await broker.cut(point.lasts_s)
-        case "link stalled":
-            await broker.stall(point.lasts_s)
         case _:
-            await broker.slow(point.lasts_s, delay_s=point.delay_s)
+            await _hurt(broker.link, point)
+
+
+async def _hurt(link: Link, point: Point) -> None:
+    how = point.target.rpartition(" ")[2]
+    await link.hurt(how, for_s=point.lasts_s, delay_s=point.delay_s)
 
 
 async def _strike_database(postgres: Postgres, point: Point, *, rng: random.Random) -> None:

@@ -1,5 +1,11 @@
-"""The audit after a campaign: every line sealed once, whatever was killed, and the chain intact."""
+"""The audit after a campaign: every line sealed once, whatever was killed, and the chain intact.
 
+The one check that shares code with the services: their own verifier computes what was sealed anew.
+That it sees damage is tried on the same rows, by damages that are rolled back.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -18,8 +24,11 @@ SELECT count(*) FROM audit a WHERE NOT EXISTS (
 """
 
 
-async def check_seal(postgres: Postgres) -> list[str]:
-    """Return what a verifier says of the whole audit, and the lines that stay unsealed."""
+async def load_seal(postgres: Postgres, *, damage: str | None = None) -> list[str]:
+    """Return what a verifier says of the whole audit, and the lines that stay unsealed.
+
+    A damage is a statement that is done before and undone behind.
+    """
 
     async def is_sealed() -> bool:
         return await postgres.count(ROUTING, UNSEALED) == 0
@@ -31,9 +40,23 @@ async def check_seal(postgres: Postgres) -> list[str]:
     key = SealKey(KEY_ID, SECRET)
     keys, found, first = SealKeys({KEY_ID: key.public_bytes}), list[str](), 1
     connection: Any = await asyncpg.connect(postgres.server.url(ROUTING))
-    while first:
-        page = await verify(connection, keys, BlockSpan(first), source=SOURCE)
-        found += [f"block {one.block}: {one.kind}" for one in page.differences]
-        first = page.next_block or 0
-    await connection.close()
+    async with _undone(connection):
+        if damage is not None:
+            await connection.execute(damage)
+        while first:
+            page = await verify(connection, keys, BlockSpan(first), source=SOURCE)
+            found += [f"block {one.block}: {one.kind}" for one in page.differences]
+            first = page.next_block or 0
     return found
+
+
+@asynccontextmanager
+async def _undone(connection: Any) -> AsyncIterator[None]:  # noqa: ANN401 - asyncpg's, or its pool's
+    """Undo what was done inside the block, and close the connection."""
+    doing = connection.transaction()
+    await doing.start()
+    try:
+        yield
+    finally:
+        await doing.rollback()
+        await connection.close()

@@ -59,6 +59,7 @@ class Sender:
         self._is_finishing = asyncio.Event()
         self.sent: dict[str, Line] = {}
         self.answers: dict[str, list[Ids]] = defaultdict(list)
+        self.keyed = set[str]()
         self.complaints: list[str] = []
         self.broken = 0
 
@@ -129,6 +130,7 @@ class Sender:
                 await self._rest()
                 continue
             if answer.status_code == httpx.codes.CREATED:
+                self.keyed.add(line.source)
                 return _decode_ids(answer.content)
             self._complain_unless_passing(answer)
             await self._rest()

@@ -3,7 +3,8 @@
 import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +24,33 @@ from kuntavayla_sandbox.issuer import create_app as create_issuer
 from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
 from kuntavayla_sandbox.state import Identity
 from tests.faults import seals
+from tests.faults.callers import Caller
+from tests.faults.link import Link
 from tests.faults.postgres import ROUTING, Postgres
 from tests.faults.processes import Managed, Program
 
+PREFIX = "/routing/v1"
 DAY_ONE = datetime(2021, 3, 1, 6, 0, tzinfo=UTC)
+TOKEN_LIFETIME = timedelta(seconds=20)
+"""So short that the token of everybody who calls ends more than once in a campaign."""
 SYSTEMS = ("cs-sotkamo", "cs-kajaani", "cs-kuhmo", "cs-tampere", "cs-oulu", "cs-pirkanmaa")
 """The case systems of the simulator here; fewer than in the sandbox, so that it starts quickly."""
+BY_TOPIC = "cs-kajaani"
+"""Where there is a broker, this one says by its topic alone that it has taken a client over."""
 
 
 class Site(Struct, frozen=True, kw_only=True):
-    """The parts that outlive a stack; only one stack at a time stands on them."""
+    """The parts that outlive a stack; only one stack at a time stands on them.
+
+    Everybody calls routing-api through `link`; its peer, where there is one, directly.
+    """
 
     postgres: Postgres
     issuer: Issuer
     identities: Mapping[str, Identity]
     issuer_url: str
     routing_port: int
+    link: Link
     routing_url: str
     routing: Managed
     case_systems: Managed
@@ -75,6 +87,7 @@ class Site(Struct, frozen=True, kw_only=True):
                 municipality_code=systems[name].municipality_codes(on=on)[0],
                 contact_point=systems[name].contact_point,
                 credentials=credentials_of(self.identities[name], token_url=self.token_url),
+                work=Work.PERSONS if broker is not None and name == BY_TOPIC else None,
             )
             for name in SYSTEMS
         )
@@ -89,13 +102,14 @@ class Site(Struct, frozen=True, kw_only=True):
             )
         )
 
-    def authorizations(self) -> dict[str, str]:
-        """Return the Authorization header of each organisation; tokens hold for an hour."""
-        issuer, now = self.issuer, datetime.now(UTC)
-        return {
-            name: f"Bearer {issuer.token(identity, scopes=issuer.scopes_of(identity), now=now)}"
-            for name, identity in self.identities.items()
-        }
+    def callers(self) -> dict[str, Caller]:
+        """Return who calls for each organisation."""
+        return {name: Caller(partial(self._token, name)) for name in self.identities}
+
+    def _token(self, organisation: str) -> str:
+        identity = self.identities[organisation]
+        scopes = self.issuer.scopes_of(identity)
+        return self.issuer.token(identity, scopes=scopes, now=datetime.now(UTC))
 
 
 def clock_from_now() -> LegalClock:
@@ -116,12 +130,14 @@ async def open_site(postgres: Postgres, logs: Path) -> AsyncIterator[Site]:
             issuer=address_of(at_issuer),
             signing_key=make_signing_key(),
             scopes=load_scopes(on=DAY_ONE.date()),
+            lifetime=TOKEN_LIFETIME,
         )
         await opened.enter_async_context(served_here(create_issuer(issuer), listening=at_issuer))
-        routing_url = f"{address_of(at_routing)}/routing/v1"
+        link = await opened.enter_async_context(Link())
+        link.target = address_of(at_routing).removeprefix("http://")
         routing = Program(
             module="tests.faults.routing_process",
-            ready_url=f"{routing_url}/readyz",
+            ready_url=f"{address_of(at_routing)}{PREFIX}/readyz",
             log_file=logs / "routing-api.log",
         )
         case_systems = Program(
@@ -136,7 +152,8 @@ async def open_site(postgres: Postgres, logs: Path) -> AsyncIterator[Site]:
             identities=identities,
             issuer_url=address_of(at_issuer),
             routing_port=at_routing.getsockname()[1],
-            routing_url=routing_url,
+            link=link,
+            routing_url=f"http://{link.address}{PREFIX}",
             routing=await opened.enter_async_context(Managed(routing).standing_by()),
             case_systems=await opened.enter_async_context(Managed(case_systems).standing_by()),
         )

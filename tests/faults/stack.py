@@ -4,11 +4,13 @@ import json
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from kuntavayla.events import sequence_text
 from kuntavayla_sandbox.broker.configuring import free_port
@@ -18,18 +20,20 @@ from tests.faults.broker import FaultyBroker
 from tests.faults.postgres import ROUTING
 from tests.faults.processes import Managed, Program
 from tests.faults.routing_process import Start
-from tests.faults.site import SYSTEMS, Site, clock_from_now
+from tests.faults.site import BY_TOPIC, PREFIX, SYSTEMS, Site, clock_from_now
 from tests.faults.waiting import plain, until
 
-PREFIX = "/routing/v1"
 PARTITIONS = 6
 """Of every topic; a record's is the CRC-32 of its key, as docs/consumers.md says."""
 ANSWER_S_MAX = 15
+PEER_AHEAD = timedelta(seconds=7)
+"""Clocks of two machines differ: what the peer writes seems later than what follows it."""
 EPOCH = 1
 """Nothing is restored from a backup here."""
 LEFT = """
 SELECT count(*) FROM clients
-WHERE fetched_revision < revision OR state NOT IN ('acknowledged', 'ended')
+WHERE fetched_revision < revision
+   OR state NOT IN ('ended', CASE WHEN case_system_id = $1 THEN 'fetched' ELSE 'acknowledged' END)
 """
 LAST_EVENTS = """
 SELECT recipient, channel, convert_from(body, 'UTF8')::json ->> 'partitionkey' AS key,
@@ -50,16 +54,22 @@ class Stack:
         self.issuer = site.issuer
         self.routing = site.routing
         self.case_systems = site.case_systems
+        self.link = site.link
         self.routing_url = site.routing_url
         self.token_url = site.token_url
         self.identities = tuple(site.identities.values())
-        self.authorizations = site.authorizations()
+        self.callers = site.callers()
         self.settings = site.settings()
         self.broker: FaultyBroker | None = None
         self.peer: Managed | None = None
         self.peer_url = site.routing_url
         self.metrics_ports: dict[Managed, int] = {}
         self._clock = clock_from_now()
+
+    @property
+    def by_topic(self) -> str | None:
+        """Return the case system that acknowledges by its topic alone, None without a broker."""
+        return None if self.broker is None else BY_TOPIC
 
     @property
     def logs(self) -> Path:
@@ -70,11 +80,11 @@ class Stack:
     async def client(
         self, organisation: str = "te-national", *, number: int = 0
     ) -> AsyncIterator[httpx.AsyncClient]:
-        """Give an HTTP client with the organisation's token; odd numbers speak to the peer."""
-        headers = {"Authorization": self.authorizations[organisation]}
+        """Give an HTTP client of the organisation's caller; odd numbers speak to the peer."""
+        caller = self.callers[organisation]
         url = self.peer_url if number % 2 else self.routing_url
         async with httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=ANSWER_S_MAX, verify=plain()
+            base_url=url, auth=caller, timeout=ANSWER_S_MAX, verify=plain()
         ) as client:
             yield client
 
@@ -90,9 +100,13 @@ class Stack:
                     return managed
         return None
 
-    def start(self, **changes: int) -> bytes:
-        """Return the configuration of routing-api, with these changes of its settings."""
-        return msgspec.json.encode(Start(self.settings | changes, self._clock))
+    def start(self, *, ahead: timedelta = timedelta(), **changes: int) -> bytes:
+        """Return the configuration of routing-api, with these changes of its settings.
+
+        Its clock goes ahead of everybody else's by so much.
+        """
+        clock = replace(self._clock, legal_at=self._clock.legal_at + ahead)
+        return msgspec.json.encode(Start(self.settings | changes, clock))
 
     async def reconfigure(self, **changes: str) -> None:
         """Let routing-api begin anew with other settings."""
@@ -119,7 +133,7 @@ class Stack:
                 read.get(place) == sequence_text(EPOCH, position)
                 for place, position in last.items()
             )
-            and await self.postgres.count(CASE_SYSTEMS, LEFT) == 0
+            and await self.postgres.count(CASE_SYSTEMS, LEFT, self.by_topic) == 0
             and await self._is_published()
         )
 
@@ -172,7 +186,7 @@ async def _run_peer(stack: Stack, broker: FaultyBroker, opened: AsyncExitStack) 
     metrics_port = free_port()
     stack.metrics_ports = {stack.routing: stack.settings["metrics_port"], stack.peer: metrics_port}
     changes = {"listen_port": listening.getsockname()[1], "metrics_port": metrics_port}
-    await opened.enter_async_context(stack.peer.running(stack.start(**changes)))
+    await opened.enter_async_context(stack.peer.running(stack.start(ahead=PEER_AHEAD, **changes)))
     await stack.peer.ready()
 
 

@@ -9,9 +9,15 @@ from kuntavayla.settings import Transport
 from tests.faults import checking
 from tests.faults.campaign import Campaign, finished_campaign
 from tests.faults.checking import Stored
-from tests.faults.damages import DAMAGES
-from tests.faults.damages_outside import DAMAGES_OF_CONSUMERS, DAMAGES_OVER_BROKER
+from tests.faults.damages import DAMAGES, FOUND_BY
+from tests.faults.damages_outside import (
+    DAMAGES_OF_CONSUMERS,
+    DAMAGES_OVER_BROKER,
+    DAMAGES_TO_AUDIT,
+)
+from tests.faults.outside import Outside
 from tests.faults.reader import check_reader
+from tests.faults.seals import load_seal
 from tests.faults.site import Site
 
 SEED = int(os.environ.get("SEED") or "20210301")
@@ -55,16 +61,29 @@ async def assert_every_damage_is_found(campaign: Campaign) -> None:
     for name, damage in DAMAGES.items():
         stored = whole.copied()
         damage(stored)
-        if next(campaign.violations(stored, left), None) is None:
+        if not is_found(campaign, name, stored=stored, left=left):
             unseen.append(name)
     over = {} if campaign.stack.broker is None else DAMAGES_OVER_BROKER
     for name, spoil in (DAMAGES_OF_CONSUMERS | over).items():
         stored, spoilt = whole.copied(), left.copied()
         spoil(stored, spoilt)
-        if next(campaign.violations(stored, spoilt), None) is None:
+        if not is_found(campaign, name, stored=stored, left=spoilt):
+            unseen.append(name)
+    for name, statement in DAMAGES_TO_AUDIT.items():
+        spoilt = left.copied()
+        spoilt.seal = await load_seal(campaign.stack.postgres, damage=statement)
+        if not is_found(campaign, name, stored=whole, left=spoilt):
             unseen.append(name)
     assert unseen == []
     assert_a_reader_that_missed_something_is_found(campaign, whole)
+    assert_what_never_happened_is_found(campaign, whole, left)
+
+
+def is_found(campaign: Campaign, name: str, *, stored: Stored, left: Outside) -> bool:
+    """Say whether the check that is made for a damage names it; any, where none is made for it."""
+    if name in FOUND_BY:
+        return any(True for _ in campaign.checks(stored, left)[FOUND_BY[name]]())
+    return next(campaign.violations(stored, left), None) is not None
 
 
 def assert_a_reader_that_missed_something_is_found(campaign: Campaign, stored: Stored) -> None:
@@ -75,3 +94,16 @@ def assert_a_reader_that_missed_something_is_found(campaign: Campaign, stored: S
             reader.events = spoilt
             assert check_reader(reader, stored) != []
         reader.events = events
+
+
+def assert_what_never_happened_is_found(campaign: Campaign, stored: Stored, left: Outside) -> None:
+    """Assert that a disturbance that never struck, or a token that never ended, is named."""
+    assert campaign.disturbed[0].streams is not None
+    counts, caller = campaign.disturbed[0].streams.counts, campaign.stack.callers["te-national"]
+    for kind, count in counts.items():
+        counts[kind] = 0
+        assert next(campaign.violations(stored, left), None) is not None
+        counts[kind] = count
+    renewals, caller.renewals = caller.renewals, 0
+    assert next(campaign.violations(stored, left), None) is not None
+    caller.renewals = renewals

@@ -9,7 +9,7 @@ import pytest
 
 from kuntavayla_sandbox.broker import Broker, Listener
 from tests.builders import another_person
-from tests.releases import ROOT
+from tests.releases import RELEASES, ROOT
 from tests.rights import Cluster
 from tests.routing_api.service import Routing
 from tests.shared.published import Record, Topics
@@ -24,6 +24,13 @@ GOALS = ("compile", "dependency:copy-dependencies", "-DoutputDirectory=target/li
 
 async def printed_by(*command: str, cwd: Path, **environment: str) -> str:
     """Run a sample to its end, that must be a good one, and return what it printed."""
+    code, printed, told = await ended(*command, cwd=cwd, **environment)
+    assert code == 0, printed + told
+    return printed
+
+
+async def ended(*command: str, cwd: Path, **environment: str) -> tuple[int | None, str, str]:
+    """Run a sample to its end; return its code, what it printed, and what it said of faults."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
@@ -38,8 +45,7 @@ async def printed_by(*command: str, cwd: Path, **environment: str) -> str:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0, (printed + told).decode()
-    return printed.decode()
+    return process.returncode, printed.decode(), told.decode()
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +76,8 @@ async def password(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> 
     """Give the case system its user and its rights as in production; return its password."""
     cluster = Cluster(broker, tmp_path_factory.mktemp("rights"))
     await asyncio.to_thread(cluster.run, "--only", CASE_SYSTEM)
-    made = [name for name in await list_partitions(broker) if name.startswith("kv.routing-api.")]
+    services = tuple(f"kv.{release.name}." for release in RELEASES)
+    made = [name for name in await list_partitions(broker) if name.startswith(services)]
     await forget_topics(broker, made)
     return (cluster.passwords / CASE_SYSTEM).read_text()
 
@@ -121,6 +128,35 @@ async def test_a_sample_takes_clients_over_by_topic_alone_and_goes_on_where_it_w
     assert {record.headers["ce_type"] for record in told} == {
         "fi.kuntavayla.transfer.acknowledged.v1"
     }
+
+
+@pytest.mark.journey
+async def test_a_sample_stops_where_the_epoch_rises_and_goes_on_when_it_is_told_the_new_one(  # noqa: PLR0917 - fixtures
+    sample: Sequence[str],
+    broker: Broker,
+    password: str,
+    topics: Topics,
+    routing: Routing,
+    tmp_path: Path,
+) -> None:
+    settings = by_sasl(broker, password)
+    before = await new_client(routing)
+    first = await printed_by(*sample, CASE_SYSTEM, "1", cwd=tmp_path, **settings)
+    await routing.fetch("UPDATE outbox_head SET epoch = 2 RETURNING pg_notify('outbox', '*')")
+    after = await new_client(routing)
+    await topics.until(CASE_SYSTEM, satisfied=lambda records: len(records) == 2)
+
+    stopped = [await ended(*sample, CASE_SYSTEM, "1", cwd=tmp_path, **settings) for _ in range(2)]
+    resynced = settings | {"KAFKA_EPOCH": "000002"}
+    then = await printed_by(*sample, CASE_SYSTEM, "1", cwd=tmp_path, **resynced)
+
+    kind = "fi.kuntavayla.client.transferred.v1"
+    assert first == f"{kind} {before}\n"
+    assert [(code, printed) for code, printed, _ in stopped] == [(1, ""), (1, "")]
+    assert all("resync: the epoch is now 000002" in told for *_, told in stopped)
+    assert then == f"{kind} {after}\n"
+    told = await topics.until("te-kainuu", satisfied=lambda records: len(records) == 2)
+    assert keys(told) == sorted([before, after])
 
 
 async def new_client(routing: Routing) -> str:

@@ -30,11 +30,35 @@ async def idle(_: Starlette) -> AsyncIterator[None]:
 async def test_questions_about_nobody_or_without_bounds_are_refused(
     query: str, status: int
 ) -> None:
-    app = create_app(Fleet(cast("Pool", None), []), lifespan=idle)
+    async with of_nobody() as client:
+        clients = await client.get(f"/clients{query}")
+        information = await client.get(f"/information{query.replace('after=12', 'after=x')}")
 
+    assert (clients.status_code, information.status_code) == (status, status)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        '{"starts_on":"yesterday","items":1,"seed":1}',
+        '{"starts_on":"2021-03-01","items":-1,"seed":1}',
+        '{"starts_on":"2021-03-01","items":1000001,"seed":1}',
+        '{"starts_on":"2021-03-01","items":"many","seed":1}',
+    ],
+)
+async def test_a_week_that_cannot_be_read_is_refused(body: str) -> None:
+    async with of_nobody() as client:
+        answer = await client.post("/weeks", content=body)
+
+    assert answer.status_code == 422
+
+
+@asynccontextmanager
+async def of_nobody() -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(Fleet(cast("Pool", None), []), lifespan=idle)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app), base_url="http://case-systems.test"
     ) as client:
-        answer = await client.get(f"/clients{query}")
-
-    assert answer.status_code == status
+        yield client

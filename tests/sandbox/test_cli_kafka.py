@@ -34,9 +34,9 @@ async def test_topics_are_made_once_and_those_of_another_stack_are_not_taken(
         name: count for name, count in (await list_partitions(broker)).items() if "backbone" in name
     }
     assert made == {
-        "kv.routing-api.cs-backbone.v1": 6,
-        "kv.routing-api.te-backbone.v1": 6,
-        "kv.routing-api.in.cs-backbone.v1": 6,
+        f"kv.{service}.{name}.v1": 6
+        for service in ("routing-api", "statement-relay")
+        for name in ("cs-backbone", "te-backbone", "in.cs-backbone")
     }
     with pytest.raises(TopicsInUse, match="of another stack"):
         await prepare_topics(connection, two, is_new=True)

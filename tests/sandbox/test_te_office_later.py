@@ -23,15 +23,15 @@ class Receipts:
     def __init__(self, *statuses: int) -> None:
         self.statuses = [*statuses]
         self.taken: list[dict[str, Any]] = []
-        self.keys: list[str] = []
+        self.asked: list[dict[str, Any]] = []
         self.callers: list[str] = []
 
     async def take(self, request: Request) -> Response:
-        status = self.statuses.pop(0) if self.statuses else 201
-        self.keys.append(request.headers["idempotency-key"])
+        status = self.statuses.pop(0) if self.statuses else 200
+        self.asked.append(await request.json())
         self.callers.append(request.headers["authorization"])
-        if status == 201:
-            self.taken.append(await request.json())
+        if status == 200:
+            self.taken.append(self.asked[-1])
         return Response(status_code=status)
 
 
@@ -77,7 +77,7 @@ async def test_a_receipt_follows_with_the_digest_and_in_the_offices_name(server_
         assert receipts.callers[0].startswith("Bearer ")
 
 
-@pytest.mark.parametrize("status", [401, 409, 500, 503])
+@pytest.mark.parametrize("status", [401, 404, 500, 503])
 async def test_a_receipt_is_posted_again_until_it_is_noted(server_url: str, status: int) -> None:
     receipts = Receipts(status, status)
     async with serving(server_url, receipts) as bench:
@@ -87,7 +87,20 @@ async def test_a_receipt_is_posted_again_until_it_is_noted(server_url: str, stat
         held = await until_settled(bench)
 
         assert (held["state"], len(receipts.taken)) == ("held", 1)
-        assert len(set(receipts.keys)) == 1
+        assert receipts.asked == [receipts.taken[0]] * 3
+
+
+async def test_a_receipt_that_the_relay_will_never_take_is_not_posted_again(
+    server_url: str,
+) -> None:
+    receipts = Receipts(409)
+    async with serving(server_url, receipts) as bench:
+        await bench.set_knobs(answer="receipt_follows")
+        await bench.put(bench.samples.new())
+
+        await until_settled(bench)
+
+        assert len(receipts.asked) == 1
 
 
 async def test_a_rejection_may_follow(server_url: str) -> None:

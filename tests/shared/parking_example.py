@@ -83,7 +83,7 @@ def garbage(number: int, key: str = "a", **more: Any) -> Malformed:  # noqa: ANN
         "headers": (("ce_id", b"\xff"),),
         "body": b"\x00garbage",
         "reason": "attribute_malformed",
-        "key": key,
+        "key": key.encode(),
         "place": f"topic/0/{number}",
         "sequence": sequence_text(1, number),
         **more,
@@ -97,8 +97,8 @@ def from_outside(incoming: Incoming) -> Incoming:
     return msgspec.structs.replace(incoming, sequence=offset_text(offset), key=_key(incoming))
 
 
-def _key(incoming: Incoming) -> str:
-    return incoming.key if isinstance(incoming, Malformed) else incoming.subject
+def _key(incoming: Incoming) -> bytes | None:
+    return incoming.key if isinstance(incoming, Malformed) else incoming.subject.encode()
 
 
 class ListSource:

@@ -81,6 +81,21 @@ async def test_pages_of_the_audit_follow_each_other_without_loss(pool: Pool) -> 
     assert [line.action for line in first] + rest == ["first", "second", "third", "fourth"]
 
 
+async def test_a_line_that_is_committed_late_is_passed_over_by_a_cursor_and_met_from_the_start(
+    pool: Pool,
+) -> None:
+    async with transaction(pool) as slow:
+        await append(slow, LINES[:1])
+        async with transaction(pool) as fast:
+            await append(fast, LINES[1:2])
+        async with transaction(pool) as connection:
+            [seen] = await list_lines(connection, AuditFilter(), after=0, limit=10)
+
+    assert seen.action == "second"
+    assert await listed(pool, AuditFilter(), after=seen.audit_id) == []
+    assert await listed(pool, AuditFilter()) == ["first", "second"]
+
+
 async def test_a_line_comes_back_as_it_was_written(pool: Pool) -> None:
     line = AuditLine(
         recorded_at=NOW,

@@ -52,8 +52,8 @@ def test_what_is_no_event_keeps_its_bytes_and_says_what_is_wrong(
 
     assert isinstance(incoming, Malformed)
     assert incoming.reason == reason
-    assert (incoming.body, incoming.headers) == (record.body or b"", record.headers)
-    assert record_of(incoming).headers == record.headers
+    assert (incoming.body, incoming.headers) == (record.body, record.headers)
+    assert record_of(incoming) == record
 
 
 def test_a_sequence_from_outside_is_the_offset_whatever_its_headers_say() -> None:
@@ -66,7 +66,16 @@ def test_a_sequence_from_outside_is_the_offset_whatever_its_headers_say() -> Non
     assert msgspec.json.decode(incoming.data)["number"] == 7
 
 
-def test_a_key_that_is_no_text_is_none() -> None:
-    incoming = incoming_of(replace(RECORD, key=b"\xff\xfe"), speaker=Speaker.OUTSIDE)
+@pytest.mark.parametrize("key", [b"k", b"\xff\xfe", b"\x00", b"", None], ids=repr)
+@pytest.mark.parametrize("body", [b"{}", b"", None], ids=repr)
+@pytest.mark.parametrize("speaker", Speaker)
+def test_a_record_keeps_its_key_and_its_body_or_that_it_has_none(
+    key: bytes | None, body: bytes | None, speaker: Speaker
+) -> None:
+    record = replace(RECORD, key=key, body=body)
 
-    assert incoming.key == ""
+    incoming = incoming_of(record, speaker=speaker)
+
+    assert isinstance(incoming, Malformed) is (body is None)
+    assert record_of(incoming) == record
+    assert incoming_of(record_of(incoming), speaker=speaker).key == key

@@ -1,14 +1,19 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from kuntavayla.database import Pool, transaction
 from kuntavayla.inbox import (
     ConsumerStopped,
     Edited,
     ParkedFilter,
+    Speaker,
     hold_back,
+    incoming_of,
+    offset_text,
     parked,
+    record_of,
     repairing,
 )
 from kuntavayla.inbox.repairing import (
@@ -186,6 +191,42 @@ async def test_an_edit_that_is_no_better_stays_parked_with_its_new_reason(
     assert [(row[2], row[3], row[4]) for row in await consumer.rows()] == [
         ("parked", "thing_refused", 2)
     ]
+
+
+@pytest.mark.parametrize("speaker", Speaker)
+async def test_a_retry_judges_the_record_that_came_with_its_key_and_without_a_body(
+    consumer: Consumer, speaker: Speaker
+) -> None:
+    consumer.parking = consumer.ours if speaker is Speaker.OURS else consumer.outside
+    record = replace(record_of(an_event(1)), key=b"\xff\x00", body=None, offset_text=offset_text(1))
+    await consumer.take(incoming_of(record, speaker=speaker))
+
+    done = await consumer.repair("retry", 1)
+
+    assert (done.handled, done.parked) == (0, 1)
+    assert [row[2:] for row in await consumer.rows()] == [("parked", "body_missing", 2)]
+    [stored] = await parked.find_messages(consumer.pool, [await consumer.parked_id(1)])  # type: ignore[arg-type]
+    opened = consumer.parking.open(stored)
+    assert (opened.key, opened.body) == (b"\xff\x00", None)
+
+
+@pytest.mark.parametrize("speaker", Speaker)
+async def test_records_of_one_key_that_is_no_text_wait_for_each_other(
+    consumer: Consumer, speaker: Speaker
+) -> None:
+    consumer.parking = consumer.ours if speaker is Speaker.OURS else consumer.outside
+    keys = {1: b"\xff\x01", 2: b"\xff\x02", 3: b"\xff\x01"}
+    messages = [
+        replace(garbage(number), key=key, sequence=offset_text(number))
+        for number, key in keys.items()
+    ]
+
+    await consumer.take(*messages)
+
+    assert states(await consumer.rows()) == [(1, "parked"), (2, "parked"), (3, "queued")]
+    assert all(row[0].startswith("digest:") for row in await consumer.rows())
+    done = await consumer.repair("skip", 1)
+    assert (done.skipped, done.parked, done.waiting) == (1, 1, 1)
 
 
 async def test_a_message_of_ours_is_never_edited(consumer: Consumer) -> None:

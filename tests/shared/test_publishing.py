@@ -1,6 +1,7 @@
+import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from tests.shared.event_examples import KAJAANI, SOTKAMO, a_draft, announce
 from tests.shared.published import Record
 from tests.shared.publishers import Bench, first_seen, ids, is_in_order, position_locked
 
+DEADLINE_S = 30
 CUT_LOCK = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'kuntavayla-publisher'
@@ -275,3 +277,31 @@ async def test_a_hole_is_an_alarm_and_nothing_behind_it_is_sent(
 
 def is_alarmed(bench: Bench, _: Sequence[Record]) -> bool:
     return bench.metric("kuntavayla_outbox_hole") == 1
+
+
+async def test_a_hole_is_told_until_it_is_mended_and_then_by_no_process(
+    bench: Bench, owner: asyncpg.Connection
+) -> None:
+    other, told = Bench(bench.database, bench.pool, bench.topics), list[int]()
+
+    async def until(satisfied: Callable[[list[int]], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not satisfied(gauges := [int(is_alarmed(each, ())) for each in (bench, other)]):
+                told.append(max(gauges))
+                await asyncio.sleep(0.01)
+
+    await bench.announce(6)
+    await owner.execute("CREATE TEMP TABLE lost AS SELECT * FROM outbox WHERE position = 4")
+    await owner.execute("DELETE FROM outbox WHERE position = 4")
+    async with bench.publishing():
+        await until(lambda gauges: gauges[0] == 1)
+        told.clear()
+        async with other.publishing():
+            await until(lambda gauges: gauges == [1, 1])
+            holds_all_the_time = all(told)
+            await owner.execute("INSERT INTO outbox SELECT * FROM lost")
+            await bench.published()
+            await until(lambda gauges: gauges == [0, 0])
+
+    assert holds_all_the_time
+    assert len(await bench.topics.read(SOTKAMO)) == 6

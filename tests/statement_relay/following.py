@@ -43,7 +43,7 @@ class Told:
                 time="2021-03-24T11:40:02.000Z",
                 sequence=sequence_text(1, number),
                 data=msgspec.Raw(msgspec.json.encode(data)),
-                key=client_id,
+                key=client_id.encode(),
             )
         )
 

@@ -10,7 +10,6 @@ from statement_relay.rules.clocks import (
     DeliveryTarget,
     due,
     is_open,
-    is_too_old,
     next_working_day_at,
     opens_at,
     working_days_later,
@@ -144,13 +143,6 @@ def test_the_next_working_day_is_another_day(now: datetime) -> None:
 def test_hours_that_never_begin_are_refused(closes: time) -> None:
     with pytest.raises(ValueError, match="closes after it opens"):
         BusinessHours(time(8), closes)
-
-
-def test_what_waits_is_too_old_when_its_time_is_over() -> None:
-    since_at, limit = at("2021-03-24T12:00:00Z"), timedelta(hours=24)
-
-    assert not is_too_old(since_at, now=at("2021-03-25T11:59:59Z"), limit=limit)
-    assert is_too_old(since_at, now=at("2021-03-25T12:00:00Z"), limit=limit)
 
 
 def test_days_to_answer_are_working_days() -> None:

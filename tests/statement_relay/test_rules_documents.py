@@ -1,9 +1,13 @@
+import re
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from statement_relay.rules.kinds import KINDS
+from statement_relay.rules.requests import AnswerRequest, AskRequest
+from statement_relay.rules.statements import StatementRequest
 from tests.statement_relay.scenarios.cases import FOLDER, competence_cases, the_tables
 
 SOURCES = Path(__file__).parents[2] / "docs" / "sources.md"
@@ -51,3 +55,15 @@ def test_each_word_of_a_scenario_is_explained_to_the_clerk() -> None:
 
     words = {*competence_cases()[0].__struct_fields__} - {"name", "sentence", "expect"}
     assert [word for word in sorted(words) if f"`{word}`" not in explained] == []
+
+
+def test_each_body_shown_to_consumers_is_a_good_one() -> None:
+    page = (SOURCES.parent / "consumers.md").read_text(encoding="utf-8")
+    shown = page.split("## Questions and statements", 1)[1].split("\n## ", 1)[0]
+
+    asked, answered, given = re.findall(r"^\{.*?\}\}$", shown, re.MULTILINE | re.DOTALL)
+
+    assert list(msgspec.json.decode(asked, type=AskRequest).faults()) == []
+    assert list(msgspec.json.decode(answered, type=AnswerRequest).faults()) == []
+    statement = msgspec.json.decode(given, type=StatementRequest)
+    assert list(statement.faults(today=statement.given_on)) == []

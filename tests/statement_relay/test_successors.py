@@ -192,7 +192,7 @@ async def test_what_follows_a_refused_item_is_refused_with_it(relay: Relay) -> N
 async def test_a_withdrawal_names_its_official_and_holds_no_identity_code(relay: Relay) -> None:
     sotkamo, first = await taken(relay)
     path = f"/information/{first['information_id']}:withdraw"
-    body = {"municipal_id": "SOT-W-1", "reason_code": "other", "reason": "Väärä: 240587-921N."}
+    body = {"municipal_id": "SOT-W-1", "reason_code": "other", "reason": "Väärä:\n240587-921N."}
     headers = {"Idempotency-Key": "k-1", "If-Match": '"1"'}
     official = {"Acting-Official": "sotkamo:u-1; role=caseworker; municipality=765"}
 

@@ -13,7 +13,10 @@ from msgspec import Struct
 from kuntavayla_sandbox.state import Identity, StateFault
 
 RENEW_BEFORE_S = 300
-"""A token is renewed this long before its end, so that no call carries one that ends on the way."""
+"""A token is renewed this long before its end, so that no call carries one that ends on the way.
+
+One that lives shortly is renewed at the half of its life.
+"""
 WAIT_S_DEFAULT = 1.0
 WAIT_S_MAX = 30.0
 
@@ -61,7 +64,8 @@ class Tokens:
             if time.monotonic() >= self._renew_s:
                 answer = await self._fetch()
                 self._token = answer.access_token
-                self._renew_s = time.monotonic() + answer.expires_in - RENEW_BEFORE_S
+                before_s = min(RENEW_BEFORE_S, answer.expires_in / 2)
+                self._renew_s = time.monotonic() + answer.expires_in - before_s
         return self._token
 
     def forget(self) -> None:

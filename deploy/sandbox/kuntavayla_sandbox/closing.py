@@ -174,7 +174,9 @@ def away_line(week: WeekRun) -> str:
         f" {week.away} was away for the first {week.away_s:.1f} s;"
         f" {week.waited_at_return:,} items waited when it came back,"
         f" and all was settled {week.drained_s:.1f} s later. That of {week.forgetful} kept items"
-        f" and lost answers: {week.told.repeats:,} items came there again."
+        f" and lost answers: {week.told.repeats:,} repeats came there."
+        f" That of {week.slow} gave its receipts later, that of {week.strict} rejected one kind:"
+        f" {week.told.standing['rejected']:,} items, of which the municipalities know."
     )
 
 

@@ -53,10 +53,12 @@ class Issuer:
         issuer: str,
         signing_key: str,
         scopes: Mapping[str, tuple[str, ...]],
+        lifetime: timedelta = LIFETIME,
     ) -> None:
         key = load_pem_private_key(signing_key.encode(), password=None)
         assert isinstance(key, Ed25519PrivateKey), "the stack signs with Ed25519"
         self._key = key
+        self.lifetime = lifetime
         self._issuer = issuer
         self._scopes = scopes
         self._identities = {identity.client_id: identity for identity in identities}
@@ -75,7 +77,7 @@ class Issuer:
         return sorted({scope for role in identity.roles for scope in self._scopes[role]})
 
     def token(self, identity: Identity, *, scopes: list[str], now: datetime) -> str:
-        """Return a signed token for the identity, valid for an hour from `now`."""
+        """Return a signed token for the identity, valid for `lifetime` from `now`."""
         claims = {
             "iss": self._issuer,
             "aud": AUDIENCE,
@@ -85,7 +87,7 @@ class Issuer:
             "scope": " ".join(scopes),
             "iat": now,
             "nbf": now,
-            "exp": now + LIFETIME,
+            "exp": now + self.lifetime,
             "jti": secrets.token_hex(16),
         }
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": KEY_ID})
@@ -145,7 +147,7 @@ def create_app(issuer: Issuer) -> Starlette:
         answer = {
             "access_token": issuer.token(identity, scopes=asked, now=datetime.now(UTC)),
             "token_type": "Bearer",
-            "expires_in": int(LIFETIME.total_seconds()),
+            "expires_in": int(issuer.lifetime.total_seconds()),
             "scope": " ".join(asked),
         }
         return Response(

@@ -31,6 +31,28 @@ class FleetStatus(Struct, frozen=True):
         return self.stages[stage].count
 
 
+OPEN = frozenset({"to_send", "accepted", "waiting", "waiting_for_client"})
+
+
+class Standing(Struct, frozen=True):
+    """How many items of information stand how, by what the case systems have heard."""
+
+    standing: dict[str, int] = {}
+    delayed: int = 0
+    overdue: int = 0
+    problems: dict[str, str] = {}
+
+    @property
+    def to_send(self) -> int:
+        """Return how many items are not answered yet."""
+        return self.standing.get("to_send", 0)
+
+    @property
+    def open(self) -> int:
+        """Return how many items have not come to an end."""
+        return sum(count for name, count in self.standing.items() if name in OPEN)
+
+
 class ClientPage(Struct, frozen=True):
     """One page of what a case system holds."""
 
@@ -43,6 +65,13 @@ async def load_status(client: httpx.AsyncClient, url: str) -> FleetStatus:
     answer = await client.get(f"{url}/status", timeout=ANSWER_S_MAX)
     answer.raise_for_status()
     return msgspec.json.decode(answer.content, type=FleetStatus)
+
+
+async def load_standing(client: httpx.AsyncClient, url: str) -> Standing:
+    """Return how the information of all case systems stands; raises httpx.HTTPError."""
+    answer = await client.get(f"{url}/told", timeout=ANSWER_S_MAX)
+    answer.raise_for_status()
+    return msgspec.json.decode(answer.content, type=Standing)
 
 
 async def iterate_clients(

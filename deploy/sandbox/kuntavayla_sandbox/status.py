@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kuntavayla_sandbox.processes import peak_memory_mib
-from kuntavayla_sandbox.simulators import FleetStatus, load_status
+from kuntavayla_sandbox.simulators import FleetStatus, Standing, load_standing, load_status
 from kuntavayla_sandbox.state import Stack
 
 
@@ -18,15 +18,23 @@ async def show(stack: Stack, *, console: Console) -> int:
         is_ready["te-office"] = await _answers(client, f"{stack.simulators['te-office']}/livez")
         try:
             fleet = await load_status(client, stack.simulators["case-systems"])
+            standing = await load_standing(client, stack.simulators["case-systems"])
         except httpx.HTTPError:
-            fleet = None
+            fleet, standing = None, Standing()
     is_ready["case-systems"] = fleet is not None
     console.print(_processes(stack, is_ready=is_ready))
     if fleet is not None:
         console.print(_stages(fleet))
+    if standing.standing:
+        console.print(_information_line(standing), highlight=False)
     names = ", ".join(identity.name for identity in stack.identities)
     console.print(f"Identities: {names}", highlight=False)
     return 0 if all(is_ready.values()) else 1
+
+
+def _information_line(standing: Standing) -> str:
+    counts = ", ".join(f"{count:,} {name}" for name, count in sorted(standing.standing.items()))
+    return f"Information: {counts}; {standing.delayed:,} delayed, {standing.overdue:,} overdue."
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:

@@ -30,6 +30,8 @@ public class KafkaSample {
     private static final Map<String, String> ENV = System.getenv();
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Path FILE = Path.of("held.properties");
+    /** After a resync, once: the epoch that it was asked for. */
+    private static final String EPOCH = ENV.getOrDefault("KAFKA_EPOCH", "");
 
     private final String caseSystem;
     /** Your database: effects and places change together, here by replacing one file. */
@@ -92,6 +94,15 @@ public class KafkaSample {
         String sequence = headers.get("ce_sequence");
         String place = "sequence." + record.partition();
         String seen = changed.getProperty(place, "");
+        String epoch = sequence.substring(0, 6);
+        String known = changed.stringPropertyNames().stream()
+            .filter(name -> name.startsWith("sequence."))
+            .map(name -> changed.getProperty(name).substring(0, 6))
+            .reduce(EPOCH, (one, other) -> one.compareTo(other) > 0 ? one : other);
+        if (!known.isEmpty() && epoch.compareTo(known) > 0) {  // The service was restored: take
+            // the snapshot anew. Nothing of this batch is kept.
+            throw new IllegalStateException("resync: the epoch is now " + epoch);
+        }
         boolean isAgain = headers.containsKey("ce_redeliveryid");
         boolean isNew = !isAgain && sequence.compareTo(seen) > 0;
         if (isNew || isAgain) {  // Else a repeat: nothing to do.

@@ -129,3 +129,10 @@ class AlreadyAnswered(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "already_answered"
+
+
+class ReconciliationNotFound(DomainError):
+    """The receiver has sent no list of the day."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "reconciliation_not_found"

@@ -94,16 +94,18 @@ class Parking(Struct, frozen=True, kw_only=True):
     def key_of(self, incoming: Incoming) -> str:
         """Return the key by which a message keeps its order, in a form that is safe to store.
 
-        A record without a key keeps order with nothing: its place is its key.
+        A key that is no text keeps its order by a digest of its bytes. A record without a key, or
+        with an empty one, keeps order with nothing: its place is its key.
         """
-        subject = incoming.subject if isinstance(incoming, IncomingEvent) else ""
+        subject = incoming.subject.encode() if isinstance(incoming, IncomingEvent) else b""
         given = (incoming.key or subject) if self.sealing else (subject or incoming.key)
         if not given:
             return f"place:{incoming.place}"[:KEY_LENGTH_MAX]
-        if _is_id(given) or (self.sealing is None and _KEY.fullmatch(given)):
-            return given
+        text = given.decode("ascii", "replace")
+        if _is_id(text) or (self.sealing is None and _KEY.fullmatch(text)):
+            return text
         digest = self.sealing.key_digest if self.sealing else _OUR_DIGEST
-        return f"digest:{digest(b'inbox key ' + given.encode()).hex()[:32]}"
+        return f"digest:{digest(b'inbox key ' + given).hex()[:32]}"
 
     def seal(self, record: Record, *, parked_id: str) -> tuple[bytes, str | None]:
         """Return a record as it is stored, and the id of the key that seals it, if one does."""

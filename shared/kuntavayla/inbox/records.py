@@ -48,13 +48,12 @@ def incoming_of(record: Record, *, speaker: Speaker) -> Incoming:
         reason = reason or "attribute_missing"
     if record.body is None:
         reason = reason or "body_missing"
-    key = _text_of(record.key or b"") or ""
     if reason:
         return Malformed(
             headers=record.headers,
-            body=record.body or b"",
+            body=record.body,
             reason=reason,
-            key=key,
+            key=record.key,
             place=record.place,
             sequence=sequence,
         )
@@ -65,7 +64,7 @@ def incoming_of(record: Record, *, speaker: Speaker) -> Incoming:
         time=attributes.get("time", ""),
         sequence=sequence,
         data=msgspec.Raw(record.body or b""),
-        key=key,
+        key=record.key,
         place=record.place,
         headers=record.headers,
         **{name: attributes[name] for name in OPTIONAL if name in attributes},
@@ -97,7 +96,7 @@ def _text_of(value: bytes) -> str | None:
 
 def record_of(incoming: Incoming) -> Record:
     """Return a message as the record that it was, or, of a feed, would have been."""
-    key, place = incoming.key.encode(), incoming.place
+    key, place = incoming.key, incoming.place
     if isinstance(incoming, Malformed):
         return Record(headers=incoming.headers, body=incoming.body, key=key, place=place)
     if incoming.headers:

@@ -25,8 +25,8 @@ class IncomingEvent(Struct, frozen=True):
     """An event as a consumer reads it; unknown attributes are accepted and ignored.
 
     `sequence` is the publisher's; of a stream from outside, which has none, it is the record's
-    offset as text of fixed width. `key`, `place` (topic/partition/offset) and
-    `headers` are those of a broker's record.
+    offset as text of fixed width. `key` (its bytes as they came, None where it has none), `place`
+    (topic/partition/offset) and `headers` are those of a broker's record.
     """
 
     id: str
@@ -38,7 +38,7 @@ class IncomingEvent(Struct, frozen=True):
     traceparent: str = ""
     causationid: str = ""
     redeliveryid: str = ""
-    key: str = ""
+    key: bytes | None = None
     place: str = ""
     headers: Headers = ()
 
@@ -46,13 +46,14 @@ class IncomingEvent(Struct, frozen=True):
 class Malformed(Struct, frozen=True, kw_only=True):
     """A record that is no event: bytes and headers as they came, and the code of what is wrong.
 
+    `key` and `body` are None where the record has none, which is not the same as empty.
     `sequence` is as that of an event, and empty where none can be read.
     """
 
     headers: Headers
-    body: bytes
+    body: bytes | None
     reason: str
-    key: str = ""
+    key: bytes | None = None
     place: str = ""
     sequence: str = ""
 

@@ -162,7 +162,24 @@ def _inbound_schemas(inbound: InboundMessage) -> tuple[Json, dict[str, Json]]:
     (schema,), named = msgspec.json.schema_components(
         [inbound.value_type], ref_template=_SCHEMAS + "/{name}"
     )
-    return {key: part for key, part in schema.items() if key != "discriminator"}, named
+    return _undiscriminated(schema), {name: _undiscriminated(each) for name, each in named.items()}
+
+
+def _undiscriminated(schema: Json) -> Json:
+    """Return a schema without OpenAPI's discriminators, which AsyncAPI does not know.
+
+    Each of the alternatives says itself which value of its tag it takes.
+    """
+    told = {**schema}
+    if "anyOf" in told:
+        told.pop("discriminator", None)
+    return {name: _each_undiscriminated(part) for name, part in told.items()}
+
+
+def _each_undiscriminated(part: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    if isinstance(part, dict):
+        return _undiscriminated(part)
+    return [_each_undiscriminated(each) for each in part] if isinstance(part, list) else part
 
 
 def _headers(schema: str, type_name: str) -> Json:

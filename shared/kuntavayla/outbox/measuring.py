@@ -19,6 +19,7 @@ class PublisherMetrics:
             "1 where a position is missing and the publisher has stopped in front of it.",
             registry=registry,
         )
+        self._hole_behind: int | None = None
         self._batches = Histogram(
             "kuntavayla_outbox_batch_events",
             "Events of one batch, sent and acknowledged.",
@@ -40,14 +41,25 @@ class PublisherMetrics:
         """Show that this process publishes no longer."""
         self._is_leader.set(0)
 
-    def show_hole(self) -> None:
-        """Show that a position is missing."""
+    @property
+    def has_hole(self) -> bool:
+        """Say whether this process has found a hole that it knows nobody to have passed."""
+        return self._hole_behind is not None
+
+    def show_hole(self, *, behind: int) -> None:
+        """Show that the next position is missing, until the publisher has passed it."""
+        self._hole_behind = behind
         self._hole.set(1)
 
+    def pass_by(self, position: int) -> None:
+        """Show that everything up to a position is published, by whichever process."""
+        if self._hole_behind is not None and position > self._hole_behind:
+            self._hole_behind = None
+            self._hole.set(0)
+
     def observe(self, events: int) -> None:
-        """Count a batch; where one passes, there is no hole in front of it."""
+        """Count a batch."""
         self._batches.observe(events)
-        self._hole.set(0)
 
     def count_failure(self, reason: str) -> None:
         """Count an attempt that failed, by the name of the failure."""

@@ -31,7 +31,7 @@ from kuntavayla.outbox.broker import (
 )
 from kuntavayla.outbox.holding import Hold, drained_to, end_due, held, list_holds, remove_drained
 from kuntavayla.outbox.measuring import PublisherMetrics
-from kuntavayla.outbox.standing import Fenced, Term, elect, lock_term, move
+from kuntavayla.outbox.standing import Fenced, Term, elect, load_position, lock_term, move
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log
 
@@ -118,7 +118,8 @@ class Publisher:
     async def _stand(self) -> None:
         """Wait for the lock, then publish until it is lost; raises whatever ends that."""
         async with self._candidate() as (connection, lost):
-            while not await connection.fetchval(TRY_ELECTION, ELECTION_LOCK):  # noqa: ASYNC110 - no event tells
+            while not await connection.fetchval(TRY_ELECTION, ELECTION_LOCK):
+                await self._look_past_hole(connection)
                 await asyncio.sleep(STAND_EVERY_S)
             term = await elect(connection)
             log.info("outbox.elected", fence=term.fence, position=term.position)
@@ -128,6 +129,11 @@ class Publisher:
             finally:
                 self._metrics.step_down()
                 await self._writer.close()
+
+    async def _look_past_hole(self, connection: Connection) -> None:
+        """Look whether another process has passed the hole that this one found."""
+        if self._metrics.has_hole:
+            self._metrics.pass_by(await load_position(connection))
 
     @asynccontextmanager
     async def _candidate(self) -> AsyncIterator[tuple[asyncpg.Connection, asyncio.Event]]:
@@ -197,7 +203,7 @@ class Publisher:
         whole = rows if _reach(rows, behind) == behind + len(rows) else _without_hole(rows, behind)
         if rows and not whole:
             await self._land()
-            self._metrics.show_hole()
+            self._metrics.show_hole(behind=behind)
             log.error("outbox.hole", position=behind + 1)
             raise HoleFound
         left_out = held(holds)
@@ -225,6 +231,7 @@ class Publisher:
         self._owed |= await self._send(wave)
         await move(self._pool, term, wave.upto)
         self._metrics.observe(wave.count)
+        self._metrics.pass_by(wave.upto)
         self._failures = 0
 
     async def _send(self, wave: Wave) -> set[str]:

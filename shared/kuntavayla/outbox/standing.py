@@ -26,6 +26,7 @@ UPDATE outbox_publisher p SET
 FROM outbox_head h
 RETURNING p.fence, p.position
 """
+POSITION = "SELECT position FROM outbox_publisher"
 MOVE = "UPDATE outbox_publisher SET position = $2 WHERE fence = $1 AND position <= $2"
 LOCK_FENCE = "SELECT position FROM outbox_publisher WHERE fence = $1 FOR UPDATE"
 HOLD_FENCE = "SELECT fence FROM outbox_publisher FOR SHARE"
@@ -72,6 +73,12 @@ async def load_standing(connection: Connection) -> Standing:
         head=row["head"],
         oldest_unpublished_at=None if event_id is None else instant_of_id(event_id),
     )
+
+
+async def load_position(connection: Connection) -> int:
+    """Return the position up to which everything is published."""
+    position: int = await connection.fetchval(POSITION)
+    return position
 
 
 async def elect(connection: Connection) -> Term:

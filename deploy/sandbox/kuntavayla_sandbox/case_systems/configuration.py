@@ -14,6 +14,8 @@ class Work(StrEnum):
 
     EFFECTS = "effects"
     """They store its effect and stop there: what a bench of the feed measures."""
+    PERSONS = "persons"
+    """They also fetch the person, and leave it to another to say that a client is taken over."""
     ALL = "all"
     """They also fetch the person and take the client over."""
 
@@ -22,12 +24,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """One case system: its id in the register, where its clients are met, and its identity.
 
     `municipality_code` is one of those that it serves: the one for which its import acts.
+    `work` is how far it goes where that differs from the process.
     """
 
     case_system_id: str
     municipality_code: str
     contact_point: str
     credentials: Credentials
+    work: Work | None = None
 
 
 class Configuration(Struct, frozen=True, kw_only=True):

@@ -126,6 +126,7 @@ class CaseSystem:
     def __init__(self, endpoint: Endpoint, shared: Shared, *, client: httpx.AsyncClient) -> None:
         self.case_system_id = endpoint.case_system_id
         self.progress = Progress()
+        self._work = endpoint.work or shared.work
         self._problems: dict[str, str] = {}
         self._shared = shared
         self._client = client
@@ -153,8 +154,9 @@ class CaseSystem:
             group.create_task(self._consume_common())
             restricted = self._feed(Channel.RESTRICTED, "/events/restricted")
             group.create_task(self._consume(Channel.RESTRICTED, restricted))
-            if self._shared.work is Work.ALL:
+            if self._work is not Work.EFFECTS:
                 group.create_task(self._repeat(self._fetch_once, self._to_fetch))
+            if self._work is Work.ALL:
                 group.create_task(self._repeat(self._acknowledge_once, self._to_acknowledge))
 
     async def _consume_common(self) -> None:

@@ -15,7 +15,7 @@ from rich.progress import Progress, TaskID
 
 from kuntavayla_sandbox.case_systems.information.store import SentItem
 from kuntavayla_sandbox.demo.told import Told, WeekChecker
-from kuntavayla_sandbox.simulators import ANSWER_S_MAX, load_status
+from kuntavayla_sandbox.simulators import ANSWER_S_MAX, Standing, load_standing, load_status
 from kuntavayla_sandbox.state import Stack
 from kuntavayla_sandbox.te_office.store import HeldItem
 from kuntavayla_sandbox.week import Week
@@ -28,6 +28,8 @@ AWAY_ITEMS_A_SECOND = 150
 FORGETFUL = "te-uusimaa"
 """The receiver that keeps items and loses answers, as when the bus between fails."""
 LOST_PER_MILLE = 20
+SLOW = "te-varsinais-suomi"
+"""The receiver that answers 202 and gives its receipts later."""
 POLL_S = 0.5
 STALLED_S_MAX = 120
 """Without any progress for so long the week is over; twice the longest wait between probes."""
@@ -37,28 +39,12 @@ LOSES_ANSWERS = {
     "error_x_road": "Server.ServerProxy.NetworkError",
     "error_after_storing": True,
 }
+FOLLOWS = {"answer": "receipt_follows", "receipt_after_ms": 2_000}
+STRICT = "te-pohjois-savo"
+"""The receiver that does not take one kind."""
+REJECTED_KIND = "SERVICE_ABSENCE"
 MAKING_S_MAX = 120
 T = TypeVar("T")
-OPEN = frozenset({"to_send", "accepted", "waiting", "waiting_for_client"})
-
-
-class Standing(Struct, frozen=True):
-    """How many items stand how, by what the case systems have heard."""
-
-    standing: dict[str, int]
-    delayed: int
-    overdue: int
-    problems: dict[str, str]
-
-    @property
-    def to_send(self) -> int:
-        """Return how many items are not answered yet."""
-        return self.standing.get("to_send", 0)
-
-    @property
-    def open(self) -> int:
-        """Return how many items have not come to an end."""
-        return sum(count for name, count in self.standing.items() if name in OPEN)
 
 
 class WeekRun(Struct, frozen=True, kw_only=True):
@@ -67,6 +53,8 @@ class WeekRun(Struct, frozen=True, kw_only=True):
     items: int
     away: str
     forgetful: str
+    slow: str
+    strict: str
     told: Told
     seconds: float
     away_s: float
@@ -83,6 +71,7 @@ class WeekOfInformation:
     """A week's run on a stack on which day one has been."""
 
     def __init__(self, stack: Stack, *, client: httpx.AsyncClient, progress: Progress) -> None:
+        self._stack = stack
         self._case_systems = stack.simulators["case-systems"]
         self._te_office = stack.simulators["te-office"]
         self._client = client
@@ -93,6 +82,8 @@ class WeekOfInformation:
         started_s, away_s = time.monotonic(), min(AWAY_S_MAX, week.items / AWAY_ITEMS_A_SECOND)
         await self._set_knobs(AWAY, is_away=True)
         await self._set_knobs(FORGETFUL, **LOSES_ANSWERS)
+        await self._set_knobs(SLOW, **FOLLOWS)
+        await self._set_knobs(STRICT, rejected_kinds={REJECTED_KIND: "content_invalid"})
         try:
             await self._post_week(week)
             standing = await self._follow(
@@ -104,12 +95,15 @@ class WeekOfInformation:
         returned_s = time.monotonic()
         await self._follow(week, until=lambda now: now.open == 0)
         ended_s = time.monotonic()
-        await self._set_knobs(FORGETFUL)
+        for receiver_id in (FORGETFUL, SLOW, STRICT):
+            await self._set_knobs(receiver_id)
         return WeekRun(
             items=week.items,
             away=AWAY,
             forgetful=FORGETFUL,
-            told=await self._check(),
+            slow=SLOW,
+            strict=STRICT,
+            told=await check_week(self._stack, client=self._client),
             seconds=ended_s - started_s,
             away_s=returned_s - started_s,
             waited_at_return=standing.open - standing.to_send,
@@ -130,9 +124,9 @@ class WeekOfInformation:
 
     async def _follow(self, week: Week, *, until: Callable[[Standing], bool]) -> Standing:
         """Show how the items stand until it is reached, or until nothing moves any more."""
-        seen, moved_s = Standing({}, 0, 0, {}), time.monotonic()
+        seen, moved_s = Standing(), time.monotonic()
         while True:
-            now = await self._load_standing()
+            now = await load_standing(self._client, self._case_systems)
             self._bars.show(now, items=week.items)
             if now != seen:
                 seen, moved_s = now, time.monotonic()
@@ -140,37 +134,39 @@ class WeekOfInformation:
                 return now
             await asyncio.sleep(POLL_S)
 
-    async def _load_standing(self) -> Standing:
-        answer = await self._client.get(f"{self._case_systems}/told", timeout=ANSWER_S_MAX)
+
+async def check_week(stack: Stack, *, client: httpx.AsyncClient) -> Told:
+    """Compare what all case systems told with what all receivers hold; raises httpx.HTTPError."""
+    case_systems, te_office = stack.simulators["case-systems"], stack.simulators["te-office"]
+    checker = WeekChecker()
+    for system in (await load_status(client, case_systems)).case_systems:
+        query = {"case_system": system.case_system_id}
+        items = _items(client, f"{case_systems}/information", query=query, type_=SentItem)
+        checker.read_sent([item async for item in items])
+    status = await client.get(f"{te_office}/status", timeout=ANSWER_S_MAX)
+    status.raise_for_status()
+    for receiver in status.json()["receivers"]:
+        receiver_id = receiver["receiver_id"]
+        query = {"bodies": "true"}
+        holdings = _items(client, f"{te_office}/held/{receiver_id}", query=query, type_=HeldItem)
+        held = [item async for item in holdings]
+        await asyncio.to_thread(checker.read_held, receiver_id, held)
+    return await asyncio.to_thread(checker.finish)
+
+
+async def _items(
+    client: httpx.AsyncClient, url: str, *, query: dict[str, str], type_: type[T]
+) -> AsyncIterator[T]:
+    """Yield everything that a simulator lists, page by page."""
+    while True:
+        answer = await client.get(url, params=query, timeout=ANSWER_S_MAX)
         answer.raise_for_status()
-        return msgspec.json.decode(answer.content, type=Standing)
-
-    async def _check(self) -> Told:
-        checker = WeekChecker()
-        for system in (await load_status(self._client, self._case_systems)).case_systems:
-            url = f"{self._case_systems}/information"
-            query = {"case_system": system.case_system_id}
-            checker.read_sent([item async for item in self._items(url, query, SentItem)])
-        status = await self._client.get(f"{self._te_office}/status", timeout=ANSWER_S_MAX)
-        status.raise_for_status()
-        for receiver in status.json()["receivers"]:
-            receiver_id = receiver["receiver_id"]
-            url, query = f"{self._te_office}/held/{receiver_id}", {"bodies": "true"}
-            held = [item async for item in self._items(url, query, HeldItem)]
-            await asyncio.to_thread(checker.read_held, receiver_id, held)
-        return await asyncio.to_thread(checker.finish)
-
-    async def _items(self, url: str, query: dict[str, str], type_: type[T]) -> AsyncIterator[T]:
-        """Yield everything that a simulator lists, page by page."""
-        while True:
-            answer = await self._client.get(url, params=query, timeout=ANSWER_S_MAX)
-            answer.raise_for_status()
-            page = msgspec.json.decode(answer.content, type=_Page)
-            for item in page.items:
-                yield msgspec.json.decode(item, type=type_)
-            if page.next_cursor is None:
-                return
-            query = query | {"after": page.next_cursor}
+        page = msgspec.json.decode(answer.content, type=_Page)
+        for item in page.items:
+            yield msgspec.json.decode(item, type=type_)
+        if page.next_cursor is None:
+            return
+        query = query | {"after": page.next_cursor}
 
 
 class _Bars:

@@ -72,6 +72,11 @@ SET state = CASE WHEN posted.code IS NULL THEN 'held' ELSE 'rejected' END,
 FROM unnest($1::text[], $2::uuid[], $3::text[]) AS posted (receiver_id, information_id, code)
 WHERE items.receiver_id = posted.receiver_id AND items.information_id = posted.information_id
 """
+POSTPONE = """
+UPDATE items SET receipt_due_at = clock_timestamp() + make_interval(secs => $3)
+FROM unnest($1::text[], $2::uuid[]) AS later (receiver_id, information_id)
+WHERE items.receiver_id = later.receiver_id AND items.information_id = later.information_id
+"""
 LOAD_KNOBS = "SELECT receiver_id, knobs::text FROM knobs"
 SET_KNOBS = """
 INSERT INTO knobs (receiver_id, knobs) VALUES ($1, $2::text::jsonb)
@@ -238,6 +243,11 @@ async def mark_posted(connection: Connection, codes: dict[Key, str | None]) -> N
         [key[1] for key in codes],
         list(codes.values()),
     )
+
+
+async def postpone(connection: Connection, keys: Iterable[Key], *, pause_s: float) -> None:
+    """Let receipts that could not be posted be due again after a pause."""
+    await connection.execute(POSTPONE, *_columns(keys), pause_s)
 
 
 async def load_knobs(connection: Connection) -> dict[str, Knobs]:

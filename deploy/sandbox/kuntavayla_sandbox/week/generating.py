@@ -8,9 +8,9 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from kuntavayla_sandbox.week import facts, life
 from kuntavayla_sandbox.week.facts import Draw, KindOfWeek
@@ -53,7 +53,7 @@ class Week(Struct, frozen=True, kw_only=True):
     """Which week: its Monday, how many entries in all, and the seed."""
 
     starts_on: date
-    items: int
+    items: Annotated[int, Meta(ge=0, le=1_000_000)]
     seed: int
 
 

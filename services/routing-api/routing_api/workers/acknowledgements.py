@@ -161,7 +161,7 @@ def _check(event: IncomingEvent) -> None:
 def _refusal_of(refused: Refused) -> Refusal:
     """Return the answer to a parked record, which repeats no more of it than ids of our form."""
     incoming = refused.incoming
-    body = incoming.body if isinstance(incoming, Malformed) else bytes(incoming.data)
+    body = incoming.body or b"" if isinstance(incoming, Malformed) else bytes(incoming.data)
     transfer_id = _transfer_id_in(body)
     return Refusal(
         received=received_of(incoming, subject=transfer_id),

@@ -11,7 +11,7 @@ class XRoad:
     """The road to a receiver by the address of our security server and the names on X-Road.
 
     `X-Road-Id` is the attempt's own: both security servers log it, so an attempt can be found there
-    by the id that we keep. Source: sources.md#x-road.
+    by the id that we keep. Source: X-Road message protocol for REST, version 1.
     """
 
     def __init__(self, url: str, *, names: XRoadNames) -> None:

@@ -57,6 +57,7 @@ async def give_places(
     last_numbers = await queues.grow(connection, counts)
     before = await queues.find_last_open(connection, counts)
     numbers = {queue: last_numbers[queue] - count for queue, count in counts.items()}
+    dues = {at: due(at, target=target) for at in {item.accepted_at for item in items}}
     places = []
     for item in items:
         numbers[item.queue] += 1
@@ -67,7 +68,7 @@ async def give_places(
                 number=numbers[item.queue],
                 body=body,
                 digest=digest_of(body),
-                due=due(item.accepted_at, target=target),
+                due=dues[item.accepted_at],
                 waiting_behind=before.get(item.queue),
             )
         )

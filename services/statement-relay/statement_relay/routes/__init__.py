@@ -20,6 +20,7 @@ from statement_relay.routes.information import router as information
 from statement_relay.routes.operating import router as operating
 from statement_relay.routes.receipts import router as receipts
 from statement_relay.routes.receivers import router as receivers
+from statement_relay.routes.reconciliations import router as reconciliations
 from statement_relay.routes.requests import router as requests
 from statement_relay.routes.statements import router as statements
 from statement_relay.routes.statistics import router as statistics
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     statements,
     statistics,
     codes,
+    reconciliations,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -67,6 +69,9 @@ SCOPES: ScopeTable = {
     ("GET", "/statements/{statement_id}"): "statements.read",
     ("GET", "/statistics/information"): "statistics.read",
     ("GET", "/codes/{list}"): "codes.read",
+    ("POST", "/reconciliations"): "reconciliations.write",
+    ("GET", "/reconciliations/{day}"): "reconciliations.read",
+    ("POST", "/reconciliations/{day}:resend"): "deliveries.write",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",

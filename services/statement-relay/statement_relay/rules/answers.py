@@ -5,7 +5,7 @@ table then has one row for each. A digest is never believed: it is compared with
 that were sent.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.resources.abc import Traversable
 from typing import Literal
 
@@ -177,8 +177,3 @@ def load_answers(source: Traversable) -> AnswerTable:
         return AnswerTable(msgspec.toml.decode(source.read_bytes(), type=_File).answer)
     except msgspec.MsgspecError as error:
         raise TableFault(_TABLE, str(error)) from error
-
-
-def texts_by_code(table: AnswerTable) -> Mapping[str, AnswerRow]:
-    """Return the rows by code, for the catalogue."""
-    return {row.code: row for row in table.rows}

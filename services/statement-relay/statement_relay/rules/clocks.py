@@ -4,7 +4,7 @@ Days are working days of the Finnish calendar, hours those of clocks in Helsinki
 the edge; how many days and which hour are settings, since no legal time limit is known.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 
 from msgspec import Struct
 
@@ -85,11 +85,6 @@ def opens_at(hours: BusinessHours | None, *, now: datetime) -> datetime:
 def next_working_day_at(hours: BusinessHours | None, *, now: datetime, opens: time) -> datetime:
     """Return when the receiver opens on the next working day; `opens` where it has no hours."""
     return _at(working_day_after(legal_day(now)), hours.opens if hours is not None else opens)
-
-
-def is_too_old(since_at: datetime, *, now: datetime, limit: timedelta) -> bool:
-    """Tell whether what waits since then has waited as long as it may, for a client to be known."""
-    return now - since_at >= limit
 
 
 def _at(day: date, at: time) -> datetime:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import msgspec
 from msgspec import Struct
 
+from kuntavayla.values.calendar import helsinki_instant
 from statement_relay.rules.tables import TableFault
 
 InformationKind = Literal[
@@ -74,7 +75,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 class Kinds:
     """What is told of every kind, checked at loading: each kind of the list once.
 
-    `first_on` is the first day on which anything may have occurred.
+    `first_on` is the first day on which anything may have occurred, `first_at` its beginning.
     """
 
     def __init__(self, entries: tuple[KindEntry, ...]) -> None:
@@ -85,6 +86,7 @@ class Kinds:
         if any(not entry.source for entry in entries):
             raise TableFault("kinds", "Each kind has a source.")
         self.first_on = min(entry.valid_from for entry in entries)
+        self.first_at = helsinki_instant(self.first_on, 0, 0)
 
     def of(self, kind: str) -> KindEntry:
         """Return what is told of the kind; LookupError for none of the list."""

@@ -23,13 +23,15 @@ _SELECTED = """
 r.receiver_id, r.is_paused, r.paused_until, r.breaker_state, r.breaker_failures, r.breaker_until,
 r.window_started_at, r.window_sent
 """
+# Not EXISTS, which the server may answer by reading every queue that is due, of all receivers.
 LOCK = f"""
 SELECT {_SELECTED}, clock_timestamp() AS now FROM receivers r
-WHERE r.receiver_id = ANY($1::text[]) OR EXISTS (
-    SELECT FROM client_queues q
+WHERE r.receiver_id = ANY($1::text[]) OR (
+    SELECT q.receiver_id FROM client_queues q
     WHERE q.receiver_id = r.receiver_id AND NOT q.is_blocked
       AND q.next_attempt_at IS NOT NULL AND q.next_attempt_at <= clock_timestamp()
-)
+    ORDER BY q.next_attempt_at LIMIT 1
+) IS NOT NULL
 ORDER BY r.receiver_id FOR UPDATE OF r
 """  # noqa: S608 - a constant of ours
 IN_FLIGHT = """

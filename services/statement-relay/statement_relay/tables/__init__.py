@@ -6,6 +6,7 @@ Only `store` imports them, and only migrations create them.
 from kuntavayla import audit, idempotency, inbox, outbox
 from statement_relay.tables.information import DeliveryAttemptRow, DeliveryNoteRow, InformationRow
 from statement_relay.tables.queues import ClientQueueRow, ReceiverRow
+from statement_relay.tables.reconciliations import ReconciliationRow
 from statement_relay.tables.requests import InformationRequestRow, StatementRow
 from statement_relay.tables.responsibilities import ResponsibilityRow
 from statement_relay.tables.rows import Row
@@ -21,6 +22,7 @@ __all__ = [
     "InformationRequestRow",
     "InformationRow",
     "ReceiverRow",
+    "ReconciliationRow",
     "ResponsibilityRow",
     "Row",
     "StatementRow",
@@ -47,6 +49,7 @@ APPEND_ONLY = (
 MUTABLE = (
     "client_queues",
     "receivers",
+    "reconciliations",
     "responsibilities",
     "idempotency_keys",
     "outbox_head",

@@ -172,7 +172,7 @@ async def read_information(pool: Pool, broker: KafkaConnection, *, desk: Inbound
 def _refused(refused: Refused) -> RefusedRecord:
     """Return the answer to a parked record, which repeats no more of it than ids of our form."""
     incoming = refused.incoming
-    body = incoming.body if isinstance(incoming, Malformed) else bytes(incoming.data)
+    body = incoming.body or b"" if isinstance(incoming, Malformed) else bytes(incoming.data)
     named = _named_in(body)
     client_id = id_or_none(named.client_id)
     return RefusedRecord(

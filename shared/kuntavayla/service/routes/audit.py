@@ -71,7 +71,12 @@ async def list_audit(  # noqa: PLR0913 - one parameter per filter
     after: After = None,
     limit: Limit = LIMIT_DEFAULT,
 ) -> Response:
-    """List who did and read what, oldest first; this reading is itself audited."""
+    """List who did and read what, in the order of the lines' numbers; itself audited.
+
+    A line's number is given before it is committed, so a call that still runs may add a line in
+    front of others that you have listed, and `after` passes it over. For all lines of a period,
+    list it from its start once it is well over: docs/audit.md, "Read".
+    """
     caller, desk = caller_of(request), service_desk_of(request)
     require_kind(caller, *READERS)
     _check_instants(("/query/from", since), ("/query/to", until))

@@ -64,7 +64,8 @@ async def _hold_back(pool: Pool, *, consumer: str, now: datetime) -> None:
 def received_of(incoming: Incoming, *, subject: str | None) -> Received:
     """Return what a record is answered by; `subject` is what its value names, where it does."""
     topic, partition, offset = incoming.place.rsplit("/", 2)
-    subject = id_or_none(incoming.key) or subject or NIL_ID
+    key = (incoming.key or b"").decode("ascii", "replace")
+    subject = id_or_none(key) or subject or NIL_ID
     cause_id, traceparent = None, None
     if isinstance(incoming, IncomingEvent):
         cause_id, traceparent = id_or_none(incoming.id), incoming.traceparent

@@ -1,0 +1,103 @@
+"""A receiver's own list of a day, held against our receipts; what it lost is sent again."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from kuntavayla import audit
+from kuntavayla.database import Connection
+from kuntavayla.service.moments import Call, Moment
+from kuntavayla.service.operations.witnessing import line_of, witness
+from kuntavayla.values.calendar import helsinki_instant
+from statement_relay.errors import DeliveryCountDiffers, ReconciliationNotFound
+from statement_relay.operations.parties import Party
+from statement_relay.rules.reconciliations import Reconciliation, TakenItem, counts_of
+from statement_relay.store import reconciliations, repairs
+from statement_relay.store.reconciliations import Scope
+
+EQUAL, DIFFERING = "equal", "differing"
+
+
+async def reconcile(
+    connection: Connection,
+    taken: Sequence[TakenItem],
+    *,
+    day: date,
+    party: Party,
+    call: Call,
+    moment: Moment,
+) -> Reconciliation:
+    """Compare what a receiver took on a day with the receipts that it gave, by its own times.
+
+    The result takes the place of an earlier one of the day; a line of the audit says so.
+    """
+    assert party.te_office_code is not None, "only a TE office has a list"
+    scope = Scope(
+        receiver_id=party.te_office_code,
+        starts_at=helsinki_instant(day, 0, 0),
+        ends_at=helsinki_instant(day + timedelta(days=1), 0, 0),
+        may_see_restricted=party.may_see_restricted,
+    )
+    compared = await reconciliations.compare(connection, taken, scope=scope)
+    result = Reconciliation(
+        receiver_id=scope.receiver_id,
+        day=day,
+        reconciled_at=moment.now,
+        their_count=len(taken),
+        our_count=await reconciliations.count_ours(connection, scope=scope),
+        counts=counts_of(compared),
+        differences=[each.difference for each in compared],
+    )
+    await reconciliations.store(connection, result)
+    outcome = EQUAL if result.is_equal else DIFFERING
+    line = line_of(call, action="reconciliation.made", outcome=outcome, moment=moment)
+    await audit.append(connection, [line])
+    return result
+
+
+async def list_of_day(
+    connection: Connection, day: date, *, receiver_id: str | None, call: Call, moment: Moment
+) -> list[Reconciliation]:
+    """List the results of a day; the reading is audited."""
+    results = await reconciliations.list_results(connection, day, receiver_id=receiver_id)
+    await witness(connection, call, action="reconciliation.listed", moment=moment)
+    return results
+
+
+async def resend(
+    connection: Connection,
+    day: date,
+    *,
+    receiver_id: str,
+    expected_count: int,
+    call: Call,
+    moment: Moment,
+) -> int:
+    """Send what a receiver's newest list of a day lacks again, with the same bytes and ids.
+
+    Locks the queues of the items. They go before what waits in their queues, in their old order.
+    Returns how many there are; those that are on their way again are not sent twice. Raises
+    ReconciliationNotFound, and DeliveryCountDiffers where another number was expected.
+    """
+    results = await reconciliations.list_results(connection, day, receiver_id=receiver_id)
+    if not results:
+        raise ReconciliationNotFound
+    [result] = results
+    missing = [each.information_id for each in result.differences if each.kind == "missing"]
+    if len(missing) != expected_count:
+        raise DeliveryCountDiffers(item_count=len(missing))
+    items = await repairs.lock_items(connection, missing)
+    again = await reconciliations.let_resend(connection, missing, receiver_id=receiver_id)
+    await repairs.refresh(connection, [item.tracked for item in items.values()])
+    lines = [
+        line_of(
+            call,
+            action="delivery.resent",
+            outcome="done",
+            moment=moment,
+            client_id=items[information_id].tracked.client_id,
+            resource_id=information_id,
+        )
+        for information_id in sorted(again)
+    ]
+    await audit.append(connection, lines)
+    return len(missing)

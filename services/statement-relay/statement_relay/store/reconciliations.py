@@ -1,0 +1,165 @@
+"""Reconciliations: a receiver's list against our receipts, and the results by day."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from statement_relay.rules.reconciliations import (
+    DIFFERENCES_MAX,
+    Compared,
+    Difference,
+    Reconciliation,
+    TakenItem,
+)
+
+COMPARE = """
+WITH theirs AS MATERIALIZED (
+    SELECT information_id, digest FROM unnest($1::uuid[], $2::text[]) AS t (information_id, digest)
+), ours AS MATERIALIZED (
+    SELECT information_id, digest, is_restricted FROM information
+    WHERE receiver_id = $3 AND received_at >= $4 AND received_at < $5 AND state = 'delivered'
+      AND (NOT is_restricted OR $6)
+), differing AS (
+    SELECT coalesce(theirs.information_id, ours.information_id) AS information_id,
+           coalesce(ours.is_restricted, known.is_restricted, false) AS is_restricted,
+           CASE WHEN theirs.information_id IS NULL THEN 'missing'
+                WHEN known.information_id IS NULL THEN 'unknown'
+                WHEN known.digest IS DISTINCT FROM theirs.digest THEN 'digest_differs'
+                WHEN known.state = 'delivered' THEN 'other_day'
+                ELSE 'unproven' END AS kind
+    FROM theirs
+    FULL JOIN ours ON ours.information_id = theirs.information_id
+    LEFT JOIN information known ON known.information_id = theirs.information_id
+      AND known.receiver_id = $3 AND (NOT known.is_restricted OR $6)
+    WHERE ours.information_id IS NULL OR theirs.information_id IS NULL
+       OR ours.digest <> theirs.digest
+), numbered AS (
+    SELECT differing.*, count(*) OVER (PARTITION BY kind) AS alike,
+           row_number() OVER (PARTITION BY kind ORDER BY information_id) AS place
+    FROM differing
+)
+SELECT information_id::text, is_restricted, kind, alike FROM numbered
+WHERE place <= $7 ORDER BY kind, information_id
+"""
+COUNT = """
+SELECT count(*) FROM information
+WHERE receiver_id = $1 AND received_at >= $2 AND received_at < $3 AND state = 'delivered'
+  AND (NOT is_restricted OR $4)
+"""
+STORE = """
+INSERT INTO reconciliations
+    (receiver_id, day, reconciled_at, their_count, our_count, counts, differences)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (receiver_id, day) DO UPDATE
+SET reconciled_at = excluded.reconciled_at, their_count = excluded.their_count,
+    our_count = excluded.our_count, counts = excluded.counts, differences = excluded.differences
+"""
+LIST = """
+SELECT receiver_id, day, reconciled_at, their_count, our_count, counts, differences
+FROM reconciliations WHERE day = $1 AND ($2::text IS NULL OR receiver_id = $2)
+ORDER BY receiver_id LIMIT $3
+"""
+RESEND = """
+UPDATE information SET state = 'waiting', state_reason = 'resent', settled_at = NULL
+WHERE information_id = ANY($1::uuid[]) AND receiver_id = $2 AND state = 'delivered'
+RETURNING information_id::text
+"""
+RESULTS_MAX = 1_000
+_encode = msgspec.json.encode
+_counts = msgspec.json.Decoder(dict[str, int]).decode
+_differences = msgspec.json.Decoder(list[Difference]).decode
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """Whose receipts are compared, of which hours, and whether restricted clients' are."""
+
+    receiver_id: str
+    starts_at: datetime
+    ends_at: datetime
+    may_see_restricted: bool
+
+
+async def compare(
+    connection: Connection, taken: Sequence[TakenItem], *, scope: Scope
+) -> list[Compared]:
+    """Return the items about which the lists differ, the first 1,000 of each kind.
+
+    No item is named twice.
+    """
+    rows: list[Any] = await connection.fetch(
+        COMPARE,
+        [item.information_id for item in taken],
+        [item.digest for item in taken],
+        scope.receiver_id,
+        scope.starts_at,
+        scope.ends_at,
+        scope.may_see_restricted,
+        DIFFERENCES_MAX,
+    )
+    return [
+        Compared(
+            difference=Difference(
+                kind=row["kind"],
+                information_id=row["information_id"],
+                is_restricted=row["is_restricted"],
+            ),
+            alike=row["alike"],
+        )
+        for row in rows
+    ]
+
+
+async def count_ours(connection: Connection, *, scope: Scope) -> int:
+    """Return of how many items we have a receipt of the day."""
+    count: int = await connection.fetchval(
+        COUNT, scope.receiver_id, scope.starts_at, scope.ends_at, scope.may_see_restricted
+    )
+    return count
+
+
+async def store(connection: Connection, result: Reconciliation) -> None:
+    """Keep the result of a receiver and a day in place of an earlier one."""
+    await connection.execute(
+        STORE,
+        result.receiver_id,
+        result.day,
+        result.reconciled_at,
+        result.their_count,
+        result.our_count,
+        _encode(result.counts).decode(),
+        _encode(result.differences).decode(),
+    )
+
+
+async def list_results(
+    connection: Connection, day: date, *, receiver_id: str | None
+) -> list[Reconciliation]:
+    """List the results of a day, of one receiver or of all, in their order."""
+    rows = await connection.fetch(LIST, day, receiver_id, RESULTS_MAX)
+    return [
+        Reconciliation(
+            receiver_id=row["receiver_id"],
+            day=row["day"],
+            reconciled_at=row["reconciled_at"],
+            their_count=row["their_count"],
+            our_count=row["our_count"],
+            counts=_counts(row["counts"]),
+            differences=_differences(row["differences"]),
+        )
+        for row in rows
+    ]
+
+
+async def let_resend(
+    connection: Connection, information_ids: Sequence[str], *, receiver_id: str
+) -> frozenset[str]:
+    """Let delivered items, whose queues the caller has locked, be sent again with the same bytes.
+
+    Returns those that were; what is on its way again already is left as it is.
+    """
+    rows = await connection.fetch(RESEND, [*information_ids], receiver_id)
+    return frozenset(row["information_id"] for row in rows)

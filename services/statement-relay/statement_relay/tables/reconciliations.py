@@ -1,0 +1,21 @@
+"""What came of receivers' own lists of what they took."""
+
+from datetime import date, datetime
+
+from sqlalchemy.dialects.postgresql import JSON
+from sqlmodel import Field
+
+from statement_relay.tables.rows import Row, instant
+
+
+class ReconciliationRow(Row, table=True):
+    """The result of a receiver's list of a day; the newest of the day stands."""
+
+    __tablename__ = "reconciliations"
+    receiver_id: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    reconciled_at: datetime = instant()  # type: ignore[assignment]
+    their_count: int
+    our_count: int
+    counts: str = Field(sa_type=JSON)
+    differences: str = Field(sa_type=JSON)
