@@ -1,0 +1,111 @@
+"""Damages to what the relay and its receivers hold, one of each kind that the checker must find."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.faults.relay_checking import Rows, Stored
+
+
+def _delivered(stored: Stored) -> dict[str, Any]:
+    return next(row for row in reversed(stored.items) if row["state"] == "delivered")
+
+
+def _event(stored: Stored, kind: str) -> dict[str, Any]:
+    return next(row for row in reversed(stored.outbox) if f"information.{kind}.v1" in row["body"])
+
+
+def _two_of_one_client(stored: Stored) -> tuple[dict[str, Any], dict[str, Any]]:
+    last: dict[str, dict[str, Any]] = {}
+    for row in stored.held:
+        if row["client_id"] in last:
+            return last[row["client_id"]], row
+        last[row["client_id"]] = row
+    raise AssertionError("no client has two items")
+
+
+def _swap_reception(stored: Stored) -> None:
+    first, second = _two_of_one_client(stored)
+    here, there = stored.held.index(first), stored.held.index(second)
+    stored.held[here], stored.held[there] = second, first
+
+
+def _swap_places(stored: Stored) -> None:
+    one, other = stored.items[0], stored.items[-1]
+    one["number"], other["number"] = 9_999, 9_998
+
+
+def _double(rows: Rows) -> None:
+    rows.append(dict(rows[-1]))
+
+
+def _end_as_open(stored: Stored) -> None:
+    _delivered(stored).update(state="waiting", settled_at=None)
+
+
+def _tear_bytes(stored: Stored) -> None:
+    stored.held[-1]["body"] += b" "
+
+
+def _make_hole(stored: Stored) -> None:
+    del stored.outbox[3]
+
+
+def _silence(stored: Stored) -> None:
+    stored.outbox.remove(_event(stored, "delivered"))
+    for position, row in enumerate(stored.outbox, 1):
+        row["position"] = position
+    stored.head[0]["position"] = len(stored.outbox)
+
+
+def _tell_another(stored: Stored) -> None:
+    _event(stored, "accepted")["recipient"] = "cs-other"
+
+
+def _reject_wrongly(stored: Stored) -> None:
+    _delivered(stored)["state"] = "rejected"
+
+
+def _lose_proof(stored: Stored) -> None:
+    item = _delivered(stored)
+    gone = item["information_id"]
+    stored.attempts = [row for row in stored.attempts if row["information_id"] != gone]
+    stored.notes = [row for row in stored.notes if row["information_id"] != gone]
+
+
+DAMAGES: dict[str, Callable[[Stored], None]] = {
+    "an item is lost": lambda stored: stored.items.remove(_delivered(stored)),
+    "an item is doubled": lambda stored: _double(stored.items),
+    "an item is another's": lambda stored: stored.items[-1].update(organisation="cs-other"),
+    "an item has another id": lambda stored: stored.items[-1].update(information_id="another"),
+    "an item has not ended": _end_as_open,
+    "an item is rejected wrongly": _reject_wrongly,
+    "places of a queue differ": _swap_places,
+    "an effect is lost": lambda stored: _none(stored.held.pop()),
+    "an effect is doubled": lambda stored: _double(stored.held),
+    "effects change places": _swap_reception,
+    "an effect has other bytes": _tear_bytes,
+    "an effect has another digest": lambda stored: stored.held[-1].update(digest="another"),
+    "an effect stands with another": lambda stored: stored.held[-1].update(receiver_id="te-hame"),
+    "an effect came too often": lambda stored: stored.held[-1].update(repeats=999),
+    "an effect waits for its receipt": lambda stored: stored.held[-1].update(state="waiting"),
+    "a receipt is another": lambda stored: _delivered(stored).update(receipt_id="another"),
+    "a receipt has no time": lambda stored: _delivered(stored).update(received_at=None),
+    "the digest of a receipt differs": lambda stored: _delivered(stored).update(receipt_digest=""),
+    "the proof of a delivery is lost": _lose_proof,
+    "a call is doubled": lambda stored: _double(stored.attempts),
+    "a queue is leased for ever": lambda stored: stored.queues[0].update(lease_token="somebody"),
+    "an event is lost": _make_hole,
+    "a delivery is not told": _silence,
+    "an event is told twice": lambda stored: _double(stored.outbox),
+    "an event goes to another": _tell_another,
+    "a line of the audit is lost": lambda stored: stored.audit.remove(_line(stored)),
+    "a line of the audit is doubled": lambda stored: stored.audit.append(_line(stored)),
+}
+
+
+def _line(stored: Stored) -> dict[str, Any]:
+    return next(row for row in stored.audit if row["action"] == "information.accepted")
+
+
+def _none(_: object) -> None:
+    return None

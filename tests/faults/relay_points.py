@@ -1,0 +1,123 @@
+"""The points of the relay's campaign: what is killed, made faulty or held back, and when."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+
+import httpx
+
+from tests.faults.points import MOMENT_S_MAX, Point, _serving, _strike_database
+from tests.faults.relay_items import RECEIVERS
+from tests.faults.relay_site import SETTLED_S_MAX, RelaySite
+from tests.faults.signals import Signals
+from tests.faults.waiting import until
+
+AWAY, FAULTY = RECEIVERS[0], RECEIVERS[1:]
+"""One receiver goes away for the long outage; the others misbehave by turns."""
+POINTS = {
+    ("relay", "any time"): 2,
+    ("relay", "single_sent"): 2,
+    ("relay", "bulk_sent"): 1,
+    ("peer", "any time"): 2,
+    ("peer", "bulk_sent"): 1,
+    ("receivers", "any time"): 2,
+    ("session ended", "any time"): 1,
+    ("session ended", "bulk_sent"): 1,
+    ("session killed", "single_sent"): 1,
+    ("server killed", "any time"): 1,
+}
+"""How many points of each kind: 14 in all; they strike one after the other."""
+MISBEHAVING: Mapping[str, Mapping[str, object]] = {
+    "errors": {"error_per_mille": 300, "error_status": 500},
+    "asks to wait": {"error_per_mille": 300, "error_status": 503, "error_retry_after": "1"},
+    "error after storing": {"error_per_mille": 400, "error_after_storing": True},
+    "answer cut off": {"answer": "cut_off"},
+    "answer lost": {"error_per_mille": 500, "error_status": 504, "error_after_storing": True},
+    "no answer": {"is_silent": True},
+    "slow": {"latency_ms": 400},
+    "receipt follows": {"answer": "receipt_follows", "receipt_after_ms": 300},
+    "other digest": {"answer": "other_digest"},
+    "html": {"answer": "html"},
+}
+"""What a receiver does for a while; all of it at the same time as the points."""
+MISBEHAVES_S_MAX = 1.4
+PAUSED_S_MAX = 1.5
+CALM_S_MAX = 0.5
+OFFICIAL = {"official_id": "campaign:op-1", "role": "operator"}
+
+
+async def strike(site: RelaySite, point: Point, *, signals: Signals, rng: random.Random) -> None:
+    """Wait for the point, then kill what it says; what was killed begins again."""
+    await asyncio.sleep(point.pause_s)
+    managed = {"relay": site.relay, "peer": site.peer, "receivers": site.receivers}.get(
+        point.target
+    )
+    if managed is not None and point.waits_for_service:
+        await _serving(managed)
+    if point.moment != "any time":
+        await signals.next(point.moment, within_s=MOMENT_S_MAX)
+    await asyncio.sleep(point.later_s)
+    if managed is None:
+        await _strike_database(site.postgres, point, rng=rng)
+    else:
+        await managed.begun.wait()
+        managed.kill()
+
+
+async def misbehave(site: RelaySite, rng: random.Random) -> int:
+    """Let each receiver but the one that goes away do everything on the list for a while."""
+
+    async def all_of(receiver_id: str, drawn: random.Random) -> None:
+        names = [*MISBEHAVING]
+        drawn.shuffle(names)
+        for name in names:
+            await site.turn(receiver_id, **MISBEHAVING[name])
+            await asyncio.sleep(drawn.uniform(MISBEHAVES_S_MAX / 4, MISBEHAVES_S_MAX))
+            await site.turn(receiver_id)
+            await asyncio.sleep(drawn.uniform(0, CALM_S_MAX))
+
+    await asyncio.gather(*(all_of(each, random.Random(rng.random())) for each in FAULTY))
+    return len(FAULTY) * len(MISBEHAVING)
+
+
+async def go_away(site: RelaySite, *, lasts_s: float) -> None:
+    """Let one receiver be away for a while."""
+    await site.turn(AWAY, is_away=True)
+    await asyncio.sleep(lasts_s)
+    await site.turn(AWAY)
+
+
+class Operator:
+    """Pauses receivers, lets them go on, and has what is parked tried again."""
+
+    def __init__(self, site: RelaySite, rng: random.Random) -> None:
+        self._site = site
+        self._rng = rng
+        self.pauses = 0
+        self.retried: list[str] = []
+
+    async def pause_each(self) -> None:
+        """Hold back each receiver for a while, one after the other."""
+        for receiver_id in RECEIVERS:
+            await self._done(f"/receivers/{receiver_id}:pause", reason="Huolto")
+            self.pauses += 1
+            await asyncio.sleep(self._rng.uniform(0, PAUSED_S_MAX))
+            await self._done(f"/receivers/{receiver_id}:resume")
+
+    async def retry(self, information_id: str) -> bool:
+        """Let a parked item be tried again; tell whether that was answered."""
+        return await self._is_done(f"/deliveries/{information_id}:retry", reason="Selvitetty")
+
+    async def _done(self, path: str, **body: str) -> None:
+        async def is_done() -> bool:
+            return await self._is_done(path, **body)
+
+        await until(is_done, within_s=SETTLED_S_MAX, poll_s=0.1)
+
+    async def _is_done(self, path: str, **body: str) -> bool:
+        async with self._site.client("operator", number=self._rng.randrange(2)) as client:
+            try:
+                answer = await client.post(path, json=body | {"acting_official": OFFICIAL})
+            except httpx.TransportError:
+                return False
+        return answer.status_code == httpx.codes.OK
