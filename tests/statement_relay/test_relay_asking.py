@@ -17,7 +17,7 @@ from statement_relay.errors import ReceiverListMissing, ReceiverNotFound
 from statement_relay.events import SOURCE
 from statement_relay.rules.clocks import BusinessHours, days_to_compare
 from statement_relay.rules.digests import digest_of
-from statement_relay.rules.endpoints import Endpoint, Endpoints
+from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.reconciliations import Reconciliation
 from statement_relay.workers.reconciling import Asker
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
@@ -72,6 +72,7 @@ def holding(*lines: Line, put: bytes | None = None) -> Behaviour:
 def asker_of(post: Post) -> Asker:
     return Asker(
         pool=post.pool,
+        receiver_ids=frozenset({RECEIVER}),
         endpoints=Endpoints(None, post.endpoints),
         hours=HOURS,
         moment=lambda: moment_at(post.clock, source=SOURCE),
@@ -129,14 +130,10 @@ async def test_what_a_receiver_holds_while_we_wait_becomes_delivered_with_that_p
 
 
 async def test_a_list_of_an_item_never_sent_proves_nothing(post: Post, receiver: Server) -> None:
+    sent = await post.enqueue()
+    await deliver(post, sent)
     item = await post.enqueue()
-    receiver.behaviour = holding(line(item))
-    async with post.courier():
-        pass
-    await post.rows(
-        "UPDATE information SET state = 'waiting', attempts = 0, settled_at = NULL,"
-        " receipt_id = NULL, received_at = NULL, receipt_digest = NULL"
-    )
+    receiver.behaviour = holding(line(sent), line(item))
 
     result = await ask(post)
 
@@ -184,7 +181,7 @@ async def test_a_list_of_an_item_never_sent_proves_nothing(post: Post, receiver:
 async def test_what_is_no_whole_list_is_never_compared(
     post: Post, receiver: Server, behaviour: Behaviour
 ) -> None:
-    await deliver(post)
+    await deliver(post, await post.enqueue())
     receiver.behaviour = behaviour
 
     with pytest.raises(ReceiverListMissing):
@@ -223,11 +220,10 @@ async def test_a_paused_receiver_is_left_alone_and_one_that_is_away_asked_again(
 ) -> None:
     await deliver(post, await post.enqueue())
     post.now, asker = NEXT_MORNING, asker_of(post)
-    pause = "UPDATE receivers SET is_paused = $1, pause_reason = 'r', paused_by = 'op-1'"
 
-    await post.rows(pause, True)
+    await post.rows("UPDATE receivers SET is_paused = true, pause_reason = 'r', paused_by = 'op-1'")
     paused = await asker.ask_all()
-    await post.rows(pause, False)
+    await post.rows("UPDATE receivers SET is_paused = false")
     receiver.behaviour = always(answer(503))
     away = await asker.ask_all()
     receiver.behaviour = holding()

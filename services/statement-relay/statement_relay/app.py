@@ -309,8 +309,10 @@ class _Composition:
         hours = BusinessHours(
             opens=self._settings.patience.receipt_at, closes=self._settings.deliver_by
         )
+        known = tables_of_release().receivers.receiver_ids()
         return Asker(
             pool=pool,
+            receiver_ids=self._endpoints.named.union(known),
             endpoints=self._endpoints,
             hours=hours,
             moment=self._moment,

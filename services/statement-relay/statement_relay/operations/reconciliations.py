@@ -8,7 +8,7 @@ from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import line_of, witness
 from kuntavayla.values.calendar import helsinki_instant
-from statement_relay.errors import DeliveryCountDiffers, ReceiverNotFound, ReconciliationNotFound
+from statement_relay.errors import DeliveryCountDiffers, ReconciliationNotFound
 from statement_relay.operations import receipts
 from statement_relay.rules.deliveries import LateReceipt
 from statement_relay.rules.reconciliations import (
@@ -17,7 +17,7 @@ from statement_relay.rules.reconciliations import (
     TakenItem,
     counts_of,
 )
-from statement_relay.store import receivers, reconciliations, repairs
+from statement_relay.store import reconciliations, repairs
 from statement_relay.store.reconciliations import Scope
 
 EQUAL, DIFFERING = "equal", "differing"
@@ -28,16 +28,15 @@ async def reconcile(
     taken: Sequence[TakenItem],
     *,
     day: date,
-    receiver_id: str,
-    may_see_restricted: bool,
+    scope: Scope,
     call: Call,
     moment: Moment,
 ) -> Reconciliation:
     """Compare what a receiver took on a day with the receipts that it gave, by its own times.
 
-    The result takes the place of an earlier one of the day; a line of the audit says so.
+    `scope` is that of `scope_of` for the day. The result takes the place of an earlier one of the
+    day; a line of the audit says so.
     """
-    scope = _scope_of(receiver_id, day, may_see_restricted=may_see_restricted)
     compared = await reconciliations.compare(connection, taken, scope=scope)
     result = Reconciliation(
         receiver_id=scope.receiver_id,
@@ -59,7 +58,7 @@ async def list_unproven(
     connection: Connection, held: Sequence[HeldItem], *, day: date, receiver_id: str
 ) -> list[HeldItem]:
     """Return what a receiver holds with our bytes while we have no receipt of it."""
-    scope = _scope_of(receiver_id, day, may_see_restricted=True)
+    scope = scope_of(receiver_id, day, may_see_restricted=True)
     compared = await reconciliations.compare(connection, [each.taken for each in held], scope=scope)
     unproven = {
         each.difference.information_id for each in compared if each.difference.kind == "unproven"
@@ -81,12 +80,6 @@ async def prove(
         code=None,
     )
     await receipts.take(connection, told, receiver_id=receiver_id, call=call, moment=moment)
-
-
-async def check_receiver(connection: Connection, receiver_id: str) -> None:
-    """Raise ReceiverNotFound for a receiver that nobody knows."""
-    if await receivers.find_receiver(connection, receiver_id) is None:
-        raise ReceiverNotFound
 
 
 async def list_of_day(
@@ -138,7 +131,8 @@ async def resend(
     return len(missing)
 
 
-def _scope_of(receiver_id: str, day: date, *, may_see_restricted: bool) -> Scope:
+def scope_of(receiver_id: str, day: date, *, may_see_restricted: bool) -> Scope:
+    """Return what of a receiver is compared for a day in Helsinki."""
     return Scope(
         receiver_id=receiver_id,
         starts_at=helsinki_instant(day, 0, 0),

@@ -86,8 +86,10 @@ async def reconcile(
     lines = await read_lines(request, limits=desk.bulk_limits, lines_max=LINES_MAX)
     taken = _decoded(lines, count=count)
     party = party_of(caller)
-    receiver_id = party.te_office_code
-    assert receiver_id is not None, "only a TE office has a list"
+    assert party.te_office_code is not None, "only a TE office has a list"
+    scope = operations.scope_of(
+        party.te_office_code, day, may_see_restricted=party.may_see_restricted
+    )
 
     async def act() -> Reconciliation:
         async with desk.transaction() as connection:
@@ -95,8 +97,7 @@ async def reconcile(
                 connection,
                 taken,
                 day=day,
-                receiver_id=receiver_id,
-                may_see_restricted=party.may_see_restricted,
+                scope=scope,
                 call=call_of(request),
                 moment=desk.moment(),
             )

@@ -9,7 +9,12 @@ from kuntavayla.database import Pool, transaction
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.telemetry import new_traceparent
 from statement_relay.clients.adapters import make_adapter
-from statement_relay.errors import DeliverySettled, InformationNotFound, ReceiverListMissing
+from statement_relay.errors import (
+    DeliverySettled,
+    InformationNotFound,
+    ReceiverListMissing,
+    ReceiverNotFound,
+)
 from statement_relay.events import SERVICE
 from statement_relay.operations import reconciliations as operations
 from statement_relay.rules.clocks import BusinessHours, days_to_compare, is_open
@@ -30,6 +35,7 @@ class Asker(Struct, frozen=True, kw_only=True):
     """
 
     pool: Pool
+    receiver_ids: frozenset[str]
     endpoints: Endpoints
     hours: BusinessHours
     moment: Callable[[], Moment]
@@ -40,8 +46,8 @@ class Asker(Struct, frozen=True, kw_only=True):
 
         Raises ReceiverNotFound, and ReceiverListMissing where no whole list came.
         """
-        async with transaction(self.pool) as connection:
-            await operations.check_receiver(connection, receiver_id)
+        if receiver_id not in self.receiver_ids:
+            raise ReceiverNotFound
         held = await self._list_held(receiver_id, day)
         async with transaction(self.pool) as connection:
             unproven = await operations.list_unproven(
@@ -54,8 +60,7 @@ class Asker(Struct, frozen=True, kw_only=True):
                 connection,
                 [item.taken for item in held],
                 day=day,
-                receiver_id=receiver_id,
-                may_see_restricted=True,
+                scope=operations.scope_of(receiver_id, day, may_see_restricted=True),
                 call=call,
                 moment=self.moment(),
             )
@@ -74,9 +79,7 @@ class Asker(Struct, frozen=True, kw_only=True):
         for receiver_id, day in missing:
             if not self._is_open(receiver_id):
                 continue
-            call = Call(
-                organisation=SERVICE, request_id=at.new_id(), traceparent=new_traceparent()
-            )
+            call = Call(organisation=SERVICE, request_id=at.new_id(), traceparent=new_traceparent())
             try:
                 await self.ask(receiver_id, day, call=call)
             except ReceiverListMissing:
@@ -86,9 +89,7 @@ class Asker(Struct, frozen=True, kw_only=True):
 
     def _is_open(self, receiver_id: str) -> bool:
         endpoint = self.endpoints.find(receiver_id)
-        return endpoint is not None and is_open(
-            endpoint.hours or self.hours, now=self.moment().now
-        )
+        return endpoint is not None and is_open(endpoint.hours or self.hours, now=self.moment().now)
 
     async def _list_held(self, receiver_id: str, day: date) -> Sequence[HeldItem]:
         endpoint = self.endpoints.find(receiver_id)
@@ -99,9 +100,7 @@ class Asker(Struct, frozen=True, kw_only=True):
         except OSError as error:
             raise ReceiverListMissing from error
         try:
-            held = await adapter.list_held(
-                day, new_id=self.moment().new_id, timeout_s=LIST_S_MAX
-            )
+            held = await adapter.list_held(day, new_id=self.moment().new_id, timeout_s=LIST_S_MAX)
         finally:
             await adapter.close()
         if held is None:
