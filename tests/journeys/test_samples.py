@@ -9,7 +9,7 @@ import pytest
 
 from kuntavayla_sandbox.broker import Broker, Listener
 from tests.builders import another_person
-from tests.releases import ROOT
+from tests.releases import RELEASES, ROOT
 from tests.rights import Cluster
 from tests.routing_api.service import Routing
 from tests.shared.published import Record, Topics
@@ -76,7 +76,8 @@ async def password(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> 
     """Give the case system its user and its rights as in production; return its password."""
     cluster = Cluster(broker, tmp_path_factory.mktemp("rights"))
     await asyncio.to_thread(cluster.run, "--only", CASE_SYSTEM)
-    made = [name for name in await list_partitions(broker) if name.startswith("kv.routing-api.")]
+    services = tuple(f"kv.{release.name}." for release in RELEASES)
+    made = [name for name in await list_partitions(broker) if name.startswith(services)]
     await forget_topics(broker, made)
     return (cluster.passwords / CASE_SYSTEM).read_text()
 

@@ -7,6 +7,8 @@ import httpx
 import jwt
 import pytest
 
+import routing_api.routes
+import statement_relay.routes
 from kuntavayla.register import load_register
 from kuntavayla_sandbox.case_systems.starting import endpoints
 from kuntavayla_sandbox.identities import (
@@ -18,7 +20,6 @@ from kuntavayla_sandbox.identities import (
 from kuntavayla_sandbox.issuer import AUDIENCE, Issuer, create_app, make_signing_key
 from kuntavayla_sandbox.stack import days_to_confirm
 from kuntavayla_sandbox.state import Identity, SecretFile
-from routing_api.routes import SCOPES
 
 MARCH_1 = date(2021, 3, 1)
 URL = "http://issuer.test"
@@ -190,14 +191,19 @@ def test_from_2025_the_employment_areas_take_the_place_of_offices(tmp_path: Path
 def test_every_role_has_its_scopes() -> None:
     scopes = load_scopes(on=MARCH_1)
 
-    assert set(scopes) == {"te", "case_system", "ely", "keha", "operator", "auditor"}
+    assert set(scopes) == {"te", "case_system", "ely", "keha", "operator", "auditor", "service"}
     assert load_scopes(on=date(2019, 1, 1)) == scopes
 
 
 def test_scopes_of_roles_and_scopes_of_calls_are_the_same_list() -> None:
     given = {scope for scopes in load_scopes(on=MARCH_1).values() for scope in scopes}
 
-    assert given == {scope for scope in SCOPES.values() if isinstance(scope, str)}
+    assert given == {
+        scope
+        for scopes in (routing_api.routes.SCOPES, statement_relay.routes.SCOPES)
+        for scope in scopes.values()
+        if isinstance(scope, str)
+    }
 
 
 BEFORE_THE_PILOTS, BEFORE_THE_AREAS = date(2021, 2, 15), date(2024, 12, 15)
