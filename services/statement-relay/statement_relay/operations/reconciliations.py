@@ -10,6 +10,7 @@ from kuntavayla.service.operations.witnessing import line_of, witness
 from kuntavayla.values.calendar import helsinki_instant
 from statement_relay.errors import DeliveryCountDiffers, ReconciliationNotFound
 from statement_relay.operations import receipts
+from statement_relay.rules.clocks import days_to_compare
 from statement_relay.rules.deliveries import LateReceipt
 from statement_relay.rules.reconciliations import (
     HeldItem,
@@ -80,6 +81,12 @@ async def prove(
         code=None,
     )
     await receipts.take(connection, told, receiver_id=receiver_id, call=call, moment=moment)
+
+
+async def list_missing(connection: Connection, *, moment: Moment) -> list[tuple[str, date]]:
+    """Return receivers that are not paused, with days to compare that have no result of them."""
+    days = days_to_compare(moment.now)
+    return await reconciliations.list_missing(connection, days, now=moment.now)
 
 
 async def list_of_day(

@@ -17,10 +17,9 @@ from statement_relay.errors import (
 )
 from statement_relay.events import SERVICE
 from statement_relay.operations import reconciliations as operations
-from statement_relay.rules.clocks import BusinessHours, days_to_compare, is_open
+from statement_relay.rules.clocks import BusinessHours, is_open
 from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.reconciliations import HeldItem, Reconciliation
-from statement_relay.store import reconciliations
 
 RECONCILING_INTERVAL_S = 600.0
 """Seconds between two looks for days that nobody has compared yet."""
@@ -72,9 +71,7 @@ class Asker(Struct, frozen=True, kw_only=True):
         """
         at = self.moment()
         async with transaction(self.pool) as connection:
-            missing = await reconciliations.list_missing(
-                connection, days_to_compare(at.now), now=at.now
-            )
+            missing = await operations.list_missing(connection, moment=at)
         asked = 0
         for receiver_id, day in missing:
             if not self._is_open(receiver_id):
