@@ -37,10 +37,10 @@ from statement_relay.routes.desk import desk_of
 from statement_relay.routes.parties import party_of
 from statement_relay.rules.reconciliations import Difference, Reconciliation, TakenItem
 from statement_relay.schemas.reconciliations import (
-    AskRequest,
     ReceiverDifference,
     ReceiverReconciliation,
     ReceiverReconciliationList,
+    ReconcileReceiverRequest,
     ResendRequest,
     ResendResponse,
 )
@@ -53,7 +53,7 @@ FIRST_DAY, LAST_DAY = date(2021, 1, 1), date(2099, 12, 31)
 """Days that a list may be of; far beyond all that there is."""
 router = secured_router(PREFIX)
 _lines = JsonDecoder(TakenItem, bytes_max=LINE_BYTES_MAX)
-_asks = JsonDecoder(AskRequest)
+_asks = JsonDecoder(ReconcileReceiverRequest)
 _resends = JsonDecoder(ResendRequest)
 
 
@@ -109,7 +109,7 @@ async def reconcile(
 @router.post(
     "/receivers/{receiver_id}:reconcile",
     openapi_extra=described(
-        body=AskRequest,
+        body=ReconcileReceiverRequest,
         answers={200: ReceiverReconciliation},
         problems=(ReceiverNotFound, ReceiverListMissing),
     ),

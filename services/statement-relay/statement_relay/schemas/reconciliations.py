@@ -43,7 +43,7 @@ class ReceiverReconciliationList(Struct, frozen=True):
     next_cursor: None
 
 
-class AskRequest(Struct, frozen=True, forbid_unknown_fields=True):
+class ReconcileReceiverRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The day of reception in Helsinki that a receiver is asked about."""
 
     day: date
