@@ -68,7 +68,7 @@ from statement_relay.rules.catalogues import (
     examples_by_type,
     load_examples,
 )
-from statement_relay.rules.clocks import DeliveryTarget
+from statement_relay.rules.clocks import BusinessHours, DeliveryTarget
 from statement_relay.rules.competence import Tables
 from statement_relay.rules.contents import NONCE_BYTES
 from statement_relay.rules.intake import IntakeLimits
@@ -81,6 +81,7 @@ from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.due import DUE_INTERVAL_S, look_for_late
 from statement_relay.workers.figures import FigureGauges, look
 from statement_relay.workers.inbound import INBOUND, InboundDesk, read_information
+from statement_relay.workers.reconciling import RECONCILING_INTERVAL_S, Asker
 from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
 from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
@@ -294,12 +295,29 @@ class _Composition:
         )
         patience = self._settings.patience
         look_for_due = partial(look_for_late, desk.pool, patience=patience, moment=desk.moment)
+        ask_all = self._asker(desk.pool).ask_all
         remind = partial(remind_of_all, desk.pool, moment=desk.moment)
         return [
             desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
             desk.jobs.repeat("reminders", remind, interval_s=REMINDING_INTERVAL_S),
+            desk.jobs.repeat("reconciling", ask_all, interval_s=RECONCILING_INTERVAL_S),
             desk.jobs.repeat("due", look_for_due, interval_s=DUE_INTERVAL_S),
         ]
+
+    def _asker(self, pool: Pool) -> Asker:
+        """Return what asks receivers for what they took."""
+        hours = BusinessHours(
+            opens=self._settings.patience.receipt_at, closes=self._settings.deliver_by
+        )
+        known = tables_of_release().receivers.receiver_ids()
+        return Asker(
+            pool=pool,
+            receiver_ids=self._endpoints.named.union(known),
+            endpoints=self._endpoints,
+            hours=hours,
+            moment=self._moment,
+            clock=self._clock,
+        )
 
     def _access(self) -> RoutingAccess:
         """Return where routing-api is, and by what right it is read."""
@@ -337,6 +355,7 @@ class _Composition:
             ),
             bulk_limits=BodyLimits(bulk, bulk),
             endpoints=self._endpoints,
+            ask_receiver=self._asker(pool).ask,
             request_target=request_target_of(settings),
             catalogues=catalogues_of_release(),
             disclosure=Disclosure(

@@ -136,3 +136,10 @@ class ReconciliationNotFound(DomainError):
 
     kind: ClassVar[Kind] = Kind.NOT_FOUND
     code: ClassVar[str] = "reconciliation_not_found"
+
+
+class ReceiverListMissing(DomainError):
+    """The receiver has not told what it took: away, refusing, or with a list that is none."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "receiver_list_missing"

@@ -1,29 +1,36 @@
 """How items leave: one call puts one item, whichever road leads to the receiver."""
 
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from ssl import SSLContext
 from typing import Protocol
 
 from statement_relay.clients.answers import answer_of
-from statement_relay.clients.exchanges import Line, Sent
+from statement_relay.clients.exchanges import Line, Received, Sent
+from statement_relay.clients.listings import Question, page_of
 from statement_relay.clients.parcels import Parcel
 from statement_relay.clients.rest import RestRoad
 from statement_relay.clients.tokens import TokenCache
 from statement_relay.clients.trust import trusted_by
 from statement_relay.clients.xroad import XRoad
-from statement_relay.rules.answers import Answer
+from statement_relay.rules.answers import Answer, Failure
 from statement_relay.rules.endpoints import ClientCredentials, Endpoint, Endpoints
+from statement_relay.rules.reconciliations import HeldItem
 
 _UNAUTHORIZED = 401
+HELD_MAX = 100_000
+"""Items of one day that a receiver may list; a longer list is not read to its end."""
 
 
 class Road(Protocol):
-    """What differs between roads: the request of an item."""
+    """What differs between roads: the requests that put an item and ask what was taken."""
 
     def request(self, parcel: Parcel) -> Sent:
         """Return the request that puts an item."""
+
+    def question(self, question: Question) -> Sent:
+        """Return the request for a page of what the receiver took on a day."""
 
 
 class Adapter:
@@ -44,11 +51,36 @@ class Adapter:
     async def put(self, parcel: Parcel, *, timeout_s: float) -> Answer:
         """Put one item; return what came of it within the time, whatever that is."""
         ends_at = time.monotonic() + timeout_s
-        answer, token = await self._put_once(parcel, ends_at=ends_at)
-        if answer.status == _UNAUTHORIZED and self._tokens is not None and token is not None:
-            self._tokens.refuse(token)
-            answer, _ = await self._put_once(parcel, ends_at=ends_at)
-        return answer
+        received = await self._exchange(self._road.request(parcel), ends_at=ends_at)
+        return answer_of(received, clock=self._clock)
+
+    async def list_held(
+        self, day: date, *, new_id: Callable[[], str], timeout_s: float
+    ) -> Sequence[HeldItem] | None:
+        """Ask what the receiver took on a day, to the end of the list and within the time.
+
+        None where no whole list came: an item named twice and a cursor that leads nowhere on
+        make it none.
+        """
+        ends_at = time.monotonic() + timeout_s
+        held: dict[str, HeldItem] = {}
+        after: str | None = None
+        while len(held) <= HELD_MAX:
+            asked = Question(day=day, after=after, request_id=new_id())
+            received = await self._exchange(self._road.question(asked), ends_at=ends_at)
+            page = None if isinstance(received, str) else page_of(received)
+            if page is None:
+                return None
+            count = len(held) + len(page.items)
+            held.update((item.information_id, item) for item in page.items)
+            if len(held) != count:
+                return None
+            if page.next_cursor is None:
+                return list(held.values())
+            if page.next_cursor == after or not page.items:
+                return None
+            after = page.next_cursor
+        return None
 
     async def close(self) -> None:
         """Close all connections."""
@@ -56,15 +88,24 @@ class Adapter:
         if self._tokens is not None:
             await self._tokens.close()
 
-    async def _put_once(self, parcel: Parcel, *, ends_at: float) -> tuple[Answer, str | None]:
-        sent, token = self._road.request(parcel), None
+    async def _exchange(self, sent: Sent, *, ends_at: float) -> Received | Failure:
+        received, token = await self._exchange_once(sent, ends_at=ends_at)
+        is_refused = not isinstance(received, str) and received.status == _UNAUTHORIZED
+        if is_refused and self._tokens is not None and token is not None:
+            self._tokens.refuse(token)
+            received, _ = await self._exchange_once(sent, ends_at=ends_at)
+        return received
+
+    async def _exchange_once(
+        self, sent: Sent, *, ends_at: float
+    ) -> tuple[Received | Failure, str | None]:
+        token = None
         if self._tokens is not None:
             token = await self._tokens.find(timeout_s=_left_s(ends_at))
             if token is None:
-                return Answer(failure="token_unavailable"), None
+                return "token_unavailable", None
             sent = _authorized(sent, token)
-        received = await self._line.exchange(sent, timeout_s=_left_s(ends_at))
-        return answer_of(received, clock=self._clock), token
+        return await self._line.exchange(sent, timeout_s=_left_s(ends_at)), token
 
 
 class Adapters:

@@ -24,7 +24,7 @@ IDLE_CONNECTION_S = 15.0
 class Sent(Struct, frozen=True, kw_only=True):
     """What is sent: exactly these bytes."""
 
-    method: Literal["PUT", "POST"]
+    method: Literal["GET", "PUT", "POST"]
     url: str
     headers: Mapping[str, str]
     body: bytes
@@ -71,7 +71,7 @@ class Line:
         async with self._opened().request(
             sent.method,
             sent.url,
-            data=sent.body,
+            data=sent.body or None,
             headers=sent.headers,
             allow_redirects=False,
         ) as response:

@@ -1,6 +1,7 @@
 """Straight to a receiver: the receiver contract over HTTP as it stands."""
 
 from statement_relay.clients.exchanges import Sent
+from statement_relay.clients.listings import Question, question_headers
 from statement_relay.clients.parcels import PATH, Parcel, contract_headers
 
 
@@ -17,4 +18,13 @@ class RestRoad:
             url=f"{self._url}/{PATH}/{parcel.information_id}",
             headers=contract_headers(parcel),
             body=parcel.body,
+        )
+
+    def question(self, question: Question) -> Sent:
+        """Return the GET of a page of a day's list."""
+        return Sent(
+            method="GET",
+            url=f"{self._url}/{PATH}?{question.query}",
+            headers=question_headers(question),
+            body=b"",
         )

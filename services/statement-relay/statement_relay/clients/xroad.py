@@ -1,6 +1,7 @@
 """Over X-Road to a receiver: its message protocol for REST, through our own security server."""
 
 from statement_relay.clients.exchanges import Sent
+from statement_relay.clients.listings import Question, question_headers
 from statement_relay.clients.parcels import PATH, Parcel, contract_headers
 from statement_relay.rules.endpoints import XRoadNames
 
@@ -31,4 +32,15 @@ class XRoad:
             url=f"{self._url}/{PATH}/{parcel.information_id}",
             headers=headers,
             body=parcel.body,
+        )
+
+    def question(self, question: Question) -> Sent:
+        """Return the GET of a page of a day's list, with the headers of X-Road."""
+        headers = {
+            **question_headers(question),
+            "X-Road-Client": self._client,
+            "X-Road-Id": question.request_id,
+        }
+        return Sent(
+            method="GET", url=f"{self._url}/{PATH}?{question.query}", headers=headers, body=b""
         )

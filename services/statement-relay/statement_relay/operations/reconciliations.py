@@ -9,8 +9,15 @@ from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import line_of, witness
 from kuntavayla.values.calendar import helsinki_instant
 from statement_relay.errors import DeliveryCountDiffers, ReconciliationNotFound
-from statement_relay.operations.parties import Party
-from statement_relay.rules.reconciliations import Reconciliation, TakenItem, counts_of
+from statement_relay.operations import receipts
+from statement_relay.rules.clocks import days_to_compare
+from statement_relay.rules.deliveries import LateReceipt
+from statement_relay.rules.reconciliations import (
+    HeldItem,
+    Reconciliation,
+    TakenItem,
+    counts_of,
+)
 from statement_relay.store import reconciliations, repairs
 from statement_relay.store.reconciliations import Scope
 
@@ -22,21 +29,15 @@ async def reconcile(
     taken: Sequence[TakenItem],
     *,
     day: date,
-    party: Party,
+    scope: Scope,
     call: Call,
     moment: Moment,
 ) -> Reconciliation:
     """Compare what a receiver took on a day with the receipts that it gave, by its own times.
 
-    The result takes the place of an earlier one of the day; a line of the audit says so.
+    `scope` is that of `scope_of` for the day. The result takes the place of an earlier one of the
+    day; a line of the audit says so.
     """
-    assert party.te_office_code is not None, "only a TE office has a list"
-    scope = Scope(
-        receiver_id=party.te_office_code,
-        starts_at=helsinki_instant(day, 0, 0),
-        ends_at=helsinki_instant(day + timedelta(days=1), 0, 0),
-        may_see_restricted=party.may_see_restricted,
-    )
     compared = await reconciliations.compare(connection, taken, scope=scope)
     result = Reconciliation(
         receiver_id=scope.receiver_id,
@@ -52,6 +53,40 @@ async def reconcile(
     line = line_of(call, action="reconciliation.made", outcome=outcome, moment=moment)
     await audit.append(connection, [line])
     return result
+
+
+async def list_unproven(
+    connection: Connection, held: Sequence[HeldItem], *, day: date, receiver_id: str
+) -> list[HeldItem]:
+    """Return what a receiver holds with our bytes while we have no receipt of it."""
+    scope = scope_of(receiver_id, day, may_see_restricted=True)
+    compared = await reconciliations.compare(connection, [each.taken for each in held], scope=scope)
+    unproven = {
+        each.difference.information_id for each in compared if each.difference.kind == "unproven"
+    }
+    return [each for each in held if each.information_id in unproven]
+
+
+async def prove(
+    connection: Connection, held: HeldItem, *, receiver_id: str, call: Call, moment: Moment
+) -> None:
+    """Take a receipt out of a receiver's own list, as if it had been posted.
+
+    Raises InformationNotFound for what was never sent, and DeliverySettled for what has ended.
+    """
+    told = LateReceipt(
+        information_id=held.information_id,
+        digest=held.receipt.digest,
+        receipt=held.receipt,
+        code=None,
+    )
+    await receipts.take(connection, told, receiver_id=receiver_id, call=call, moment=moment)
+
+
+async def list_missing(connection: Connection, *, moment: Moment) -> list[tuple[str, date]]:
+    """Return receivers that are not paused, with days to compare that have no result of them."""
+    days = days_to_compare(moment.now)
+    return await reconciliations.list_missing(connection, days, now=moment.now)
 
 
 async def list_of_day(
@@ -101,3 +136,13 @@ async def resend(
     ]
     await audit.append(connection, lines)
     return len(missing)
+
+
+def scope_of(receiver_id: str, day: date, *, may_see_restricted: bool) -> Scope:
+    """Return what of a receiver is compared for a day in Helsinki."""
+    return Scope(
+        receiver_id=receiver_id,
+        starts_at=helsinki_instant(day, 0, 0),
+        ends_at=helsinki_instant(day + timedelta(days=1), 0, 0),
+        may_see_restricted=may_see_restricted,
+    )

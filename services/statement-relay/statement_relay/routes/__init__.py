@@ -70,6 +70,7 @@ SCOPES: ScopeTable = {
     ("GET", "/statistics/information"): "statistics.read",
     ("GET", "/codes/{list}"): "codes.read",
     ("POST", "/reconciliations"): "reconciliations.write",
+    ("POST", "/receivers/{receiver_id}:reconcile"): "reconciliations.write",
     ("GET", "/reconciliations/{day}"): "reconciliations.read",
     ("POST", "/reconciliations/{day}:resend"): "deliveries.write",
     ("GET", "/events"): "events.read",

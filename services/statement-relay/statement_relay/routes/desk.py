@@ -1,8 +1,13 @@
 """What the routes of statement-relay share: the composed parts of the process."""
 
+from collections.abc import Awaitable
+from datetime import date
+from typing import Protocol
+
 from starlette.requests import Request
 
 from kuntavayla.http import BodyLimits, MicroBatcher
+from kuntavayla.service.moments import Call
 from kuntavayla.service.routes.desk import ServiceDesk
 from statement_relay.operations.law import Law
 from statement_relay.operations.submissions import Submission
@@ -12,6 +17,7 @@ from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.catalogues import Catalogues
 from statement_relay.rules.clocks import DeliveryTarget
 from statement_relay.rules.endpoints import Endpoints
+from statement_relay.rules.reconciliations import Reconciliation
 from statement_relay.rules.statistics import Disclosure
 
 RESTART = "take a place by after=now, then read GET /information"
@@ -19,11 +25,19 @@ RESTART = "take a place by after=now, then read GET /information"
 RESYNC = f"Take a place by {PREFIX}/events?after=now, then read the list {PREFIX}/information."
 
 
+class AskReceiver(Protocol):
+    """Asks a receiver what it took on a day, and returns what came of it."""
+
+    def __call__(self, receiver_id: str, day: date, *, call: Call) -> Awaitable[Reconciliation]:
+        """Ask; raises ReceiverNotFound, and ReceiverListMissing where no whole list came."""
+
+
 class Desk(ServiceDesk, frozen=True, kw_only=True):
     """The parts that the composition root has put together for the routes of one process."""
 
     bulk_limits: BodyLimits
     endpoints: Endpoints
+    ask_receiver: AskReceiver
     law: Law
     information: MicroBatcher[Submission, Accepted | Stale]
     duplicate_wait_s_max: float

@@ -24,8 +24,14 @@ from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, Off
 from kuntavayla.service.routes.desk import call_of, repairer_of_call
 from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.values.faults import reference_faults
-from statement_relay.errors import DeliveryCountDiffers, ReconciliationNotFound
+from statement_relay.errors import (
+    DeliveryCountDiffers,
+    ReceiverListMissing,
+    ReceiverNotFound,
+    ReconciliationNotFound,
+)
 from statement_relay.operations import reconciliations as operations
+from statement_relay.operations.parties import Party
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
 from statement_relay.routes.parties import party_of
@@ -34,6 +40,7 @@ from statement_relay.schemas.reconciliations import (
     ReceiverDifference,
     ReceiverReconciliation,
     ReceiverReconciliationList,
+    ReconcileReceiverRequest,
     ResendRequest,
     ResendResponse,
 )
@@ -46,6 +53,7 @@ FIRST_DAY, LAST_DAY = date(2021, 1, 1), date(2099, 12, 31)
 """Days that a list may be of; far beyond all that there is."""
 router = secured_router(PREFIX)
 _lines = JsonDecoder(TakenItem, bytes_max=LINE_BYTES_MAX)
+_asks = JsonDecoder(ReconcileReceiverRequest)
 _resends = JsonDecoder(ResendRequest)
 
 
@@ -77,6 +85,11 @@ async def reconcile(
     _check_day("/query/day", day)
     lines = await read_lines(request, limits=desk.bulk_limits, lines_max=LINES_MAX)
     taken = _decoded(lines, count=count)
+    party = party_of(caller)
+    assert party.te_office_code is not None, "only a TE office has a list"
+    scope = operations.scope_of(
+        party.te_office_code, day, may_see_restricted=party.may_see_restricted
+    )
 
     async def act() -> Reconciliation:
         async with desk.transaction() as connection:
@@ -84,13 +97,39 @@ async def reconcile(
                 connection,
                 taken,
                 day=day,
-                party=party_of(caller),
+                scope=scope,
                 call=call_of(request),
                 moment=desk.moment(),
             )
 
     result = await repeating(act)
     return json_answer(_answer(result, differences=result.differences))
+
+
+@router.post(
+    "/receivers/{receiver_id}:reconcile",
+    openapi_extra=described(
+        body=ReconcileReceiverRequest,
+        answers={200: ReceiverReconciliation},
+        problems=(ReceiverNotFound, ReceiverListMissing),
+    ),
+)
+async def ask(request: Request, receiver_id: str) -> Response:
+    """Ask a receiver what it took on a day that is over, and compare it with our receipts.
+
+    What it holds with our bytes while we wait for a receipt becomes delivered by the receipt in its
+    list. The result is kept by day; a repeat takes its place, so the call takes no Idempotency-Key.
+    Differences of clients with a security ban are told only to a token with the scope
+    events.restricted.
+    """
+    caller, desk = caller_of(request), desk_of(request)
+    require_kind(caller, OrganisationKind.OPERATOR)
+    body = await _asks.read(request, limits=desk.body_limits)
+    _check_day("/day", body.day)
+    if body.day >= desk.moment().today:
+        raise InvalidContent((Fault("/day", "day_not_over", "Give a day that is over."),))
+    result = await desk.ask_receiver(receiver_id, body.day, call=call_of(request))
+    return json_answer(_answer(result, differences=_seen(result, party=party_of(caller))))
 
 
 @router.get(
@@ -124,13 +163,7 @@ async def list_reconciliations(
     told = [
         _answer(
             result,
-            differences=None
-            if of_one is None
-            else [
-                each
-                for each in result.differences
-                if party.may_see_restricted or not each.is_restricted
-            ],
+            differences=None if of_one is None else _seen(result, party=party),
         )
         for result in results
     ]
@@ -177,6 +210,13 @@ async def resend(request: Request, day: date) -> Response:
             )
 
     return json_answer(ResendResponse(handled=await repeating(act)))
+
+
+def _seen(result: Reconciliation, *, party: Party) -> list[Difference]:
+    """Return the differences that a party may be told of."""
+    return [
+        each for each in result.differences if party.may_see_restricted or not each.is_restricted
+    ]
 
 
 def _check_day(pointer: str, day: date) -> None:

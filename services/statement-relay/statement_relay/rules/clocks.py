@@ -4,7 +4,7 @@ Days are working days of the Finnish calendar, hours those of clocks in Helsinki
 the edge; how many days and which hour are settings, since no legal time limit is known.
 """
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from msgspec import Struct
 
@@ -80,6 +80,17 @@ def opens_at(hours: BusinessHours | None, *, now: datetime) -> datetime:
     if is_working_day(day) and now < _at(day, hours.opens):
         return _at(day, hours.opens)
     return _at(working_day_after(day), hours.opens)
+
+
+def days_to_compare(now: datetime) -> list[date]:
+    """Return the days from the last working day on that are over: on a Monday Friday to Sunday."""
+    today = legal_day(now)
+    day = today - timedelta(days=1)
+    days = [day]
+    while not is_working_day(day):
+        day -= timedelta(days=1)
+        days.append(day)
+    return days[::-1]
 
 
 def next_working_day_at(hours: BusinessHours | None, *, now: datetime, opens: time) -> datetime:

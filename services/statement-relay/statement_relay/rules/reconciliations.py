@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from kuntavayla.values.codes import Id
+from statement_relay.rules.answers import Receipt
 from statement_relay.rules.digests import Digest
 
 DIFFERENCES_MAX = 1_000
@@ -33,6 +34,18 @@ class TakenItem(Struct, frozen=True, forbid_unknown_fields=True):
 
     information_id: Id
     digest: Digest
+
+
+class HeldItem(Struct, frozen=True):
+    """An item as the receiver itself lists it, with the receipt that it gave."""
+
+    information_id: str
+    receipt: Receipt
+
+    @property
+    def taken(self) -> TakenItem:
+        """Return the line that is compared."""
+        return TakenItem(self.information_id, self.receipt.digest)
 
 
 class Difference(Struct, frozen=True, kw_only=True):

@@ -43,6 +43,12 @@ class ReceiverReconciliationList(Struct, frozen=True):
     next_cursor: None
 
 
+class ReconcileReceiverRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The day of reception in Helsinki that a receiver is asked about."""
+
+    day: date
+
+
 class ResendRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which receiver lost items, how many, and why they are sent again."""
 

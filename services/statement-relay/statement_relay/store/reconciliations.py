@@ -68,6 +68,13 @@ UPDATE information SET state = 'waiting', state_reason = 'resent', settled_at = 
 WHERE information_id = ANY($1::uuid[]) AND receiver_id = $2 AND state = 'delivered'
 RETURNING information_id::text
 """
+LIST_MISSING = """
+SELECT r.receiver_id, asked.day FROM receivers r CROSS JOIN unnest($1::date[]) AS asked (day)
+WHERE (NOT r.is_paused OR r.paused_until <= $2)
+  AND NOT EXISTS (SELECT FROM reconciliations known
+                  WHERE known.receiver_id = r.receiver_id AND known.day = asked.day)
+ORDER BY r.receiver_id, asked.day
+"""
 RESULTS_MAX = 1_000
 _encode = msgspec.json.encode
 _counts = msgspec.json.Decoder(dict[str, int]).decode
@@ -163,3 +170,11 @@ async def let_resend(
     """
     rows = await connection.fetch(RESEND, [*information_ids], receiver_id)
     return frozenset(row["information_id"] for row in rows)
+
+
+async def list_missing(
+    connection: Connection, days: Sequence[date], *, now: datetime
+) -> list[tuple[str, date]]:
+    """Return receivers that are not paused, with those of the days that have no result of them."""
+    rows = await connection.fetch(LIST_MISSING, [*days], now)
+    return [(row["receiver_id"], row["day"]) for row in rows]
