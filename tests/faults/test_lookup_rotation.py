@@ -8,11 +8,13 @@ import sys
 from typing import Any
 
 import msgspec
+import pytest
 
 from tests.builders import another_person, ndjson
 from tests.faults.postgres import ROUTING
 from tests.faults.stack import Stack
 
+pytestmark = pytest.mark.faults
 PERSONS = 60
 STEP_S_MAX = 30
 NEW = base64.b64encode(bytes(range(100, 132))).decode()

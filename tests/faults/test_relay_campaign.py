@@ -11,6 +11,7 @@ from tests.faults.relay_damages import DAMAGES
 from tests.faults.test_campaign import FALLEN_SHARE, SEED, SEEDS, SHOWN
 
 
+@pytest.mark.faults
 async def test_whatever_fails_each_item_is_delivered_once_in_order_and_proven(
     postgres: Postgres, tmp_path: Path
 ) -> None:

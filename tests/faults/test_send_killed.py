@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from kuntavayla_sandbox.state import Stack as PublishedStack
 from kuntavayla_sandbox.state import StateDirectory
 from tests.builders import another_person, ndjson
@@ -16,6 +18,7 @@ from tests.faults.postgres import ROUTING
 from tests.faults.stack import Stack
 from tests.faults.waiting import until
 
+pytestmark = pytest.mark.faults
 LINES = 7_000
 """Four calls of the command, two of them in flight."""
 STEP_S_MAX = 60
