@@ -32,8 +32,8 @@ from kuntavayla_sandbox.identities import is_te_office
 from kuntavayla_sandbox.population import full_size, generate
 from kuntavayla_sandbox.population_file import TENTH, marginals_table, write_population
 from kuntavayla_sandbox.processes import NotReady, ProcessEnded
-from kuntavayla_sandbox.restoring import RESTORED, record_restore
-from kuntavayla_sandbox.routing_service import NAME, Memberships
+from kuntavayla_sandbox.restoring import COMMANDS, RESTORED, record_restore
+from kuntavayla_sandbox.routing_service import Memberships
 from kuntavayla_sandbox.send import SendBroken
 from kuntavayla_sandbox.send.command import faults_table, send_with_progress, summary_table
 from kuntavayla_sandbox.stack import (
@@ -320,11 +320,12 @@ def restored(
     state: State = DEFAULT_DIRECTORY,
 ) -> None:
     """Begin a new epoch of a service after its database was restored, while the stack is down."""
-    if service != NAME:
+    if service not in COMMANDS:
         raise typer.BadParameter(
-            f"{service!r} has no epoch here; only {NAME} has.", param_hint="--service"
+            f"{service!r} has no epoch here; {' and '.join(COMMANDS)} have.",
+            param_hint="--service",
         )
-    typer.echo(asyncio.run(record_restore(state, reason=reason)))
+    typer.echo(asyncio.run(record_restore(state, service=service, reason=reason)))
 
 
 @app.command()

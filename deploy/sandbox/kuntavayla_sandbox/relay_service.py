@@ -17,6 +17,8 @@ from kuntavayla_sandbox.state import SecretFile, write_private
 NAME = "statement-relay"
 MODULE = "kuntavayla_sandbox.relay_process"
 PATH = "/relay/v1"
+COMMANDS = "statement_relay.cli"
+"""The module of the service's own command line."""
 DATABASE = "statement_relay"
 ROLE = "statement_relay"
 

@@ -1,12 +1,16 @@
-"""What follows a restore of routing-api's database in the local stack: its new epoch."""
+"""What follows a restore of a service's database in the local stack: its new epoch."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+
+from msgspec import Struct
 
 from kuntavayla.database import open_pool
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.feed import parse_cursor
-from kuntavayla_sandbox import routing_service
+from kuntavayla_sandbox import relay_service, routing_service
+from kuntavayla_sandbox.calls import Credentials
 from kuntavayla_sandbox.case_systems import store
 from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from kuntavayla_sandbox.stack import end_what_a_killed_stack_left
@@ -17,6 +21,39 @@ NOWHERE = "http://127.0.0.1:9"
 """An issuer that the service's command line names and never asks."""
 
 
+class _Commands(Struct, frozen=True):
+    """A service's own command line, the database that it works on, and the settings it needs."""
+
+    module: str
+    database: str
+    settings: Callable[[EmbeddedServer, SecretFile], dict[str, str]]
+
+
+def _settings_of_routing(server: EmbeddedServer, kept: SecretFile) -> dict[str, str]:
+    return routing_service.environment(server, kept=kept, issuer_url=NOWHERE)
+
+
+def _settings_of_relay(server: EmbeddedServer, kept: SecretFile) -> dict[str, str]:
+    around = relay_service.Surroundings(
+        issuer_url=NOWHERE,
+        routing_url=f"{NOWHERE}{routing_service.PATH}",
+        own=Credentials(NOWHERE, relay_service.NAME, relay_service.NAME),
+        receivers_file=Path(relay_service.NAME),
+    )
+    return relay_service.environment(server, kept=kept, around=around)
+
+
+COMMANDS = {
+    routing_service.NAME: _Commands(
+        routing_service.COMMANDS, routing_service.DATABASE, _settings_of_routing
+    ),
+    relay_service.NAME: _Commands(
+        relay_service.COMMANDS, relay_service.DATABASE, _settings_of_relay
+    ),
+}
+"""The services that have an epoch, by name."""
+
+
 class NothingToRestore(StateFault):
     """The directory holds no data of a stack."""
 
@@ -24,8 +61,8 @@ class NothingToRestore(StateFault):
         super().__init__(f"{directory} holds no data of a stack, so nothing was restored in it.")
 
 
-async def record_restore(directory: Path, *, reason: str) -> str:
-    """Begin the new epoch on a stack that is down; return what the service's command said.
+async def record_restore(directory: Path, *, service: str, reason: str) -> str:
+    """Begin a service's new epoch on a stack that is down; return what its command said.
 
     The newest epoch that anybody has seen is asked of the case systems, whose database was not
     restored. Raises StackAlreadyRunning, NothingToRestore or PreparationFailed.
@@ -38,10 +75,9 @@ async def record_restore(directory: Path, *, reason: str) -> str:
         await asyncio.to_thread(server.start)
         state.close_to_others()
         try:
-            seen = await _newest_epoch(server)
-            settings = routing_service.environment(
-                server, kept=SecretFile(state.path / "secrets.json"), issuer_url=NOWHERE
-            )
+            own = COMMANDS[service]
+            seen = await _newest_epoch(server, database=own.database)
+            settings = own.settings(server, SecretFile(state.path / "secrets.json"))
             return await routing_service.run_command(
                 settings,
                 "restored",
@@ -51,15 +87,16 @@ async def record_restore(directory: Path, *, reason: str) -> str:
                 reason,
                 "--official",
                 routing_service.OFFICIAL,
+                module=own.module,
             )
         finally:
             await asyncio.to_thread(server.stop)
 
 
-async def _newest_epoch(server: EmbeddedServer) -> int:
+async def _newest_epoch(server: EmbeddedServer, *, database: str) -> int:
     """Return the newest epoch that a case system's cursor or the service's own head names."""
     of_readers = await open_pool(server.url(CASE_SYSTEMS), connections_max=2)
-    of_service = await open_pool(server.url(routing_service.DATABASE), connections_max=2)
+    of_service = await open_pool(server.url(database), connections_max=2)
     try:
         cursors = await of_readers.fetch(store.CURSORS)
         own: int = await of_service.fetchval("SELECT epoch FROM outbox_head")

@@ -18,6 +18,8 @@ from kuntavayla_sandbox.state import SecretFile, StateFault
 NAME = "routing-api"
 MODULE = "kuntavayla_sandbox.routing_process"
 PATH = "/routing/v1"
+COMMANDS = "routing_api.cli"
+"""The module of the service's own command line."""
 DATABASE = "routing_api"
 ROLE = "routing_api"
 REPORT_AHEAD_S_MAX = 10 * 366 * 86_400
@@ -85,12 +87,12 @@ async def confirm_memberships(settings: dict[str, str], *, on: date) -> None:
     )
 
 
-async def run_command(settings: dict[str, str], *arguments: str) -> str:
-    """Run the service's own command line and return what it said; raises PreparationFailed."""
+async def run_command(settings: dict[str, str], *arguments: str, module: str = COMMANDS) -> str:
+    """Run a service's own command line and return what it said; raises PreparationFailed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "routing_api.cli",
+        module,
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -99,5 +101,5 @@ async def run_command(settings: dict[str, str], *arguments: str) -> str:
     output, _ = await process.communicate()
     said = output.decode(errors="replace").strip()
     if process.returncode != 0:
-        raise PreparationFailed(f"routing-api {arguments[0]} did not succeed:\n{said}")
+        raise PreparationFailed(f"{module} {arguments[0]} did not succeed:\n{said}")
     return said
