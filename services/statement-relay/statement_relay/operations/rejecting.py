@@ -30,8 +30,8 @@ async def reject_successors(
     connection: Connection, items: Sequence[Tracked], *, telling: Telling, moment: Moment
 ) -> None:
     """Reject what waits to correct or withdraw rejected items, and tell of it."""
-    roots = {item.root_information_id for item in items}
+    originals = [item.information_id for item in items]
     successors = await deliveries.reject_successors(
-        connection, roots, code=ORIGINAL_REJECTED, at=moment.now
+        connection, originals, code=ORIGINAL_REJECTED, at=moment.now
     )
     telling.rejected(successors, code=ORIGINAL_REJECTED)

@@ -1,7 +1,6 @@
 """What operators do to items on their way: looked at, tried again now, given up with a reason."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -43,18 +42,31 @@ class Why(Struct, frozen=True):
     reason: str
 
 
+class Page(Struct, frozen=True, kw_only=True):
+    """Which part of a list, and whether clients with a security ban may be in it."""
+
+    after: str
+    limit: int
+    may_see_restricted: bool
+
+
 async def list_of(
     connection: Connection,
     query: DeliveryFilter,
     *,
-    after: str,
-    limit: int,
+    page: Page,
     call: Call,
     moment: Moment,
 ) -> Sequence[Undelivered]:
     """Return items on their way, in order of their ids; audited."""
     await witness(connection, call, action=LISTED, moment=moment)
-    return await repairs.list_undelivered(connection, query, after=after, limit=limit)
+    return await repairs.list_undelivered(
+        connection,
+        query,
+        after=page.after,
+        limit=page.limit,
+        may_see_restricted=page.may_see_restricted,
+    )
 
 
 async def summarise(
@@ -108,16 +120,16 @@ async def skip(
 async def choose(
     connection: Connection, query: DeliveryFilter, *, expected_count: int
 ) -> Sequence[str]:
-    """Return the items that a filter means; raises where they are too many or not as expected."""
+    """Return the items that a filter means, of those that are the first of their queue.
+
+    Raises where they are too many or not as expected.
+    """
     count = await repairs.count_undelivered(connection, query)
     if count != expected_count:
         raise DeliveryCountDiffers(item_count=count)
     if count > REPAIRS_MAX:
         raise DeliveriesTooMany(item_count=count, items_max=REPAIRS_MAX)
-    found = await repairs.list_undelivered(
-        connection, query, after=str(UUID(int=0)), limit=REPAIRS_MAX
-    )
-    return [item.tracked.information_id for item in found]
+    return await repairs.choose_undelivered(connection, query, limit=REPAIRS_MAX)
 
 
 async def _load_heads(

@@ -23,7 +23,7 @@ from kuntavayla.http import (
 from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
 from kuntavayla.service.moments import Moment
-from kuntavayla.service.routes.desk import call_of, repairer_of_call
+from kuntavayla.service.routes.desk import RESTRICTED, call_of, repairer_of_call
 from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.service.routes.pages import (
     LIMIT_DEFAULT,
@@ -99,7 +99,10 @@ async def list_deliveries(  # noqa: PLR0913 - one parameter per filter
     after: After = None,
     limit: Limit = LIMIT_DEFAULT,
 ) -> Response:
-    """List items that are on their way to their receivers, the oldest first."""
+    """List items that are on their way to their receivers, the oldest first.
+
+    Those about clients with a security ban only to who has `events.restricted`.
+    """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     _check_instant("/query/older_than", older_than)
@@ -108,8 +111,11 @@ async def list_deliveries(  # noqa: PLR0913 - one parameter per filter
         found = await operations.list_of(
             connection,
             query,
-            after=place_of_id(after),
-            limit=limit,
+            page=operations.Page(
+                after=place_of_id(after),
+                limit=limit,
+                may_see_restricted=RESTRICTED in caller_of(request).scopes,
+            ),
             call=call_of(request),
             moment=desk.moment(),
         )

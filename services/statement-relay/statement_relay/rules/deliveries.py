@@ -96,13 +96,16 @@ class Fate(Struct, frozen=True, kw_only=True):
 def breaker_after(
     breaker: Breaker, ended: Sequence[Called], *, now: datetime, pace: Pace
 ) -> Breaker:
-    """Return a receiver's breaker after calls, given in the order in which they ended."""
+    """Return a receiver's breaker after calls, given in the order in which they ended.
+
+    What succeeds while it is open was begun before: how long the receiver is left alone stands.
+    """
     for called in ended:
         if called.hold_s:
             breaker = held(breaker, now=now, seconds=called.hold_s)
         elif called.counts_against:
             breaker = after_failure(breaker, now=now, limits=pace.breaker)
-        else:
+        elif breaker.state != "open":
             breaker = CLOSED
     return breaker
 

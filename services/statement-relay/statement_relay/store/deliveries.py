@@ -61,16 +61,19 @@ _SETTLEMENTS = Columns(
         "wait_s": "float8",
     }
 )
-# Whether more waits is asked of the state before this statement, in which its own items are still
-# being delivered; one that goes on waiting is told by its state. Written with EXISTS, the server
+# Whether more is to be sent is asked of the state before this statement, without its own item,
+# which is told by its state; one whose courier was killed counts. A receipt stands until there is a
+# newer one: of what is sent again it is the proof meanwhile. Written with EXISTS, the server
 # rather reads every item that waits at all, once for the statement: measured with 6,000 waiting,
 # 36 ms in place of 4 ms for thirty calls.
 SETTLE = f"""
 WITH settled AS MATERIALIZED (SELECT r.* FROM {_SETTLEMENTS.recordset()}),
 items AS (
     UPDATE information i SET state = s.state, state_reason = s.state_reason,
-           settled_at = s.settled_at, receipt_id = s.receipt_id, received_at = s.received_at,
-           receipt_digest = s.receipt_digest, delivered_request_id = s.delivered_request_id
+           settled_at = s.settled_at, receipt_id = coalesce(s.receipt_id, i.receipt_id),
+           received_at = coalesce(s.received_at, i.received_at),
+           receipt_digest = coalesce(s.receipt_digest, i.receipt_digest),
+           delivered_request_id = coalesce(s.delivered_request_id, i.delivered_request_id)
     FROM settled s WHERE i.information_id = s.information_id AND i.state = 'delivering'
     RETURNING {TRACKED}
 ),
@@ -81,7 +84,9 @@ queues AS (
                WHEN (s.state = 'waiting' AND t.information_id IS NOT NULL) OR (
                    SELECT i.number FROM information i
                    WHERE i.receiver_id = q.receiver_id AND i.client_id = q.client_id
-                     AND i.number IS NOT NULL AND i.settled_at IS NULL AND i.state = 'waiting'
+                     AND i.number IS NOT NULL AND i.settled_at IS NULL
+                     AND i.state IN ('waiting', 'delivering')
+                     AND i.information_id <> s.information_id
                    ORDER BY i.number LIMIT 1) IS NOT NULL
                THEN clock_timestamp() + s.wait_s * interval '1 second' END
     FROM settled s LEFT JOIN items t ON t.information_id = s.information_id::text
@@ -91,7 +96,10 @@ SELECT * FROM items
 """  # noqa: S608 - a constant of ours
 REJECT_SUCCESSORS = f"""
 UPDATE information i SET state = 'rejected', state_reason = $2, settled_at = $3
-WHERE i.root_information_id = ANY($1::uuid[]) AND i.state = 'waiting'
+FROM information o
+WHERE o.information_id = ANY($1::uuid[]) AND i.root_information_id = o.root_information_id
+  AND i.receiver_id = o.receiver_id AND i.client_id = o.client_id AND i.number > o.number
+  AND i.state = 'waiting'
 RETURNING {TRACKED}
 """  # noqa: S608 - a constant of ours
 LOCK_DUE = """
@@ -220,12 +228,12 @@ async def settle(connection: Connection, settlements: Sequence[Settlement]) -> d
 
 
 async def reject_successors(
-    connection: Connection, roots: Collection[str], *, code: str, at: datetime
+    connection: Connection, originals: Collection[str], *, code: str, at: datetime
 ) -> list[Tracked]:
     """Reject what waits behind rejected items to correct or withdraw them."""
-    if not roots:
+    if not originals:
         return []
-    rows = await connection.fetch(REJECT_SUCCESSORS, [*roots], code, at)
+    rows = await connection.fetch(REJECT_SUCCESSORS, [*originals], code, at)
     return [tracked(row) for row in rows]
 
 

@@ -45,7 +45,7 @@ SELECT i.information_id::text, a.ended_at
 FROM information i JOIN delivery_attempts a
   ON a.information_id = i.information_id AND a.attempt = i.attempts
 WHERE i.settled_at IS NULL AND i.state = 'awaiting_receipt' AND a.ended_at <= $1
-ORDER BY i.accepted_at LIMIT $2
+ORDER BY a.ended_at LIMIT $2
 """
 PARK = f"""
 UPDATE information i SET state = 'parked', state_reason = $2

@@ -61,7 +61,8 @@ UPDATE receivers SET is_paused = true, pause_reason = $2, paused_until = $3, pau
 WHERE receiver_id = $1 RETURNING receiver_id
 """
 RESUME = f"""
-UPDATE receivers SET is_paused = false, pause_reason = NULL, paused_until = NULL, paused_by = NULL
+UPDATE receivers SET is_paused = false, pause_reason = NULL, paused_until = NULL, paused_by = NULL,
+       breaker_state = 'closed', breaker_failures = 0, breaker_until = NULL
 WHERE receiver_id = $1 RETURNING receiver_id, pg_notify('{NOTIFY_CHANNEL}', '')
 """  # noqa: S608 - a constant of ours
 _CHANGED = Columns(

@@ -18,13 +18,16 @@ from statement_relay.store import queues
 from statement_relay.store.deliveries import NOTIFY_CHANNEL, TRACKED, tracked
 from statement_relay.store.queues import Queue
 
-_UNDELIVERED = f"""
-{TRACKED}, i.number, i.state, i.state_reason, i.attempts, i.digest, i.receipt_id, i.accepted_at,
-i.deliver_by_at, q.lease_token IS NOT NULL AS is_leased, NOT EXISTS (
+_IS_HEAD = """NOT EXISTS (
     SELECT FROM information b
     WHERE b.receiver_id = i.receiver_id AND b.client_id = i.client_id AND b.number < i.number
       AND b.number IS NOT NULL AND b.settled_at IS NULL
-) AS is_head
+)"""
+_UNDELIVERED = f"""
+{TRACKED}, i.number, i.state, i.state_reason, i.attempts, i.digest, i.receipt_id, i.accepted_at,
+i.deliver_by_at,
+q.lease_token IS NOT NULL AND q.lease_until > clock_timestamp() AS is_leased,
+{_IS_HEAD} AS is_head
 """
 _ON_ITS_WAY = """
 i.settled_at IS NULL AND i.number IS NOT NULL
@@ -48,14 +51,21 @@ ORDER BY i.information_id
 LIST = f"""
 WITH found AS MATERIALIZED (SELECT i.information_id FROM information i WHERE {_ON_ITS_WAY}),
 page AS (
-    SELECT information_id FROM found WHERE information_id > $5 ORDER BY information_id LIMIT $6
+    SELECT information_id FROM found JOIN information i USING (information_id)
+    WHERE information_id > $5 AND (NOT i.is_restricted OR $7)
+    ORDER BY information_id LIMIT $6
 )
 SELECT {_UNDELIVERED}
 FROM page JOIN information i ON i.information_id = page.information_id
 JOIN client_queues q ON q.receiver_id = i.receiver_id AND q.client_id = i.client_id
 ORDER BY i.information_id
 """  # noqa: S608 - a constant of ours
-COUNT = f"SELECT count(*) FROM information i WHERE {_ON_ITS_WAY}"  # noqa: S608 - a constant of ours
+# What stands behind another item is repaired when its turn has come.
+COUNT = f"SELECT count(*) FROM information i WHERE {_ON_ITS_WAY} AND {_IS_HEAD}"  # noqa: S608 - constants of ours
+CHOOSE = f"""
+SELECT i.information_id::text FROM information i WHERE {_ON_ITS_WAY} AND {_IS_HEAD}
+ORDER BY i.information_id LIMIT $5
+"""  # noqa: S608 - constants of ours
 SUMMARY = """
 SELECT i.receiver_id, i.state, i.state_reason, count(*) AS count, min(i.accepted_at) AS oldest_at,
        count(*) FILTER (WHERE i.overdue_at IS NOT NULL) AS overdue
@@ -83,7 +93,9 @@ WHERE information_id = ANY($1::uuid[]) AND settled_at IS NULL
 _QUEUES = Columns({"receiver_id": "text", "client_id": "uuid"})
 REFRESH = f"""
 UPDATE client_queues q SET is_blocked = coalesce(h.state IN ('parked', 'awaiting_receipt'), false),
-       next_attempt_at = CASE WHEN q.lease_token IS NOT NULL THEN q.next_attempt_at
+       lease_token = CASE WHEN q.lease_until > clock_timestamp() THEN q.lease_token END,
+       lease_until = CASE WHEN q.lease_until > clock_timestamp() THEN q.lease_until END,
+       next_attempt_at = CASE WHEN q.lease_until > clock_timestamp() THEN q.next_attempt_at
                               WHEN h.state IS NOT NULL THEN clock_timestamp() END
 FROM {_QUEUES.recordset()} LEFT JOIN LATERAL (
     SELECT i.state FROM information i
@@ -125,17 +137,30 @@ async def lock_items(
 
 
 async def list_undelivered(
-    connection: Connection, query: DeliveryFilter, *, after: str, limit: int
+    connection: Connection,
+    query: DeliveryFilter,
+    *,
+    after: str,
+    limit: int,
+    may_see_restricted: bool,
 ) -> list[Undelivered]:
     """Return items on their way, in order of their ids."""
-    rows = await connection.fetch(LIST, *_arguments(query), after, limit)
+    rows = await connection.fetch(LIST, *_arguments(query), after, limit, may_see_restricted)
     return [_undelivered(row) for row in rows]
 
 
 async def count_undelivered(connection: Connection, query: DeliveryFilter) -> int:
-    """Return how many items on their way a filter means."""
+    """Return how many items a filter means, of those that are the first of their queue."""
     count: int = await connection.fetchval(COUNT, *_arguments(query))
     return count
+
+
+async def choose_undelivered(
+    connection: Connection, query: DeliveryFilter, *, limit: int
+) -> list[str]:
+    """Return the items that `count_undelivered` counts, in order of their ids."""
+    rows = await connection.fetch(CHOOSE, *_arguments(query), limit)
+    return [row["information_id"] for row in rows]
 
 
 async def summarise(connection: Connection) -> list[DeliverySummary]:
