@@ -90,7 +90,7 @@ async def pause(request: Request, receiver_id: str) -> Response:
     ),
 )
 async def resume(request: Request, receiver_id: str) -> Response:
-    """Let a receiver be sent items again; one that is not paused stays as it is.
+    """Let a receiver be sent items again: end its pause, and what its breaker holds back.
 
     Needs an acting official.
     """
