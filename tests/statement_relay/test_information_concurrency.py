@@ -89,3 +89,20 @@ async def test_numbers_have_no_gap_however_queues_grow_at_once(two: Two) -> None
             "SELECT last_number FROM client_queues WHERE client_id = $1", client_id
         )
         assert queue["last_number"] == len(rows)
+
+
+async def test_no_item_is_taken_beside_a_security_ban_that_it_has_not_seen(two: Two) -> None:
+    one, other = two
+    ban = responsible(is_restricted=True, sequence="000001.000000000000000002")
+
+    answers = await asyncio.gather(
+        *(one.case_system().send(another_item()) for _ in range(20)),
+        other.learn(ban),
+        *(other.case_system().send(another_item()) for _ in range(20)),
+    )
+
+    taken = [answer for answer in answers if answer is not None]
+    assert {answer.status_code for answer in taken} == {201}
+    assert len(taken) == 40
+    assert await one.count("information") == 40
+    assert await one.fetch("SELECT 1 FROM information WHERE NOT is_restricted") == []

@@ -60,7 +60,7 @@ class Batch:
     ) -> "Batch":
         """Load what is known of the clients, and lock what is corrected and withdrawn.
 
-        Where a client is unknown, it stays so to the commit.
+        What is known of the clients stays so to the commit.
         """
         replaced = {one.told.replaces for one in submissions if one.told.replaces is not None}
         found = await information.find_held(connection, replaced) if replaced else {}
@@ -185,12 +185,11 @@ def _way_of(judgement: Relayed | NotRelayed | ClientNotKnown) -> _Way:
 async def _load_versions(
     connection: Connection, clients: set[str]
 ) -> dict[str, list[Responsibility]]:
-    """Return what is known of clients; of whom nothing is, nothing becomes known to the commit."""
+    """Return what is known of clients; it stays so to the commit.
+
+    Nobody becomes known meanwhile, and no ban is set that an item of this batch would miss.
+    """
     if not clients:
         return {}
-    versions = await responsibilities.list_by_client(connection, clients)
-    unknown = clients - versions.keys()
-    if unknown:
-        await responsibilities.lock_as_unknown(connection)
-        versions |= await responsibilities.list_by_client(connection, unknown)
-    return versions
+    await responsibilities.lock_against_change(connection)
+    return await responsibilities.list_by_client(connection, clients)

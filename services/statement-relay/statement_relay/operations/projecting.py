@@ -33,7 +33,7 @@ async def project(
 ) -> None:
     """Keep what was told, in order of the events; judge and queue what waited for these clients.
 
-    Waits for those who have just found a client unknown. Locks waiting items in order of
+    Waits for those who go by what is known of clients. Locks waiting items in order of
     acceptance, then queues in order, then the outbox head. Commits together: versions, the feed by
     which items are told of, places in queues, and events about what is refused.
     """

@@ -8,7 +8,7 @@ from kuntavayla.database.statements import Columns
 from statement_relay.rules.responsibilities import Responsibility
 
 PROJECTION_LOCK = 0x72656C79
-"""The advisory lock between what makes clients known and what finds them unknown."""
+"""The advisory lock between what changes what is known of clients and what goes by it."""
 _COLUMNS = Columns(
     {
         "client_id": "uuid",
@@ -48,12 +48,12 @@ LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared($1)"
 
 
 async def lock_for_change(connection: Connection) -> None:
-    """Wait for all who have found a client unknown, and keep others from it, to the commit."""
+    """Wait for all who go by what is known of clients, and keep others from it, to the commit."""
     await connection.execute(LOCK, PROJECTION_LOCK)
 
 
-async def lock_as_unknown(connection: Connection) -> None:
-    """Keep clients from becoming known, to the commit; what became known before is seen now."""
+async def lock_against_change(connection: Connection) -> None:
+    """Keep what is known of clients as it is, to the commit; what changed before is seen now."""
     await connection.execute(LOCK_SHARED, PROJECTION_LOCK)
 
 
