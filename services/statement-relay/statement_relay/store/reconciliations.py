@@ -19,6 +19,10 @@ from statement_relay.rules.reconciliations import (
 COMPARE = """
 WITH theirs AS MATERIALIZED (
     SELECT information_id, digest FROM unnest($1::uuid[], $2::text[]) AS t (information_id, digest)
+    WHERE $6 OR NOT EXISTS (
+        SELECT FROM information i WHERE i.information_id = t.information_id AND i.receiver_id = $3
+          AND i.is_restricted
+    )
 ), ours AS MATERIALIZED (
     SELECT information_id, digest, is_restricted FROM information
     WHERE receiver_id = $3 AND received_at >= $4 AND received_at < $5 AND state = 'delivered'
