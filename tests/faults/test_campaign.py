@@ -35,6 +35,7 @@ async def assert_nothing_is_missing_or_doubled(campaign: Campaign) -> None:
     assert not found, f"{len(found)} violations, first: {found[:SHOWN]}"
 
 
+@pytest.mark.faults
 async def test_whatever_is_killed_nothing_is_missing_or_doubled(site: Site, tmp_path: Path) -> None:
     async with finished_campaign(site, tmp_path, seed=SEED) as campaign:
         await assert_nothing_is_missing_or_doubled(campaign)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import httpx
 import msgspec
+import pytest
 
 from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from tests.builders import another_person, ndjson
@@ -71,6 +72,7 @@ async def ask_while_away(stack: Stack, organisation: str, call: Call, *, until_s
     return count
 
 
+@pytest.mark.faults
 async def test_calls_are_answered_503_for_ten_seconds_and_then_as_before(stack: Stack) -> None:
     registration = another_person()
     pids = (stack.routing.pid, stack.case_systems.pid)

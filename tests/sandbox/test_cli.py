@@ -266,6 +266,7 @@ def test_a_directory_keeps_the_way_that_its_events_began_on(up: UpProcess) -> No
     assert "travel by feed" in done.stderr
 
 
+@pytest.mark.journey
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed here")
 def test_the_demo_holds_its_check_and_its_curl_lines_work_while_it_stays_up(tmp_path: Path) -> None:
     directory, output = tmp_path / "demo", tmp_path / "output.txt"
