@@ -214,3 +214,19 @@ def test_what_waits_or_was_refused_is_told_as_such() -> None:
 
     assert (waiting.is_right, waiting.is_settled) == (True, False)
     assert [unlike.found for unlike in refused.shown] == ["invalid_content"]
+
+
+def test_what_would_change_an_item_that_its_receiver_rejected_is_rightly_refused() -> None:
+    late = sent(
+        2,
+        state="refused",
+        action="withdraw",
+        replaces_municipal_id=sent(1).municipal_id,
+        problem_code="information_ended",
+    )
+
+    rejected = told_of([sent(1, outcome="rejected"), late], {})
+    waiting = told_of([sent(1, outcome=None), late], {})
+
+    assert (rejected.differences, rejected.standing["refused"]) == (0, 1)
+    assert [unlike.found for unlike in waiting.shown] == ["information_ended"]

@@ -64,6 +64,10 @@ class Told(Struct):
             self.shown.append(unlike)
 
 
+ENDED = "information_ended"
+"""How the relay answers what would change an item that has ended."""
+
+
 class WeekChecker:
     """Holds what was sent against what is held."""
 
@@ -112,10 +116,16 @@ class WeekChecker:
                 self._differ("item", item.municipal_id, expected="held", found="lost")
             if standing in NEVER_SENT and is_held:
                 self._differ("item", item.municipal_id, expected=standing, found="held")
-            if standing == "refused":
+            if standing == "refused" and not self._came_too_late(item):
                 code = item.problem_code or item.outcome_code or "refused"
                 self._differ("answer", item.municipal_id, expected="taken", found=code)
         return self.told
+
+    def _came_too_late(self, item: SentItem) -> bool:
+        """Say whether a correction or withdrawal met an item that its receiver had rejected."""
+        replaced = self._by_municipal_id.get(item.replaces_municipal_id or "")
+        is_over = replaced is not None and self._standing_of(replaced) == "rejected"
+        return is_over and item.problem_code == ENDED
 
     def _standing_of(self, item: SentItem) -> str:
         if item.state == "to_send":
