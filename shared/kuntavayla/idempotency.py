@@ -103,6 +103,11 @@ class KeyUse(Struct, frozen=True, kw_only=True):
         """Return what makes the key one: organisation, route and key."""
         return self.organisation, self.route, self.key
 
+    def has_fingerprint(self, stored: bytes) -> bool:
+        """Say whether a stored fingerprint is that of this call's body, by any of the secrets."""
+        prints = (self.fingerprint, *self.older_fingerprints)
+        return any(hmac.compare_digest(stored, one) for one in prints)
+
 
 class Replay(Struct, frozen=True):
     """The key is known with the same body: status and id of the result that answers it."""
@@ -153,6 +158,17 @@ async def claim(
             raise outcome
         settled.append(outcome)
     return settled
+
+
+async def claim_one(connection: Connection, use: KeyUse) -> Replay | None:
+    """Claim the key of a call that is no batch, as `claim` does; None for a new key.
+
+    Raises IdempotencyKeyReused for another body, and InProgress.
+    """
+    [outcome] = await claim(connection, [use])
+    if isinstance(outcome, IdempotencyKeyReused):
+        raise outcome
+    return outcome
 
 
 async def claim_free(
@@ -215,8 +231,7 @@ class _Known(NamedTuple):
 def _repeat_of(use: KeyUse, known: _Known | None) -> Replay | IdempotencyKeyReused | InProgress:
     if known is None:
         return InProgress(retry_after_s=IN_PROGRESS_RETRY_AFTER_S)
-    prints = (use.fingerprint, *use.older_fingerprints)
-    if any(hmac.compare_digest(known.fingerprint, one) for one in prints):
+    if use.has_fingerprint(known.fingerprint):
         return known.replay
     return IdempotencyKeyReused()
 

@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 
 from kuntavayla import idempotency
 from kuntavayla.database import Connection
-from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
+from kuntavayla.idempotency import KeyUse
 from kuntavayla.register import Register
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.values.codes import MunicipalityCode, TriState
@@ -91,9 +91,7 @@ async def find_replay(connection: Connection, use: KeyUse) -> Registered | None:
 
     Locks the key until the caller's transaction ends. Raises IdempotencyKeyReused for another body.
     """
-    [known] = await idempotency.claim(connection, [use])
-    if isinstance(known, IdempotencyKeyReused):
-        raise known
+    known = await idempotency.claim_one(connection, use)
     if known is None:
         return None
     stored = await decisions.load_decisions(connection, [known.result_id])

@@ -1,6 +1,5 @@
 """Information requests: a TE office asks, a case system answers, each once for ever."""
 
-import hmac
 from collections.abc import Sequence
 
 from msgspec import Struct, structs
@@ -9,7 +8,7 @@ from kuntavayla import audit, idempotency, outbox
 from kuntavayla.database import Connection
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.events import Channel
-from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
+from kuntavayla.idempotency import KeyUse
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
 from kuntavayla.service.operations.witnessing import REFUSED, witness
@@ -99,7 +98,7 @@ async def answer(
     request = await requests.lock_request(connection, request_id)
     request, versions = await _own(connection, request, party=desk.party)
     if request.answer_fingerprint is not None:
-        if not _is_same(request.answer_fingerprint, desk.use):
+        if not desk.use.has_fingerprint(request.answer_fingerprint):
             raise AlreadyAnswered
         return Settled(request, is_replay=True)
     await _check_items(connection, answered.information_ids, request=request)
@@ -160,9 +159,7 @@ async def list_of(
 
 async def _find_replay(connection: Connection, use: KeyUse) -> InformationRequest | None:
     """Claim the key; return what the first call came to where this one repeats it."""
-    [known] = await idempotency.claim(connection, [use])
-    if isinstance(known, IdempotencyKeyReused):
-        raise known
+    known = await idempotency.claim_one(connection, use)
     return None if known is None else await requests.find_request(connection, known.result_id)
 
 
@@ -177,15 +174,10 @@ async def _find_same(
     known = await requests.find_by_reference(connection, organisation, reference)
     if known is None:
         return None
-    if not _is_same(known.fingerprint, desk.use):
+    if not desk.use.has_fingerprint(known.fingerprint):
         raise ReferenceReused
     await idempotency.release(connection, [desk.use])
     return known
-
-
-def _is_same(stored: bytes, use: KeyUse) -> bool:
-    prints = (use.fingerprint, *use.older_fingerprints)
-    return any(hmac.compare_digest(stored, one) for one in prints)
 
 
 def _request(

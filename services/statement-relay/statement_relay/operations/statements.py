@@ -1,6 +1,5 @@
 """Statements: a TE office tells that one was given; who is responsible for the client reads it."""
 
-import hmac
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -8,7 +7,7 @@ from msgspec import Struct
 from kuntavayla import audit, idempotency, outbox
 from kuntavayla.database import Connection
 from kuntavayla.errors import Fault, InvalidContent
-from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
+from kuntavayla.idempotency import KeyUse
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
 from kuntavayla.service.operations.witnessing import REFUSED, witness
@@ -123,9 +122,7 @@ async def _may_read(
 
 async def _find_replay(connection: Connection, use: KeyUse) -> Statement | None:
     """Claim the key; return the first call's statement where this one repeats it."""
-    [known] = await idempotency.claim(connection, [use])
-    if isinstance(known, IdempotencyKeyReused):
-        raise known
+    known = await idempotency.claim_one(connection, use)
     return None if known is None else await statements.find_statement(connection, known.result_id)
 
 
@@ -140,8 +137,7 @@ async def _find_same(
     known = await statements.find_by_reference(connection, use.organisation, reference)
     if known is None:
         return None
-    prints = (use.fingerprint, *use.older_fingerprints)
-    if not any(hmac.compare_digest(known.fingerprint, one) for one in prints):
+    if not use.has_fingerprint(known.fingerprint):
         raise ReferenceReused
     await idempotency.release(connection, [use])
     return known

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from kuntavayla import audit, idempotency
 from kuntavayla.database import Connection
-from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
+from kuntavayla.idempotency import KeyUse
 from kuntavayla.inbox import (
     ConsumerFigures,
     Consumptions,
@@ -126,9 +126,7 @@ async def find_replay(connection: Connection, use: KeyUse) -> Repaired | None:
 
     Locks the key until the caller's transaction ends. Raises IdempotencyKeyReused for another body.
     """
-    [known] = await idempotency.claim(connection, [use])
-    if isinstance(known, IdempotencyKeyReused):
-        raise known
+    known = await idempotency.claim_one(connection, use)
     if known is None:
         return None
     return Repaired(await repairing.load_repair(connection, known.result_id), is_replay=True)
@@ -222,9 +220,7 @@ async def start_consumer(
 
     Raises ConsumerNotStopped.
     """
-    [known] = await idempotency.claim(connection, [use])
-    if isinstance(known, IdempotencyKeyReused):
-        raise known
+    known = await idempotency.claim_one(connection, use)
     if known is None:
         await repairing.start_consumer(connection, consumer, at=moment.now)
         await witness(connection, call, action=STARTED, outcome="done", moment=moment)

@@ -8,7 +8,7 @@ from kuntavayla import audit, idempotency, outbox
 from kuntavayla.database import Connection
 from kuntavayla.events import Channel
 from kuntavayla.feed import load_cursor
-from kuntavayla.idempotency import IdempotencyKeyReused, KeyUse
+from kuntavayla.idempotency import KeyUse
 from kuntavayla.outbox import Choice, Redelivery, Request
 from kuntavayla.service.errors import EventCountDiffers, RedeliveryTooLarge
 from kuntavayla.service.moments import Call, Moment
@@ -60,9 +60,7 @@ async def redeliver(connection: Connection, wanted: Wanted, *, desk: RedeliveryD
     Locks the key, and the outbox last. Raises CursorMalformed, CursorExpired, IdempotencyKeyReused,
     RedeliveryTooLarge, and EventCountDiffers where the call expects another number.
     """
-    [known] = await idempotency.claim(connection, [desk.use])
-    if isinstance(known, IdempotencyKeyReused):
-        raise known
+    known = await idempotency.claim_one(connection, desk.use)
     epoch, _ = await outbox.load_head(connection)
     if known is not None:
         done = await outbox.load_redelivery(connection, known.result_id)
