@@ -14,6 +14,17 @@ def instant_fault(pointer: str, instant: datetime) -> Fault | None:
     return Fault(pointer, "instant_out_of_calendar", "Give an instant of the years 2 to 9998.")
 
 
+def pause_faults(reason: str, until: datetime | None, *, now: datetime) -> list[Fault]:
+    """Return the faults of a request to hold a counterpart back: its reason, and its end."""
+    faults = reference_faults([("/reason", reason)])
+    if until is not None:
+        fault = instant_fault("/until", until)
+        if fault is None and until <= now:
+            fault = Fault("/until", "until_has_passed", "Give an instant that is yet to come.")
+        faults += [fault] if fault is not None else []
+    return faults
+
+
 def reference_faults(references: Iterable[tuple[str, str | None]]) -> list[Fault]:
     """Return a fault for each (pointer, reference) that holds an identity code.
 

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kuntavayla.auth import require_kind
-from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.errors import InvalidContent
 from kuntavayla.http import (
     CURSOR_MALFORMED,
     JsonDecoder,
@@ -17,7 +17,7 @@ from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
 from kuntavayla.service.routes.desk import call_of, repairer_of_call
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, page_of
-from kuntavayla.values.faults import instant_fault, reference_faults
+from kuntavayla.values.faults import pause_faults
 from statement_relay.errors import ReceiverNotFound
 from statement_relay.operations import receivers as operations
 from statement_relay.routes.answers import PREFIX
@@ -70,7 +70,8 @@ async def pause(request: Request, receiver_id: str) -> Response:
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     body = await _pauses.read(request, limits=desk.body_limits)
     official = repairer_of_call(request, body.acting_official)
-    _check(body, desk=desk)
+    if faults := pause_faults(body.reason, body.until, now=desk.moment().now):
+        raise InvalidContent(tuple(faults))
     asked = ReceiverPause(reason=body.reason, until=body.until, paused_by=official.official_id)
     async with desk.transaction() as connection:
         paused = await operations.pause(
@@ -103,17 +104,6 @@ async def resume(request: Request, receiver_id: str) -> Response:
             connection, receiver_id, call=call_of(request, official), moment=desk.moment()
         )
     return json_answer(_receiver(resumed, desk=desk))
-
-
-def _check(body: PauseReceiverRequest, *, desk: Desk) -> None:
-    faults = reference_faults([("/reason", body.reason)])
-    if body.until is not None:
-        fault = instant_fault("/until", body.until)
-        if fault is None and body.until <= desk.moment().now:
-            fault = Fault("/until", "until_has_passed", "Give an instant that is yet to come.")
-        faults += [fault] if fault is not None else []
-    if faults:
-        raise InvalidContent(tuple(faults))
 
 
 def _receiver(figures: ReceiverFigures, *, desk: Desk) -> ReceiverResponse:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from kuntavayla import outbox
 from kuntavayla.auth import require_kind
-from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.errors import InvalidContent
 from kuntavayla.http import (
     CURSOR_MALFORMED,
     JsonDecoder,
@@ -42,7 +42,7 @@ from kuntavayla.service.schemas.recipients import (
     ResumeRequest,
     StreamResponse,
 )
-from kuntavayla.values.faults import instant_fault, reference_faults
+from kuntavayla.values.faults import pause_faults
 
 _pauses = JsonDecoder(PauseRequest)
 _resumes = JsonDecoder(ResumeRequest)
@@ -106,7 +106,8 @@ async def pause_recipient(request: Request, recipient_id: str) -> Response:
     official = changing_official_of(request, body.acting_official)
     operations.check_recipient(recipient_id, register=desk.newest_register())
     moment = desk.moment()
-    _check_pause(body, desk=desk)
+    if faults := pause_faults(body.reason, body.until, now=desk.moment().now):
+        raise InvalidContent(tuple(faults))
     asked = Pause(
         reason=body.reason,
         organisation=caller_of(request).organisation,
@@ -136,17 +137,6 @@ async def resume_recipient(request: Request, recipient_id: str) -> Response:
         await operations.resume(connection, recipient_id, call=call, moment=moment)
         hold = await outbox.find_hold(connection, recipient_id)
     return json_answer(_paused(recipient_id, hold, desk=desk))
-
-
-def _check_pause(body: PauseRequest, *, desk: ServiceDesk) -> None:
-    faults = reference_faults([("/reason", body.reason)])
-    if body.until is not None:
-        fault = instant_fault("/until", body.until)
-        if fault is None and body.until <= desk.moment().now:
-            fault = Fault("/until", "until_has_passed", "Give an instant that is yet to come.")
-        faults += [fault] if fault is not None else []
-    if faults:
-        raise InvalidContent(tuple(faults))
 
 
 def _paused(recipient: str, hold: Hold | None, *, desk: ServiceDesk) -> PausedResponse:
