@@ -12,30 +12,18 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field, SQLModel
 
 from kuntavayla import audit, idempotency, inbox, outbox
-from kuntavayla.database.constraints import one_of
+from kuntavayla.database.constraints import NAMES, instant, one_of
 from kuntavayla.register import ChangeKind
 from routing_api.rules.clienthoods import Authority, DecisionCause
 from routing_api.rules.judging import Outcome, ReviewReason
 from routing_api.rules.reviews import ReviewState
 from routing_api.rules.transfers import NoticeChannel, TransferCause, TransferState
 
-NAMES = {
-    "pk": "pk_%(table_name)s",
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-}
-
 
 class Row(SQLModel):
     """The base of this service's tables: its own metadata, its own names of constraints."""
 
     metadata: ClassVar[sa.MetaData] = sa.MetaData(naming_convention=NAMES)
-
-
-def _instant(**options: object) -> object:
-    return Field(sa_type=sa.DateTime(timezone=True), **options)  # type: ignore[call-overload]
 
 
 def _only_one(name: str, *, where: str) -> sa.Index:
@@ -70,7 +58,7 @@ class ClientRow(Row, table=True):
     is_restricted: bool
     valid_from: date
     client_since_on: date | None
-    created_at: datetime = _instant()  # type: ignore[assignment]
+    created_at: datetime = instant()  # type: ignore[assignment]
     __table_args__ = (
         one_of("authority", Authority),
         sa.CheckConstraint(
@@ -98,8 +86,8 @@ class RegistrationRow(Row, table=True):
     client_id: UUID = Field(foreign_key="clients.client_id")
     decision_id: UUID | None
     te_office_code: str
-    registered_at: datetime = _instant()  # type: ignore[assignment]
-    received_at: datetime = _instant()  # type: ignore[assignment]
+    registered_at: datetime = instant()  # type: ignore[assignment]
+    received_at: datetime = instant()  # type: ignore[assignment]
     profile_ciphertext: bytes | None
     profile_key_id: str | None
     __table_args__ = (
@@ -122,7 +110,7 @@ class DecisionRow(Row, table=True):
     cause: str
     decided_by: str
     effective_on: date
-    decided_at: datetime = _instant()  # type: ignore[assignment]
+    decided_at: datetime = instant()  # type: ignore[assignment]
     authority: str
     municipality_code: str | None
     area_code: str | None
@@ -134,7 +122,7 @@ class DecisionRow(Row, table=True):
     facts: str | None = Field(sa_type=JSON, nullable=True)
     grounds: str
     transfer_id: UUID | None
-    acknowledge_due_at: datetime | None = _instant()  # type: ignore[assignment]
+    acknowledge_due_at: datetime | None = instant()  # type: ignore[assignment]
     notice_due_on: date | None
     review_id: UUID | None
     review_reason: str | None
@@ -196,20 +184,20 @@ class TransferRow(Row, table=True):
     effective_on: date
     is_restricted: bool
     state: str
-    offered_at: datetime = _instant()  # type: ignore[assignment]
-    acknowledge_due_at: datetime = _instant()  # type: ignore[assignment]
-    acknowledged_at: datetime | None = _instant()  # type: ignore[assignment]
-    taken_over_at: datetime | None = _instant()  # type: ignore[assignment]
+    offered_at: datetime = instant()  # type: ignore[assignment]
+    acknowledge_due_at: datetime = instant()  # type: ignore[assignment]
+    acknowledged_at: datetime | None = instant()  # type: ignore[assignment]
+    taken_over_at: datetime | None = instant()  # type: ignore[assignment]
     caseworker_id: str | None
     contact_point: str | None
     notice_due_on: date
     notice_id: UUID | None
-    notified_at: datetime | None = _instant()  # type: ignore[assignment]
+    notified_at: datetime | None = instant()  # type: ignore[assignment]
     notice_channel: str | None
     notice_language_code: str | None
     notice_template: str | None
     ends_on: date | None
-    overdue_told_at: datetime | None = _instant()  # type: ignore[assignment]
+    overdue_told_at: datetime | None = instant()  # type: ignore[assignment]
     __table_args__ = (
         sa.UniqueConstraint("client_id", "clienthood_version"),
         one_of("state", TransferState),
@@ -256,9 +244,9 @@ class ReviewRow(Row, table=True):
     is_restricted: bool
     state: str
     version: int
-    opened_at: datetime = _instant()  # type: ignore[assignment]
+    opened_at: datetime = instant()  # type: ignore[assignment]
     due_on: date
-    resolved_at: datetime | None = _instant()  # type: ignore[assignment]
+    resolved_at: datetime | None = instant()  # type: ignore[assignment]
     outcome: str | None
     resolution_reason: str | None
     resolving_decision_id: UUID | None
@@ -284,7 +272,7 @@ class RegisterChangeRow(Row, table=True):
     reason: str
     organisation: str
     official_id: str
-    recorded_at: datetime = _instant()  # type: ignore[assignment]
+    recorded_at: datetime = instant()  # type: ignore[assignment]
     recorded_on: date
     __table_args__ = (one_of("kind", ChangeKind),)
 
@@ -295,7 +283,7 @@ class ReconciliationRow(Row, table=True):
     __tablename__ = "reconciliations"
     organisation: str = Field(primary_key=True)
     day: date = Field(primary_key=True)
-    reconciled_at: datetime = _instant()  # type: ignore[assignment]
+    reconciled_at: datetime = instant()  # type: ignore[assignment]
     counts: str = Field(sa_type=JSON)
     differences: str = Field(sa_type=JSON)
 

@@ -1,8 +1,23 @@
-"""Constraints that several services and shared tables declare alike."""
+"""What several services and shared tables declare alike: names of constraints, columns, lists."""
 
 from typing import Any, get_args
 
 import sqlalchemy as sa
+from sqlmodel import Field
+
+NAMES = {
+    "pk": "pk_%(table_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+}
+"""How constraints and indexes are named."""
+
+
+def instant(**options: object) -> object:
+    """Return the field of an instant with its zone."""
+    return Field(sa_type=sa.DateTime(timezone=True), **options)  # type: ignore[call-overload]
 
 
 def one_of(column: str, listed: Any) -> sa.CheckConstraint:  # noqa: ANN401 - a Literal is no type

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field
 
-from kuntavayla.database.constraints import one_of
+from kuntavayla.database.constraints import instant, one_of
 from statement_relay.rules.issuers import IssuerAuthority
 from statement_relay.rules.states import AcceptedState, Action, InformationState, NoteAction
-from statement_relay.tables.rows import Row, index, instant, number
+from statement_relay.tables.rows import Row, index, number
 
 UNSETTLED = "settled_at IS NULL"
 

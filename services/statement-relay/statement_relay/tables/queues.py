@@ -6,9 +6,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from kuntavayla.database.constraints import one_of
+from kuntavayla.database.constraints import instant, one_of
 from statement_relay.rules.states import BreakerState
-from statement_relay.tables.rows import Row, index, instant, number
+from statement_relay.tables.rows import Row, index, number
 
 
 class ClientQueueRow(Row, table=True):

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field
 
-from statement_relay.tables.rows import Row, instant
+from kuntavayla.database.constraints import instant
+from statement_relay.tables.rows import Row
 
 
 class ReconciliationRow(Row, table=True):

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from kuntavayla.database.constraints import one_of
+from kuntavayla.database.constraints import instant, one_of
 from statement_relay.rules.requests import AnswerCode, QuestionCode, RequestState
 from statement_relay.rules.statements import OutcomeCode
-from statement_relay.tables.rows import Row, index, instant
+from statement_relay.tables.rows import Row, index
 
 OPEN = "state = 'open'"
 
