@@ -45,6 +45,7 @@ from kuntavayla.service.running import (
 )
 from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
 from kuntavayla.service.workers.publishing import publisher_of
+from kuntavayla.service.workers.reading import read_inbound
 from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
@@ -74,7 +75,6 @@ from routing_api.workers import (
     AcknowledgementDesk,
     FigureGauges,
     keep_fresh,
-    read_acknowledgements,
     tell_all_overdue,
 )
 
@@ -235,7 +235,7 @@ class _Composition:
         broker = self._settings.kafka_connection
         if broker is None:
             return loops
-        reading = read_acknowledgements(desk.pool, broker, desk=self._acknowledgements)
+        reading = read_inbound(desk.pool, broker, service=SERVICE, desk=self._acknowledgements)
         return [*loops, self._publish(desk.pool, broker), reading]
 
     def _keep_sealed(self) -> Coroutine[Any, Any, None]:

@@ -47,6 +47,7 @@ from kuntavayla.service.running import (
 )
 from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
 from kuntavayla.service.workers.publishing import publisher_of
+from kuntavayla.service.workers.reading import read_inbound
 from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
 from kuntavayla.values.digests import KeyedDigest
@@ -80,7 +81,7 @@ from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.due import DUE_INTERVAL_S, look_for_late
 from statement_relay.workers.figures import FigureGauges, look
-from statement_relay.workers.inbound import INBOUND, InboundDesk, read_information
+from statement_relay.workers.inbound import INBOUND, InboundDesk
 from statement_relay.workers.reconciling import RECONCILING_INTERVAL_S, Asker
 from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
 from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
@@ -259,7 +260,7 @@ class _Composition:
             clock=self._clock,
             registry=self._metrics,
         )
-        reading = read_information(desk.pool, broker, desk=self._inbound)
+        reading = read_inbound(desk.pool, broker, service=SERVICE, desk=self._inbound)
         return [*loops, publisher.run(), reading]
 
     def _consumption(self, consumer: str) -> Consumption | None:

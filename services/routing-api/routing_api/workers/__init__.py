@@ -3,7 +3,6 @@
 from routing_api.workers.acknowledgements import (
     INBOUND,
     AcknowledgementDesk,
-    read_acknowledgements,
 )
 from routing_api.workers.figures import FigureGauges, keep_fresh
 from routing_api.workers.overdue import OVERDUE_INTERVAL_S, tell_all_overdue
@@ -14,6 +13,5 @@ __all__ = [
     "AcknowledgementDesk",
     "FigureGauges",
     "keep_fresh",
-    "read_acknowledgements",
     "tell_all_overdue",
 ]

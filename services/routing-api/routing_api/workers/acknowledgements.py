@@ -4,32 +4,29 @@ A record is a CloudEvent in binary mode, `fi.kuntavayla.transfer.taken-over.v1`;
 item of `POST /transfers:acknowledge`. What no state could make acceptable is parked.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
-from kuntavayla.database import Connection, Pool
+from kuntavayla.database import Connection
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import JsonDecoder
 from kuntavayla.inbox import (
     Consumption,
     IncomingEvent,
-    KafkaSource,
     Malformed,
     Parking,
     Refused,
     Sealing,
-    Speaker,
     StopLimits,
 )
 from kuntavayla.outbox import InboundMessage
 from kuntavayla.service.moments import Call, Moment
-from kuntavayla.service.workers.reading import id_or_none, keep_reading, received_of
-from kuntavayla.settings import KafkaConnection
+from kuntavayla.service.workers.reading import id_or_none, inbound_consumers, received_of
 from kuntavayla.telemetry import trace_of
+from routing_api.events import SERVICE
 from routing_api.operations import inbound
 from routing_api.operations.inbound import ReceivedAcknowledgement, Refusal
 from routing_api.operations.law import Law
@@ -39,8 +36,6 @@ from routing_api.schemas import AcknowledgementItem
 TAKEN_OVER = "fi.kuntavayla.transfer.taken-over.v1"
 INBOUND = InboundMessage.of(TAKEN_OVER, AcknowledgementItem)
 CONSUMER_PREFIX = "acknowledgements."
-GROUP_PREFIX = "routing-api."
-OUTSIDE = Speaker.OUTSIDE
 CODES_MAX = 20
 _items = JsonDecoder(AcknowledgementItem, bytes_max=65_536)
 
@@ -75,10 +70,7 @@ class AcknowledgementDesk:
     def topics(self) -> dict[str, str]:
         """Return the consumer of each inbound topic, by topic: one a case system of today."""
         systems = self._law.registers.newest.case_systems(on=self._moment().today)
-        return {
-            f"kv.routing-api.in.{system.case_system_id}.v1": CONSUMER_PREFIX + system.case_system_id
-            for system in systems
-        }
+        return inbound_consumers(systems, service=SERVICE, prefix=CONSUMER_PREFIX)
 
     def consumption(self, consumer: str) -> Consumption | None:
         """Return how a consumer handles its records; None for a name that is none of these."""
@@ -127,25 +119,6 @@ class AcknowledgementDesk:
         await inbound.acknowledge(
             connection, acknowledgements, call=call, moment=self._moment(), bounds=self._bounds
         )
-
-
-async def read_acknowledgements(
-    pool: Pool, broker: KafkaConnection, *, desk: AcknowledgementDesk
-) -> None:
-    """Read the inbound topics of all case systems until cancelled."""
-    async with asyncio.TaskGroup() as group:
-        for topic, consumer in desk.topics().items():
-            group.create_task(_read(pool, broker, topic, consumer=consumer, desk=desk))
-
-
-async def _read(
-    pool: Pool, broker: KafkaConnection, topic: str, *, consumer: str, desk: AcknowledgementDesk
-) -> None:
-    """Read one topic until cancelled."""
-    consumption = desk.consumption(consumer)
-    assert consumption is not None, "a topic is that of a case system"
-    source = KafkaSource(broker, topics=[topic], group=GROUP_PREFIX + consumer, speaker=OUTSIDE)
-    await keep_reading(pool, source, consumer=consumer, consumption=consumption)
 
 
 def _check(event: IncomingEvent) -> None:

@@ -4,7 +4,6 @@ A record is a CloudEvent in binary mode, `fi.kuntavayla.information.sent.v1`; it
 of `POST /information`. What no state could make acceptable is parked.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -12,25 +11,22 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from kuntavayla.database import Connection, Pool
+from kuntavayla.database import Connection
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import JsonDecoder
 from kuntavayla.inbox import (
     Consumption,
     IncomingEvent,
-    KafkaSource,
     Malformed,
     Parking,
     Refused,
     Sealing,
-    Speaker,
     StopLimits,
 )
 from kuntavayla.outbox import InboundMessage
 from kuntavayla.register import CaseSystem
 from kuntavayla.service.moments import Call, Moment
-from kuntavayla.service.workers.reading import id_or_none, keep_reading, received_of
-from kuntavayla.settings import KafkaConnection
+from kuntavayla.service.workers.reading import id_or_none, inbound_consumers, received_of
 from kuntavayla.telemetry import trace_of
 from kuntavayla.values.faults import reference_faults
 from statement_relay.events import SERVICE
@@ -81,10 +77,7 @@ class InboundDesk:
     def topics(self) -> dict[str, str]:
         """Return the consumer of each inbound topic, by topic: one a case system of today."""
         systems = self._law.register.case_systems(on=self._moment().today)
-        return {
-            f"kv.{SERVICE}.in.{system.case_system_id}.v1": CONSUMER_PREFIX + system.case_system_id
-            for system in systems
-        }
+        return inbound_consumers(systems, service=SERVICE, prefix=CONSUMER_PREFIX)
 
     def consumption(self, consumer: str) -> Consumption | None:
         """Return how a consumer handles its records; None for a name that is none of these."""
@@ -153,20 +146,6 @@ class InboundDesk:
         submission = submission_of(told, sender=sender, call=call, moment=moment, law=self._law)
         by_topic: Submission = msgspec.structs.replace(submission, is_by_topic=True)
         return ReceivedItem(received_of(event, subject=item.client_id), by_topic)
-
-
-async def read_information(pool: Pool, broker: KafkaConnection, *, desk: InboundDesk) -> None:
-    """Read the inbound topics of all case systems until cancelled."""
-    async with asyncio.TaskGroup() as group:
-        for topic, consumer in desk.topics().items():
-            consumption = desk.consumption(consumer)
-            assert consumption is not None, "a topic is that of a case system"
-            source = KafkaSource(
-                broker, topics=[topic], group=f"{SERVICE}.{consumer}", speaker=Speaker.OUTSIDE
-            )
-            group.create_task(
-                keep_reading(pool, source, consumer=consumer, consumption=consumption)
-            )
 
 
 def _refused(refused: Refused) -> RefusedRecord:

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from kuntavayla.database import Pool, transaction
@@ -14,10 +15,14 @@ from kuntavayla.inbox import (
     Incoming,
     IncomingEvent,
     KafkaSource,
+    Speaker,
     Streams,
     hold_back,
 )
+from kuntavayla.outbox import inbound_topic_of
+from kuntavayla.register import CaseSystem
 from kuntavayla.service.operations.inbound import Place, Received
+from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import log, trace_of
 
 PAUSE_S = 5.0
@@ -54,6 +59,45 @@ async def keep_reading(
         finally:
             if isinstance(streams, KafkaSource):
                 await streams.close()
+
+
+class InboundDesk(Protocol):
+    """How a service handles the topics that case systems write to it."""
+
+    def topics(self) -> Mapping[str, str]:
+        """Return the consumer of each inbound topic, by topic."""
+
+    def consumption(self, consumer: str) -> Consumption | None:
+        """Return how a consumer handles its records; None for a name that is none of these."""
+
+
+def inbound_consumers(
+    systems: Iterable[CaseSystem], *, service: str, prefix: str
+) -> dict[str, str]:
+    """Return the consumer of each case system's inbound topic, by topic."""
+    return {
+        inbound_topic_of(service, system.case_system_id): prefix + system.case_system_id
+        for system in systems
+    }
+
+
+async def read_inbound(
+    pool: Pool, broker: KafkaConnection, *, service: str, desk: InboundDesk
+) -> None:
+    """Read the inbound topics of all case systems until cancelled, each by a consumer of its own.
+
+    So none waits for another.
+    """
+    async with asyncio.TaskGroup() as group:
+        for topic, consumer in desk.topics().items():
+            consumption = desk.consumption(consumer)
+            assert consumption is not None, "a topic is that of a case system"
+            source = KafkaSource(
+                broker, topics=[topic], group=f"{service}.{consumer}", speaker=Speaker.OUTSIDE
+            )
+            group.create_task(
+                keep_reading(pool, source, consumer=consumer, consumption=consumption)
+            )
 
 
 async def _hold_back(pool: Pool, *, consumer: str, now: datetime) -> None:
