@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-import asyncpg
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -21,6 +20,7 @@ from kuntavayla.events import new_ids_at
 from kuntavayla.http import Remedy, run_halving
 from kuntavayla.service.moments import Call
 from kuntavayla.service.routes.desk import moment_at
+from kuntavayla.service.running import remedy_of
 from kuntavayla.telemetry import log, new_traceparent
 from statement_relay.clients.adapters import Adapter, Adapters
 from statement_relay.clients.parcels import Parcel
@@ -175,14 +175,14 @@ class Courier:
             async with transaction(self._pool) as connection:
                 return await delivering.take_turn(connection, ended, desk=self._desk())
         except Exception as error:
-            if _remedy_of(error) is not Remedy.SPLIT or not ended:
+            if remedy_of(error) is not Remedy.SPLIT or not ended:
                 raise
         await self._settle_apart(ended)
         return Turn(deliveries=[], again_in_s=0.0)
 
     async def _settle_apart(self, ended: Sequence[Called]) -> None:
         """Settle part by part; what the database refuses for its content is left to its lease."""
-        outcomes = await run_halving(self._settle, ended, remedy_of=_remedy_of)
+        outcomes = await run_halving(self._settle, ended, remedy_of=remedy_of)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 log.error("relay.unsettled", error_type=type(outcome).__name__)
@@ -274,14 +274,3 @@ class Courier:
             await gone.wait()
         finally:
             connection.terminate()
-
-
-def _remedy_of(error: Exception) -> Remedy:
-    """Say what helps against a failed turn: again, in parts, or nothing but later."""
-    if isinstance(error, AGAIN):
-        return Remedy.REPEAT
-    if isinstance(
-        error, ValueError | asyncpg.DataError | asyncpg.IntegrityConstraintViolationError
-    ):
-        return Remedy.SPLIT
-    return Remedy.NONE
