@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 from kuntavayla_sandbox.broker import Broker
 from tests.builders import a_registration, another_person
 from tests.routing_api.inbound import ITEM, OPERATOR, REASON, TYPE, repair
-from tests.routing_api.service import Json, Routing
+from tests.routing_api.service import Routing
+from tests.served import Json
 from tests.shared.published import Record, Topics
 from tests.topics import send
 

@@ -6,7 +6,8 @@ from typing import Any
 from httpx import Response
 
 from tests.inbound_topics import InboundTopic
-from tests.routing_api.service import Caller, Json, Routing
+from tests.routing_api.service import Caller, Routing
+from tests.served import Json
 
 TYPE = "fi.kuntavayla.transfer.taken-over.v1"
 CONSUMER = "acknowledgements.cs-sotkamo"

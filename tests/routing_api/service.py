@@ -4,13 +4,11 @@ import base64
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
 import httpx
 import msgspec
-from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
 from kuntavayla.testing import TestDatabase, TestIssuer
@@ -21,6 +19,7 @@ from routing_api.operations.registers import confirm_memberships
 from routing_api.routes.desk import Desk
 from routing_api.settings import Settings
 from tests.builders import ndjson
+from tests.served import Clock, Json, Served, ServiceCaller
 
 DAY_ONE = datetime(2021, 3, 1, 6, 2, 11, 4_000, tzinfo=UTC)
 TE_SCOPES = [
@@ -73,50 +72,13 @@ OPERATOR_SCOPES = [
     "redeliveries.write",
     "reconciliations.read",
 ]
-OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
-Json = Any
-"""What JSON holds, or an option of the client: of any type, and looked at by the test alone."""
 _keys = itertools.count(1)
 
 
-class Clock:
-    """A legal clock that stands where a test puts it."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def tick(self) -> None:
-        """Pass a millisecond, so that the next ids come after those before."""
-        self.now += timedelta(milliseconds=1)
-
-    def pass_days(self, days: int) -> None:
-        self.now += timedelta(days=days)
-
-
-class Caller:
+class Caller(ServiceCaller):
     """One organisation's HTTP client."""
 
-    def __init__(self, client: AsyncClient, authorization: str) -> None:
-        self._client = client
-        self._headers = {"Authorization": authorization}
-
-    async def get(self, path: str, **options: Json) -> Response:
-        headers = {**self._headers, **options.pop("headers", {})}
-        return await self._client.get(f"/routing/v1{path}", headers=headers, **options)
-
-    async def post(self, path: str, body: Json, **options: Json) -> Response:
-        headers = {
-            **self._headers,
-            "Content-Type": "application/json",
-            **options.pop("headers", {}),
-        }
-        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        return await self._client.post(
-            f"/routing/v1{path}", content=content, headers=headers, **options
-        )
+    prefix = "/routing/v1"
 
     async def register(self, registration: Json, *, key: str | None = None) -> Response:
         """Send one registration, under a key of its own unless one is given."""
@@ -167,17 +129,8 @@ class Caller:
         return events
 
 
-class Routing:
+class Routing(Served):
     """The app under test, its database, its clock, and callers by name."""
-
-    def __init__(
-        self, app: FastAPI, client: AsyncClient, *, issuer: TestIssuer, database: TestDatabase
-    ) -> None:
-        self.app = app
-        self.client = client
-        self.issuer = issuer
-        self.database = database
-        self.clock = Clock(DAY_ONE)
 
     def caller(self, organisation: str, *scopes: str) -> Caller:
         return Caller(self.client, self.issuer.authorization(organisation, *scopes))
@@ -208,35 +161,6 @@ class Routing:
                 reason="confirmed for the test",
                 moment=desk.moment(),
             )
-
-    async def count(self, table: str) -> int:
-        """Return how many rows a table has."""
-        [row] = await self.fetch(f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - named by tests
-        number: int = row["n"]
-        return number
-
-    async def outbox(self, recipient: str) -> list[Json]:
-        """Return what stands in the outbox for a recipient: channel, type and data, in order."""
-        rows = await self.fetch(
-            "SELECT channel, body FROM outbox WHERE recipient = $1 ORDER BY position", recipient
-        )
-        events = [(row["channel"], msgspec.json.decode(row["body"])) for row in rows]
-        return [(channel, kind_of(event), event["data"]) for channel, event in events]
-
-    async def fetch(self, sql: str, *arguments: Json) -> list[Any]:
-        """Ask the database itself, as its owner."""
-        connection = await asyncpg.connect(self.database.owner_url)
-        try:
-            rows: list[Any] = await connection.fetch(sql, *arguments)
-            return rows
-        finally:
-            await connection.close()
-
-
-def kind_of(event: Json) -> str:
-    """Return the type of an event without its prefix and version: `client.transferred`."""
-    name: str = event["type"].removeprefix("fi.kuntavayla.").rpartition(".")[0]
-    return name
 
 
 def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
@@ -278,6 +202,4 @@ async def running_routing(database: TestDatabase, **changes: Json) -> AsyncItera
     async with app.router.lifespan_context(app):
         transport = ASGITransport(app=app)
         async with AsyncClient(transport=transport, base_url="http://routing.test") as client:
-            routing = Routing(app, client, issuer=issuer, database=database)
-            routing.clock = clock
-            yield routing
+            yield Routing(app, client, issuer=issuer, database=database, clock=clock)

@@ -5,7 +5,8 @@ import pytest
 from httpx import Response
 
 from tests.builders import a_registration, another_person
-from tests.routing_api.service import Routing, kind_of
+from tests.routing_api.service import Routing
+from tests.served import kind_of
 
 EXAMPLE = json.loads(
     """

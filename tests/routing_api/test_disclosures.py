@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from tests.builders import another_person
-from tests.routing_api.service import OFFICIAL, Caller, Routing
+from tests.routing_api.service import Caller, Routing
+from tests.served import OFFICIAL
 
 AUDITOR = {"Acting-Official": "auditor:u-1; role=auditor"}
 UNKNOWN = "0177ec61-3abd-7951-9d9d-c9f81818e811"

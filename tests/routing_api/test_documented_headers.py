@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 
 from tests.builders import a_registration
-from tests.routing_api.service import Json, Routing
+from tests.routing_api.service import Routing
 from tests.routing_api.test_reviews import NOT_ENTITLED, UNKNOWN, resolve
+from tests.served import Json
 
 DOCUMENT: Json = msgspec.json.decode(
     (Path(__file__).parents[2] / "services" / "routing-api" / "openapi.json").read_bytes()

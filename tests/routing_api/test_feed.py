@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.builders import another_person
-from tests.routing_api.service import Caller, Json, Routing, kind_of
+from tests.routing_api.service import Caller, Routing
+from tests.served import Json, kind_of
 
 
 def a_cursor(text: str) -> str:

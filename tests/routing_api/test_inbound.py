@@ -4,7 +4,8 @@ import pytest
 from kuntavayla.inbox import ConsumerStopped
 from tests.builders import another_person
 from tests.routing_api.inbound import ITEM, Topic, answers_to, read
-from tests.routing_api.service import Json, Routing
+from tests.routing_api.service import Routing
+from tests.served import Json
 
 UNKNOWN = "0177f6f0-9d20-76b5-8a23-d5962217bead"
 CODE = "240587-921N"

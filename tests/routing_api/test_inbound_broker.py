@@ -12,7 +12,8 @@ from kuntavayla.testing import TestDatabase
 from kuntavayla_sandbox.broker import Broker
 from tests.builders import another_person, ndjson
 from tests.routing_api.inbound import ITEM, OPERATOR, REASON, TYPE, answers_to, repair
-from tests.routing_api.service import Json, Routing, running_routing
+from tests.routing_api.service import Routing, running_routing
+from tests.served import Json
 from tests.topics import PARTITIONS, SentRecord, a_topic, send
 
 WITHIN_S = 90

@@ -7,7 +7,8 @@ from kuntavayla.testing import TestDatabase
 from kuntavayla_sandbox.broker import Broker
 from routing_api.events import SERVICE
 from tests.builders import a_registration, another_person
-from tests.routing_api.service import Json, Routing, running_routing
+from tests.routing_api.service import Routing, running_routing
+from tests.served import Json
 from tests.shared.published import WITHIN_S, Topics
 
 ACTING = {"official_id": "operator:u-1", "role": "operator"}

@@ -9,14 +9,9 @@ from pydantic import ValidationError
 
 from kuntavayla.testing import TestDatabase
 from tests.builders import a_registration, another_person
-from tests.routing_api.service import (
-    Json,
-    Routing,
-    environment_of,
-    running_routing,
-    settings_of,
-)
+from tests.routing_api.service import Routing, environment_of, running_routing, settings_of
 from tests.routing_api.test_reviews import NOT_ENTITLED, UNKNOWN, resolve
+from tests.served import Json
 
 OLD, OLD_B, OLD_PRINT = (base64.b64encode(bytes(range(n, n + 32))).decode() for n in (0, 1, 2))
 NEW = base64.b64encode(bytes(range(100, 132))).decode()

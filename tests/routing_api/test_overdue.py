@@ -8,7 +8,8 @@ from routing_api.operations.overdue import OVERDUE_BATCH
 from routing_api.routes.desk import Desk
 from routing_api.workers import tell_all_overdue
 from tests.builders import another_person
-from tests.routing_api.service import Json, Routing
+from tests.routing_api.service import Routing
+from tests.served import Json
 
 
 async def tell(routing: Routing) -> int:

@@ -15,7 +15,8 @@ from tests.routing_api.inbound import (
     read,
     repair,
 )
-from tests.routing_api.service import Json, Routing
+from tests.routing_api.service import Routing
+from tests.served import Json
 
 CODE = "240587-921N"
 AUDIT = """

@@ -1,7 +1,8 @@
 import pytest
 
 from tests.routing_api.inbound import CONSUMER, OPERATOR, REASON, repair
-from tests.routing_api.service import OPERATOR_SCOPES, Json, Routing
+from tests.routing_api.service import OPERATOR_SCOPES, Routing
+from tests.served import Json
 
 NOBODY = "0177f6f0-9d20-76b5-8a23-d5962217bead"
 OTHER = "0177f6f0-9d20-76b5-8a23-d5962217beae"

@@ -7,7 +7,8 @@ from kuntavayla.database import Pool
 from routing_api.operations.vault import IdentityVault
 from routing_api.routes.desk import Desk
 from tests.builders import EXAMPLE, a_registration
-from tests.routing_api.service import OFFICIAL, Routing
+from tests.routing_api.service import Routing
+from tests.served import OFFICIAL
 
 # Looked at when the transaction commits, not when the line is written.
 REFUSE = """

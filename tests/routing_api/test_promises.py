@@ -8,7 +8,8 @@ import pytest
 
 from routing_api.tables import APPEND_ONLY
 from tests.builders import EXAMPLE, a_registration, another_person
-from tests.routing_api.service import OFFICIAL, Routing
+from tests.routing_api.service import Routing
+from tests.served import OFFICIAL
 
 PERSON = EXAMPLE["person"]
 SECRETS = (

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from tests.builders import another_person
-from tests.routing_api.service import DAY_ONE, OPERATOR_SCOPES, Json, Routing
+from tests.routing_api.service import DAY_ONE, OPERATOR_SCOPES, Routing
+from tests.served import Json
 
 ACTING = {"official_id": "operator:u-1", "role": "operator"}
 PAUSE = {"reason": "its system is being renewed", "acting_official": ACTING}

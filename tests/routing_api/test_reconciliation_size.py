@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from tests.builders import ndjson
-from tests.routing_api.service import Json, Routing
+from tests.routing_api.service import Routing
+from tests.served import Json
 
 HELSINKI = 50_000
 SEED = """

@@ -4,7 +4,8 @@ from uuid import UUID
 import pytest
 
 from tests.builders import another_person, ndjson
-from tests.routing_api.service import CASE_SYSTEM_SCOPES, Caller, Json, Routing
+from tests.routing_api.service import CASE_SYSTEM_SCOPES, Caller, Routing
+from tests.served import Json
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 NOBODY = str(UUID(int=7))

@@ -12,8 +12,9 @@ from routing_api.routes.answers import decision_answer
 from routing_api.routes.desk import Desk
 from routing_api.store.decisions import load_first_decisions
 from tests.builders import a_registration
-from tests.routing_api.service import Json, Routing
+from tests.routing_api.service import Routing
 from tests.routing_api.test_reviews import NOT_ENTITLED, UNKNOWN, resolve
+from tests.served import Json
 
 FORGET_WHAT_ANSWERED = "UPDATE registrations SET decision_id = NULL"
 

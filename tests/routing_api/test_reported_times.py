@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.builders import another_person
-from tests.routing_api.service import Json, Routing
+from tests.routing_api.service import Routing
+from tests.served import Json
 
 OFFICIAL = {"official_id": "te:u-1", "role": "caseworker", "office": "te-kainuu"}
 NOW = "2021-03-01T08:02:11"

@@ -25,14 +25,8 @@ from routing_api.cli import main
 from routing_api.events import SOURCE
 from tests.builders import another_person
 from tests.routing_api import backups
-from tests.routing_api.service import (
-    Caller,
-    Json,
-    Routing,
-    environment_of,
-    kind_of,
-    running_routing,
-)
+from tests.routing_api.service import Caller, Routing, environment_of, running_routing
+from tests.served import Json, kind_of
 
 NOW = datetime(2021, 3, 1, 9, 0, tzinfo=UTC)
 FEEDS = ("/events", "/events/restricted")

@@ -5,7 +5,8 @@ import pytest
 from httpx import Response
 
 from tests.builders import a_registration, another_person
-from tests.routing_api.service import Caller, Routing, kind_of
+from tests.routing_api.service import Caller, Routing
+from tests.served import kind_of
 
 UNKNOWN = {"situation__earnings_related_entitlement": "unknown"}
 OFFICER = {"official_id": "te:u-1", "role": "caseworker"}

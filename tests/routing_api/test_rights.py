@@ -2,7 +2,8 @@ import asyncpg
 import pytest
 
 from tests.builders import a_registration, another_person
-from tests.routing_api.service import CASE_SYSTEM_SCOPES, OFFICIAL, TE_SCOPES, Caller, Routing
+from tests.routing_api.service import CASE_SYSTEM_SCOPES, TE_SCOPES, Caller, Routing
+from tests.served import OFFICIAL
 
 UNKNOWN = "0177f6f0-9d20-76b5-8a23-d5962217bead"
 OFFICER = {"official_id": "te:u-1", "role": "caseworker", "office": "te-kainuu"}

@@ -1,7 +1,8 @@
 from typing import Any
 
 from tests.builders import a_registration, another_person, ndjson
-from tests.routing_api.service import Caller, Json, Routing, kind_of
+from tests.routing_api.service import Caller, Routing
+from tests.served import Json, kind_of
 
 OFFICER = {"official_id": "te:u-1", "role": "caseworker", "office": "te-kainuu"}
 CASEWORKER = {"official_id": "sotkamo:u-1042", "contact_point": "sotkamo-tyollisyyspalvelut"}

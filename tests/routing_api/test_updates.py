@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from tests.builders import a_registration
-from tests.routing_api.service import Routing, kind_of
+from tests.routing_api.service import Routing
+from tests.served import kind_of
 
 CHANGES = [
     pytest.param({"person__family_name": "Uusi"}, ["identity"], id="name"),

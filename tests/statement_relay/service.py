@@ -4,13 +4,9 @@ import base64
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
-import asyncpg
 import httpx
-import msgspec
-from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
 from kuntavayla.service.moments import Call
@@ -21,6 +17,7 @@ from statement_relay.operations.projecting import project
 from statement_relay.routes.desk import Desk
 from statement_relay.rules.responsibilities import Responsibility
 from statement_relay.settings import Settings
+from tests.served import OFFICIAL, Clock, Json, Served, ServiceCaller
 
 NOW = datetime(2021, 3, 24, 11, 40, 2, tzinfo=UTC)
 CASE_SYSTEM_SCOPES = [
@@ -44,51 +41,14 @@ OPERATOR_SCOPES = [
     "redeliveries.read",
     "redeliveries.write",
 ]
-OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
 TRACE = "00-a70034eec3e13ffaa8e1bd42f12cf4ef-2b904d3d3e7949b8-01"
 _keys = itertools.count(1)
-Json = Any
-"""What JSON holds, or an option of the client: of any type, and looked at by the test alone."""
 
 
-class Clock:
-    """A legal clock that stands where a test puts it."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def tick(self) -> None:
-        """Pass a millisecond, so that the next ids come after those before."""
-        self.now += timedelta(milliseconds=1)
-
-    def pass_hours(self, hours: int) -> None:
-        self.now += timedelta(hours=hours)
-
-
-class Caller:
+class Caller(ServiceCaller):
     """One organisation's HTTP client."""
 
-    def __init__(self, client: AsyncClient, authorization: str) -> None:
-        self._client = client
-        self._headers = {"Authorization": authorization}
-
-    async def get(self, path: str, **options: Json) -> Response:
-        headers = {**self._headers, **options.pop("headers", {})}
-        return await self._client.get(f"/relay/v1{path}", headers=headers, **options)
-
-    async def post(self, path: str, body: Json, **options: Json) -> Response:
-        headers = {
-            **self._headers,
-            "Content-Type": "application/json",
-            **options.pop("headers", {}),
-        }
-        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        return await self._client.post(
-            f"/relay/v1{path}", content=content, headers=headers, **options
-        )
+    prefix = "/relay/v1"
 
     async def send(self, item: Json, *, key: str | None = None) -> Response:
         """Send one item, under a key of its own unless one is given."""
@@ -123,17 +83,8 @@ class Caller:
         return await self.post(f"/information/{information_id}:withdraw", body, headers=headers)
 
 
-class Relay:
+class Relay(Served):
     """The app under test, its database, its clock, and callers by name."""
-
-    def __init__(
-        self, app: FastAPI, client: AsyncClient, *, issuer: TestIssuer, database: TestDatabase
-    ) -> None:
-        self.app = app
-        self.client = client
-        self.issuer = issuer
-        self.database = database
-        self.clock = Clock(NOW)
 
     def caller(self, organisation: str, *scopes: str) -> Caller:
         return Caller(self.client, self.issuer.authorization(organisation, *scopes))
@@ -156,35 +107,6 @@ class Relay:
         call = Call(organisation="statement-relay", request_id=moment.new_id(), traceparent=TRACE)
         async with self.desk.transaction() as connection:
             await project(connection, told, call=call, law=self.desk.law, moment=moment)
-
-    async def outbox(self, recipient: str = "cs-sotkamo") -> list[Json]:
-        """Return what stands in the outbox for a recipient: channel, type and data, in order."""
-        rows = await self.fetch(
-            "SELECT channel, body FROM outbox WHERE recipient = $1 ORDER BY position", recipient
-        )
-        events = [(row["channel"], msgspec.json.decode(row["body"])) for row in rows]
-        return [(channel, kind_of(event), event["data"]) for channel, event in events]
-
-    async def count(self, table: str) -> int:
-        """Return how many rows a table has."""
-        [row] = await self.fetch(f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - named by tests
-        number: int = row["n"]
-        return number
-
-    async def fetch(self, sql: str, *arguments: Json) -> list[Any]:
-        """Ask the database itself, as its owner."""
-        connection = await asyncpg.connect(self.database.owner_url)
-        try:
-            rows: list[Any] = await connection.fetch(sql, *arguments)
-            return rows
-        finally:
-            await connection.close()
-
-
-def kind_of(event: Json) -> str:
-    """Return the type of an event without its prefix and version: `information.accepted`."""
-    name: str = event["type"].removeprefix("fi.kuntavayla.").rpartition(".")[0]
-    return name
 
 
 def given_settings(database: TestDatabase, **changes: Json) -> dict[str, Json]:
@@ -227,6 +149,4 @@ async def running_relay(database: TestDatabase, **changes: Json) -> AsyncIterato
     async with app.router.lifespan_context(app):
         transport = ASGITransport(app=app)
         async with AsyncClient(transport=transport, base_url="http://relay.test") as client:
-            relay = Relay(app, client, issuer=issuer, database=database)
-            relay.clock = clock
-            yield relay
+            yield Relay(app, client, issuer=issuer, database=database, clock=clock)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.served import OFFICIAL
 from tests.statement_relay.items import (
     CLIENT,
     OTHER_CLIENT,
@@ -14,7 +15,7 @@ from tests.statement_relay.items import (
     another_item,
     responsible,
 )
-from tests.statement_relay.service import OFFICIAL, Relay
+from tests.statement_relay.service import Relay
 
 UNKNOWN = "0177f6f0-9d20-76b5-8a23-d5962217bead"
 

@@ -11,9 +11,10 @@ from kuntavayla.testing import DatabaseServer, TestDatabase
 from kuntavayla_sandbox.broker import Broker
 from tests.builders import a_registration, another_person
 from tests.routing_api.service import Routing, running_routing
+from tests.served import Json
 from tests.shared.published import Topics
 from tests.statement_relay.items import another_item
-from tests.statement_relay.service import Json, Relay, running_relay
+from tests.statement_relay.service import Relay, running_relay
 from tests.topics import SentRecord, a_topic, send
 
 WITHIN_S = 90

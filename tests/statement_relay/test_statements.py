@@ -6,9 +6,10 @@ import pytest
 from httpx import Response
 
 from statement_relay.rules.responsibilities import Responsibility
+from tests.served import Json
 from tests.statement_relay.clients import CLIENT_ID, a_responsibility, know
 from tests.statement_relay.items import another_item
-from tests.statement_relay.service import Caller, Json, Relay
+from tests.statement_relay.service import Caller, Relay
 
 UNKNOWN_ID = "01786408-ce50-7160-8999-50d836f675cc"
 OF_OFFICE = {"Acting-Official": "kainuu:v-17; role=decider; office=te-kainuu"}

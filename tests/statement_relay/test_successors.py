@@ -1,7 +1,8 @@
 import asyncio
 
+from tests.served import Json
 from tests.statement_relay.items import an_item, another_item, responsible
-from tests.statement_relay.service import Caller, Json, Relay
+from tests.statement_relay.service import Caller, Relay
 
 UNKNOWN = "0177f6f0-9d20-76b5-8a23-d5962217bead"
 
