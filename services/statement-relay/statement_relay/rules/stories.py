@@ -58,12 +58,8 @@ class Story(ListedInformation, frozen=True, kw_only=True):
     delivered_request_id: str | None
     replaced_by: str | None
     waiting_behind: str | None
+    version: int
     attempts: tuple[Attempt, ...] = ()
-
-    @property
-    def version(self) -> int:
-        """Return the version for If-Match: what was accepted never changes, but is replaced."""
-        return 1 if self.replaced_by is None else 1 + 1
 
 
 class InformationFilter(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Any
 from kuntavayla.database import Connection
 from statement_relay.rules.contents import content_of
 from statement_relay.rules.stories import Attempt, InformationFilter, ListedInformation, Story
-from statement_relay.store.information import issuer_of
+from statement_relay.store.information import STANDING_OF_SUCCESSORS, issuer_of
 
 ATTEMPTS_MAX = 1_000
 _LISTED = """
@@ -18,8 +18,7 @@ FIND = f"""
 SELECT {_LISTED}, i.content, i.replaces_information_id::text, i.root_information_id::text,
        i.issuer_authority, i.issuer_rule, i.issuer_from_on, i.number, i.digest, i.receipt_id,
        i.received_at, i.receipt_digest, i.delivered_request_id,
-       (SELECT s.information_id::text FROM information s
-        WHERE s.replaces_information_id = i.information_id) AS replaced_by,
+       {STANDING_OF_SUCCESSORS},
        (SELECT b.information_id::text FROM information b
         WHERE b.receiver_id = i.receiver_id AND b.client_id = i.client_id AND b.number < i.number
           AND b.number IS NOT NULL AND b.settled_at IS NULL AND i.settled_at IS NULL
