@@ -129,6 +129,23 @@ async def test_what_a_receiver_holds_while_we_wait_becomes_delivered_with_that_p
     assert [kind for kind, _ in await post.events()] == ["information.delivered"]
 
 
+async def test_what_was_skipped_becomes_delivered_by_the_receivers_own_list(
+    post: Post, receiver: Server
+) -> None:
+    item = await post.enqueue()
+    receiver.behaviour = holding(line(item, receipt_id="R-9"), put=answer(409))
+    await deliver(post, item)
+    await post.rows(
+        "UPDATE information SET state = 'rejected', state_reason = 'skipped', settled_at = now()"
+    )
+
+    result = await ask(post)
+
+    assert result.is_equal
+    [row] = await post.rows("SELECT state, receipt_id, receipt_digest FROM information")
+    assert tuple(row) == ("delivered", "R-9", digest_of(item.body))
+
+
 async def test_a_list_of_an_item_never_sent_proves_nothing(post: Post, receiver: Server) -> None:
     sent = await post.enqueue()
     await deliver(post, sent)

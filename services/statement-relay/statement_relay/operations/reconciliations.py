@@ -13,6 +13,7 @@ from statement_relay.operations import receipts
 from statement_relay.rules.clocks import days_to_compare
 from statement_relay.rules.deliveries import LateReceipt
 from statement_relay.rules.reconciliations import (
+    PROVED_BY_RECEIPT,
     HeldItem,
     Reconciliation,
     TakenItem,
@@ -58,11 +59,13 @@ async def reconcile(
 async def list_unproven(
     connection: Connection, held: Sequence[HeldItem], *, day: date, receiver_id: str
 ) -> list[HeldItem]:
-    """Return what a receiver holds with our bytes while we have no receipt of it."""
+    """Return what a receiver holds with our bytes while we have no receipt, or gave it up."""
     scope = scope_of(receiver_id, day, may_see_restricted=True)
     compared = await reconciliations.compare(connection, [each.taken for each in held], scope=scope)
     unproven = {
-        each.difference.information_id for each in compared if each.difference.kind == "unproven"
+        each.difference.information_id
+        for each in compared
+        if each.difference.kind in PROVED_BY_RECEIPT
     }
     return [each for each in held if each.information_id in unproven]
 
@@ -72,7 +75,8 @@ async def prove(
 ) -> None:
     """Take a receipt out of a receiver's own list, as if it had been posted.
 
-    Raises InformationNotFound for what was never sent, and DeliverySettled for what has ended.
+    Raises InformationNotFound for what was never sent, DeliverySettled for what has ended, and
+    SuccessorOvertaken for what was skipped and overtaken.
     """
     told = LateReceipt(
         information_id=held.information_id,

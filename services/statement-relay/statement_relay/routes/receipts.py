@@ -10,7 +10,7 @@ from kuntavayla.register import OrganisationKind
 from kuntavayla.service.routes.desk import call_of
 from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.values.faults import instant_fault
-from statement_relay.errors import DeliverySettled, InformationNotFound
+from statement_relay.errors import DeliverySettled, InformationNotFound, SuccessorOvertaken
 from statement_relay.operations import receipts as operations
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
@@ -28,7 +28,7 @@ _receipts = JsonDecoder(ReceiptRequest)
     openapi_extra=described(
         body=ReceiptRequest,
         answers={200: ReceiptTakenResponse},
-        problems=(InformationNotFound, DeliverySettled),
+        problems=(InformationNotFound, DeliverySettled, SuccessorOvertaken),
     ),
 )
 async def take(request: Request) -> Response:
@@ -36,7 +36,7 @@ async def take(request: Request) -> Response:
 
     The item is known by its id and the digest of its bytes; another digest parks it until a human
     has looked. The item itself is the key: a repeat answers as before, so no Idempotency-Key is
-    needed. An item of another receiver is answered like one that does not exist.
+    needed. An item that an operator had given up is delivered after all by its receipt. An item of another receiver is answered like one that does not exist.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.TE_OFFICE)

@@ -23,7 +23,12 @@ AcceptedState = Literal["accepted", "waiting", "waiting_for_client", "not_relaye
 NoteAction = Literal["retried", "skipped", "resent", "received", "rejected", "parked"]
 """What somebody other than a courier did to a delivery."""
 BreakerState = Literal["closed", "open", "half_open"]
+SKIPPED = "skipped"
+"""Why an item is rejected that an operator gave up."""
 SETTLED: frozenset[InformationState] = frozenset(
     {"delivered", "rejected", "refused", "not_relayed", "withdrawn"}
 )
-"""States after which nothing more happens to an item."""
+"""States after which nothing more happens to an item by itself.
+
+What was lost is sent again by an operator, and what was skipped may turn out to be delivered.
+"""

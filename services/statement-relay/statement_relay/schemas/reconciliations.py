@@ -31,6 +31,8 @@ class ReceiverReconciliation(Struct, frozen=True, omit_defaults=True, kw_only=Tr
     missing: int
     unknown: int
     unproven: int
+    skipped: int
+    rejected: int
     other_day: int
     digest_differs: int
     differences: Sequence[ReceiverDifference] | None = None

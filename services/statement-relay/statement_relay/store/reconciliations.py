@@ -10,6 +10,7 @@ from msgspec import Struct
 from kuntavayla.database import Connection
 from statement_relay.rules.reconciliations import (
     DIFFERENCES_MAX,
+    KINDS_OF_DIFFERENCE,
     Compared,
     Difference,
     Reconciliation,
@@ -34,6 +35,8 @@ WITH theirs AS MATERIALIZED (
                 WHEN known.information_id IS NULL THEN 'unknown'
                 WHEN known.digest IS DISTINCT FROM theirs.digest THEN 'digest_differs'
                 WHEN known.state = 'delivered' THEN 'other_day'
+                WHEN known.state = 'rejected' AND known.state_reason = 'skipped' THEN 'skipped'
+                WHEN known.state = 'rejected' THEN 'rejected'
                 ELSE 'unproven' END AS kind
     FROM theirs
     FULL JOIN ours ON ours.information_id = theirs.information_id
@@ -158,7 +161,7 @@ async def list_results(
             reconciled_at=row["reconciled_at"],
             their_count=row["their_count"],
             our_count=row["our_count"],
-            counts=_counts(row["counts"]),
+            counts=dict.fromkeys(KINDS_OF_DIFFERENCE, 0) | _counts(row["counts"]),
             differences=_differences(row["differences"]),
         )
         for row in rows
