@@ -26,7 +26,9 @@ def upgrade() -> None:
         ["replaces_information_id", "information_id"],
         postgresql_where=sa.text("replaces_information_id IS NOT NULL"),
     )
-    op.drop_constraint(op.f("uq_information_replaces_information_id"), "information", type_="unique")
+    op.drop_constraint(
+        op.f("uq_information_replaces_information_id"), "information", type_="unique"
+    )
     # A queue is locked before it has got its first number.
     op.drop_constraint(op.f("ck_client_queues_numbers_from_one"), "client_queues", type_="check")
     op.create_check_constraint(
