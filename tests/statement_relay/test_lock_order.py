@@ -38,7 +38,8 @@ async def courier(relay: Relay) -> AsyncIterator[Connection]:
 
 
 def item_of(client_id: str) -> InformationItem:
-    return msgspec.convert(another_item(client_id=client_id), InformationItem)
+    item: InformationItem = msgspec.convert(another_item(client_id=client_id), InformationItem)
+    return item
 
 
 def submissions(relay: Relay, *, corrects: str) -> Sequence[Submission]:

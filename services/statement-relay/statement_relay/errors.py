@@ -55,7 +55,7 @@ class DeliverySettled(DomainError):
 
 
 class SuccessorOvertaken(DomainError):
-    """Another correction or withdrawal of the same item was accepted since; this one stays rejected."""
+    """Another correction or withdrawal of the item was accepted since; this one stays rejected."""
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "successor_overtaken"

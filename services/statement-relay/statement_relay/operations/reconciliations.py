@@ -10,7 +10,8 @@ from kuntavayla.service.operations.witnessing import line_of, witness
 from kuntavayla.values.calendar import helsinki_instant
 from statement_relay.errors import DeliveryCountDiffers, ReconciliationNotFound
 from statement_relay.operations import receipts
-from statement_relay.rules.clocks import days_to_compare
+from statement_relay.operations.repairs import Why, note_of
+from statement_relay.rules.clocks import days_to_compare, days_to_compare_again
 from statement_relay.rules.deliveries import LateReceipt
 from statement_relay.rules.reconciliations import (
     PROVED_BY_RECEIPT,
@@ -20,7 +21,7 @@ from statement_relay.rules.reconciliations import (
     counts_of,
 )
 from statement_relay.store import reconciliations, repairs
-from statement_relay.store.reconciliations import Scope
+from statement_relay.store.reconciliations import AskedDay, Scope
 
 EQUAL, DIFFERING = "equal", "differing"
 
@@ -37,7 +38,7 @@ async def reconcile(
     """Compare what a receiver took on a day with the receipts that it gave, by its own times.
 
     `scope` is that of `scope_of` for the day. The result takes the place of an earlier one of the
-    day; a line of the audit says so.
+    day, but a partial one never that of a whole one; a line of the audit says so.
     """
     compared = await reconciliations.compare(connection, taken, scope=scope)
     result = Reconciliation(
@@ -48,6 +49,7 @@ async def reconcile(
         our_count=await reconciliations.count_ours(connection, scope=scope),
         counts=counts_of(compared),
         differences=[each.difference for each in compared],
+        is_partial=not scope.may_see_restricted,
     )
     await reconciliations.store(connection, result)
     outcome = EQUAL if result.is_equal else DIFFERING
@@ -88,9 +90,22 @@ async def prove(
 
 
 async def list_missing(connection: Connection, *, moment: Moment) -> list[tuple[str, date]]:
-    """Return receivers that are not paused, with days to compare that have no result of them."""
-    days = days_to_compare(moment.now)
+    """Return receivers that are not paused, with days to compare that lack a whole result of them.
+
+    A result that was made before all receipts of its day had come is made anew.
+    """
+    first_looks, again = days_to_compare(moment.now), days_to_compare_again(moment.now)
+    days = [_asked(day, is_first_look=day in first_looks) for day in (*again, *first_looks)]
     return await reconciliations.list_missing(connection, days, now=moment.now)
+
+
+def _asked(day: date, *, is_first_look: bool) -> AskedDay:
+    return AskedDay(
+        day=day,
+        starts_at=helsinki_instant(day, 0, 0),
+        ends_at=helsinki_instant(day + timedelta(days=1), 0, 0),
+        is_first_look=is_first_look,
+    )
 
 
 async def list_of_day(
@@ -108,7 +123,7 @@ async def resend(
     *,
     receiver_id: str,
     expected_count: int,
-    call: Call,
+    why: Why,
     moment: Moment,
 ) -> int:
     """Send what a receiver's newest list of a day lacks again, with the same bytes and ids.
@@ -127,9 +142,14 @@ async def resend(
     items = await repairs.lock_items(connection, missing)
     again = await reconciliations.let_resend(connection, missing, receiver_id=receiver_id)
     await repairs.refresh(connection, [item.tracked for item in items.values()])
+    notes = [
+        note_of(items[information_id], action="resent", why=why, moment=moment)
+        for information_id in sorted(again)
+    ]
+    await repairs.append_notes(connection, notes)
     lines = [
         line_of(
-            call,
+            why.call,
             action="delivery.resent",
             outcome="done",
             moment=moment,

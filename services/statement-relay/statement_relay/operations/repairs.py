@@ -169,19 +169,7 @@ async def _write(
 ) -> None:
     """Write notes and audit lines of a repair and its events, the outbox last."""
     call = why.call
-    notes = [
-        DeliveryNote(
-            note_id=moment.new_id(),
-            information_id=item.tracked.information_id,
-            action=action,
-            code=item.state_reason,
-            reason=why.reason,
-            organisation=call.organisation,
-            official_id=call.official_id,
-            noted_at=moment.now,
-        )
-        for item in items
-    ]
+    notes = [note_of(item, action=action, why=why, moment=moment) for item in items]
     await repairs.append_notes(connection, notes)
     for item in items:
         telling.gathered.witness(
@@ -194,3 +182,17 @@ async def _write(
         )
     await audit.append(connection, telling.gathered.audit)
     await outbox.append(connection, telling.gathered.events, origin=moment.origin)
+
+
+def note_of(item: Undelivered, *, action: NoteAction, why: Why, moment: Moment) -> DeliveryNote:
+    """Return the note of what an operator did to an item that stood so."""
+    return DeliveryNote(
+        note_id=moment.new_id(),
+        information_id=item.tracked.information_id,
+        action=action,
+        code=item.state_reason,
+        reason=why.reason,
+        organisation=why.call.organisation,
+        official_id=why.call.official_id,
+        noted_at=moment.now,
+    )

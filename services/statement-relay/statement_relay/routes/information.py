@@ -259,7 +259,10 @@ async def _answer(submission: Submission, *, desk: Desk) -> Response:
     ),
 )
 async def load(request: Request, information_id: UUID) -> Response:
-    """Return the whole story of an item: what was told, what it waits behind, attempts, proof."""
+    """Return the whole story of an item: what was told, what it waits behind, attempts, proof.
+
+    `notes` tell what operators and receivers did to it beside the calls, and why.
+    """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)
     async with desk.transaction() as connection:

@@ -36,7 +36,8 @@ async def take(request: Request) -> Response:
 
     The item is known by its id and the digest of its bytes; another digest parks it until a human
     has looked. The item itself is the key: a repeat answers as before, so no Idempotency-Key is
-    needed. An item that an operator had given up is delivered after all by its receipt. An item of another receiver is answered like one that does not exist.
+    needed. An item that an operator had given up is delivered after all by its receipt. An item of
+    another receiver is answered like one that does not exist.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.TE_OFFICE)

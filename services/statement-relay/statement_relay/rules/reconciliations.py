@@ -17,9 +17,9 @@ DifferenceKind = Literal[
     "missing", "unknown", "unproven", "skipped", "rejected", "other_day", "digest_differs"
 ]
 """missing: we have its receipt of that day, and it is not in the list. unknown: no item of ours to
-this receiver. unproven: ours, and its receipt has not reached us. skipped: ours, and an
-operator gave it up. rejected: ours, and rejected for another reason. other_day: ours, by its receipt
-of another day. digest_differs: ours, with other bytes."""
+this receiver. unproven: ours, and its receipt has not reached us. skipped: ours, and an operator
+gave it up. rejected: ours, and rejected for another reason. other_day: ours, by its receipt of
+another day. digest_differs: ours, with other bytes."""
 KINDS_OF_DIFFERENCE: tuple[DifferenceKind, ...] = get_args(DifferenceKind)
 Repair = Literal["resend", "te_office", "relay", "operator"]
 REPAIRS: dict[DifferenceKind, Repair] = {
@@ -76,7 +76,10 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 
 class Reconciliation(Struct, frozen=True, kw_only=True):
-    """The result of a receiver and a day: how many each has, and the first differences."""
+    """The result of a receiver and a day: how many each has, and the first differences.
+
+    A partial one is without clients with a security ban.
+    """
 
     receiver_id: str
     day: date
@@ -85,6 +88,7 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     our_count: int
     counts: dict[str, int]
     differences: Sequence[Difference]
+    is_partial: bool
 
     @property
     def is_equal(self) -> bool:

@@ -63,9 +63,9 @@ SELECT information_id::text, municipal_id, accepted_state, waiting_behind::text,
        issuer_rule, issuer_from_on, receiver_id, deliver_by_at, digest
 FROM information WHERE information_id = ANY($1::uuid[])
 """
-# A successor that was rejected or refused replaces nothing, unless what replaces that one stands: it
-# was taken once, and rejected when it was sent again. Each that comes, and each that falls, makes
-# another version.
+# A successor that was rejected or refused replaces nothing, unless what replaces that one stands:
+# it was taken once, and rejected when it was sent again. Each that comes, and each that falls,
+# makes another version.
 STANDING_OF_SUCCESSORS = """
 (SELECT s.information_id::text FROM information s
  WHERE s.replaces_information_id = i.information_id

@@ -5,10 +5,11 @@ from typing import Any
 
 from kuntavayla.database import Connection
 from statement_relay.rules.contents import content_of
-from statement_relay.rules.stories import Attempt, InformationFilter, ListedInformation, Story
+from statement_relay.rules.stories import Attempt, InformationFilter, ListedInformation, Note, Story
 from statement_relay.store.information import STANDING_OF_SUCCESSORS, issuer_of
 
 ATTEMPTS_MAX = 1_000
+NOTES_MAX = 1_000
 _LISTED = """
 i.information_id::text, i.municipal_id, i.organisation, i.client_id::text, i.municipality_code,
 i.kind, i.action, i.state, i.state_reason, i.receiver_id, i.accepted_at, i.deliver_by_at,
@@ -29,6 +30,10 @@ ATTEMPTS = """
 SELECT attempt, request_id, started_at, ended_at, status, outcome, code, request_hash
 FROM delivery_attempts WHERE information_id = $1 ORDER BY attempt DESC LIMIT $2
 """
+NOTES = """
+SELECT action, code, reason, organisation, noted_at
+FROM delivery_notes WHERE information_id = $1 ORDER BY note_id DESC LIMIT $2
+"""
 # One statement for each way in, so that each keeps its index, whenever it was planned.
 _CHOSEN = """
   AND (NOT i.is_restricted OR $2) AND ($3::text IS NULL OR i.state = $3)
@@ -46,11 +51,12 @@ WHERE i.client_id = $7::uuid AND ($1::text IS NULL OR i.organisation = $1) {_CHO
 
 
 async def find_story(connection: Connection, information_id: str) -> Story | None:
-    """Return an item with its attempts."""
+    """Return an item with its attempts and notes."""
     row: Any = await connection.fetchrow(FIND, information_id)
     if row is None:
         return None
     attempts = await connection.fetch(ATTEMPTS, information_id, ATTEMPTS_MAX)
+    notes = await connection.fetch(NOTES, information_id, NOTES_MAX)
     fields = {name: value for name, value in row.items() if not name.startswith("issuer_")}
     return Story(
         **{
@@ -58,6 +64,7 @@ async def find_story(connection: Connection, information_id: str) -> Story | Non
             "content": content_of(row["content"]),
             "issuer": issuer_of(row),
             "attempts": tuple(Attempt(**dict(one)) for one in reversed(attempts)),
+            "notes": tuple(Note(**dict(one)) for one in reversed(notes)),
         }
     )
 

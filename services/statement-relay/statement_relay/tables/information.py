@@ -20,9 +20,9 @@ class InformationRow(Row, table=True):
 
     `content` is the validated item, `body` the exact bytes that are sent. `accepted_state` and
     `waiting_behind` are what the first answer said, and so every repeat; `ordinal` is the order of
-    acceptance. An item has a place in
-    its queue, bytes and a receiver together, or none of them: it waits for its client, was refused,
-    or is not relayed. It has one successor at most that was neither rejected nor refused. What is no column of `tables.CHANGING` never changes.
+    acceptance. An item has a place in its queue, bytes and a receiver together, or none of them: it
+    waits for its client, was refused, or is not relayed. It has one successor at most that was
+    neither rejected nor refused. What is no column of `tables.CHANGING` never changes.
     """
 
     __tablename__ = "information"

@@ -14,8 +14,9 @@ from statement_relay.tables.rows import Row, index, number
 class ClientQueueRow(Row, table=True):
     """The queue of a client's items to one receiver; whoever holds its lease sends its head.
 
-    Acceptance locks the row and takes the next number; one of which nothing was taken has none. Without `next_attempt_at` there is nothing
-    to send; a blocked queue has a head that is parked or awaits its receipt.
+    Acceptance locks the row and takes the next number; a queue of no item yet is at none. Without
+    `next_attempt_at` there is nothing to send; a blocked queue has a head that is parked or awaits
+    its receipt.
     """
 
     __tablename__ = "client_queues"
