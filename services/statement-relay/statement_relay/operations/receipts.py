@@ -1,5 +1,7 @@
 """Receipts and rejections that receivers send later than in their answers."""
 
+from collections.abc import Collection
+
 from kuntavayla import audit, outbox
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
@@ -21,21 +23,26 @@ REJECTED = "receipt_rejected"
 
 
 async def take(
-    connection: Connection, told: LateReceipt, *, receiver_id: str, call: Call, moment: Moment
+    connection: Connection,
+    told: LateReceipt,
+    *,
+    receiver_ids: Collection[str],
+    call: Call,
+    moment: Moment,
 ) -> InformationState:
-    """Take what a receiver says of an item that it was sent; return the item's state by that.
+    """Take what is said for receivers of an item that one was sent; return its state by that.
 
     A receipt of other bytes than were sent parks the item. The same again answers as before. What
     was skipped is delivered after all by its receipt; what was rejected with it stays so. Locks the
     item's queue; commits together: state, audit line, events.
 
-    Raises InformationNotFound for what is not the receiver's or was never sent, DeliverySettled
+    Raises InformationNotFound for what is not of these receivers or was never sent, DeliverySettled
     where the item has ended otherwise, and SuccessorOvertaken where what was skipped has been
     replaced by another successor of the same item.
     """
     found = await repairs.lock_items(connection, [told.information_id])
     item = found.get(told.information_id)
-    if item is None or item.tracked.receiver_id != receiver_id or item.attempts == 0:
+    if item is None or item.tracked.receiver_id not in receiver_ids or item.attempts == 0:
         raise InformationNotFound
     if _was_only_skipped(item, told):
         if await repairs.is_overtaken(connection, told.information_id):

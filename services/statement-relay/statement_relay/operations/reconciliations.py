@@ -86,7 +86,7 @@ async def prove(
         receipt=held.receipt,
         code=None,
     )
-    await receipts.take(connection, told, receiver_id=receiver_id, call=call, moment=moment)
+    await receipts.take(connection, told, receiver_ids=[receiver_id], call=call, moment=moment)
 
 
 async def list_missing(connection: Connection, *, moment: Moment) -> list[tuple[str, date]]:

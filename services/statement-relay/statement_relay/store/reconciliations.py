@@ -77,8 +77,8 @@ UPDATE information SET state = 'waiting', state_reason = 'resent', settled_at = 
 WHERE information_id = ANY($1::uuid[]) AND receiver_id = $2 AND state = 'delivered'
 RETURNING information_id::text
 """
-# A whole result is asked for anew where receipts of its day came later: the receiver's clock is off,
-# or items were sent again. A receipt may commit some time after the instant that it bears.
+# A whole result is asked for anew where receipts of its day came later: the receiver's clock is
+# off, or items were sent again. A receipt may commit some time after the instant that it bears.
 LIST_MISSING = """
 SELECT r.receiver_id, asked.day FROM receivers r
 CROSS JOIN unnest($1::date[], $2::timestamptz[], $3::timestamptz[], $4::bool[])
