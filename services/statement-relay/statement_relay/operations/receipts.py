@@ -44,10 +44,7 @@ async def take(
     item = found.get(told.information_id)
     if item is None or item.tracked.receiver_id not in receiver_ids or item.attempts == 0:
         raise InformationNotFound
-    if _was_only_skipped(item, told):
-        if await repairs.is_overtaken(connection, told.information_id):
-            raise SuccessorOvertaken
-    elif item.state in SETTLED:
+    if item.state in SETTLED and not await _was_only_skipped(connection, item, told):
         return _state_again(item, told)
     telling = Telling(call, moment)
     state = await _change(connection, item, told, telling=telling, moment=moment)
@@ -81,10 +78,16 @@ def _note(
     )
 
 
-def _was_only_skipped(item: Undelivered, told: LateReceipt) -> bool:
-    """Say whether a receipt proves an item that was given up without knowing what came of it."""
+async def _was_only_skipped(connection: Connection, item: Undelivered, told: LateReceipt) -> bool:
+    """Say whether a receipt proves an item that was given up without knowing what came of it.
+
+    Raises SuccessorOvertaken where another successor of the same item stands.
+    """
     is_proof = told.receipt is not None and told.digest == item.digest
-    return is_proof and item.state == "rejected" and item.state_reason == SKIPPED
+    is_skipped = is_proof and item.state == "rejected" and item.state_reason == SKIPPED
+    if is_skipped and await repairs.is_overtaken(connection, told.information_id):
+        raise SuccessorOvertaken
+    return is_skipped
 
 
 def _state_again(item: Undelivered, told: LateReceipt) -> InformationState:

@@ -12,7 +12,7 @@ from statement_relay.errors import DeliveryCountDiffers, ReconciliationNotFound
 from statement_relay.operations import receipts
 from statement_relay.operations.repairs import Why, note_of
 from statement_relay.rules.clocks import days_to_compare, days_to_compare_again
-from statement_relay.rules.deliveries import LateReceipt
+from statement_relay.rules.deliveries import LateReceipt, Undelivered
 from statement_relay.rules.reconciliations import (
     PROVED_BY_RECEIPT,
     HeldItem,
@@ -142,10 +142,16 @@ async def resend(
     items = await repairs.lock_items(connection, missing)
     again = await reconciliations.let_resend(connection, missing, receiver_id=receiver_id)
     await repairs.refresh(connection, [item.tracked for item in items.values()])
-    notes = [
-        note_of(items[information_id], action="resent", why=why, moment=moment)
-        for information_id in sorted(again)
-    ]
+    sent = [items[information_id] for information_id in sorted(again)]
+    await _write_resent(connection, sent, why=why, moment=moment)
+    return len(missing)
+
+
+async def _write_resent(
+    connection: Connection, items: Sequence[Undelivered], *, why: Why, moment: Moment
+) -> None:
+    """Write notes and audit lines of items that are sent again."""
+    notes = [note_of(item, action="resent", why=why, moment=moment) for item in items]
     await repairs.append_notes(connection, notes)
     lines = [
         line_of(
@@ -153,13 +159,12 @@ async def resend(
             action="delivery.resent",
             outcome="done",
             moment=moment,
-            client_id=items[information_id].tracked.client_id,
-            resource_id=information_id,
+            client_id=item.tracked.client_id,
+            resource_id=item.tracked.information_id,
         )
-        for information_id in sorted(again)
+        for item in items
     ]
     await audit.append(connection, lines)
-    return len(missing)
 
 
 def scope_of(receiver_id: str, day: date, *, may_see_restricted: bool) -> Scope:

@@ -80,8 +80,7 @@ async def reconcile(
     as `GET /statement-information?received_on=` of the receiver contract lists them. The result is
     kept by day; a repeat takes its place, so the call takes no Idempotency-Key. Clients with a
     security ban are compared only for a token with the scope events.restricted: without it the
-    result is partial, is not kept where there is a whole one, and the relay asks by itself all the
-    same.
+    result is partial, gives way to a whole one, and the relay asks by itself all the same.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.TE_OFFICE)

@@ -29,6 +29,20 @@ def upgrade() -> None:
     op.drop_constraint(
         op.f("uq_information_replaces_information_id"), "information", type_="unique"
     )
+    _widen_checks()
+    op.add_column(
+        "reconciliations",
+        sa.Column("is_partial", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
+    op.create_index(
+        "ix_information_requests_overdue",
+        "information_requests",
+        ["due_at"],
+        postgresql_where=sa.text("state = 'open' AND overdue_at IS NOT NULL"),
+    )
+
+
+def _widen_checks() -> None:
     # A queue is locked before it has got its first number.
     op.drop_constraint(op.f("ck_client_queues_numbers_from_one"), "client_queues", type_="check")
     op.create_check_constraint(
@@ -39,14 +53,4 @@ def upgrade() -> None:
         op.f("ck_delivery_notes_known_action"),
         "delivery_notes",
         "action IN ('retried', 'skipped', 'resent', 'received', 'rejected', 'parked')",
-    )
-    op.add_column(
-        "reconciliations",
-        sa.Column("is_partial", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-    )
-    op.create_index(
-        "ix_information_requests_overdue",
-        "information_requests",
-        ["due_at"],
-        postgresql_where=sa.text("state = 'open' AND overdue_at IS NOT NULL"),
     )
