@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from kuntavayla.events import instant_of_id, new_ids_at
 from kuntavayla.values.calendar import legal_day
 from statement_relay.rules.statistics import (
+    TIME_STEPS,
     Counts,
     Disclosure,
     Month,
-    Seconds,
     Tally,
     cells_of,
     rounded,
@@ -24,15 +24,15 @@ TALLIES = st.builds(
     kind=st.just("RESIGNATION"),
     area_code=st.just("kainuu"),
     counts=COUNTS,
-    seconds=st.builds(Seconds, st.integers(0, 100), st.integers(100, 1_000)),
+    reached=st.just((1_000,) * len(TIME_STEPS)),
 )
 
 
-def a_tally(**counts: int) -> Tally:
-    """Return the figures of one place."""
-    return Tally(
-        kind="RESIGNATION", area_code="kainuu", counts=Counts(**counts), seconds=Seconds(4, 90)
-    )
+def a_tally(*reached: int, **counts: int) -> Tally:
+    """Return the figures of one place; all is reached in the last steps that are not given."""
+    delivered = counts["delivered"]
+    steps = (*reached, *(delivered for _ in TIME_STEPS[len(reached) :]))
+    return Tally(kind="RESIGNATION", area_code="kainuu", counts=Counts(**counts), reached=steps)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,21 @@ def test_every_published_count_is_a_multiple_and_near_the_true_one(tally: Tally)
 
 
 def test_a_rate_is_made_of_rounded_counts() -> None:
-    [cell] = cells_of([a_tally(delivered=22, delivered_on_time=21)], disclosure=DISCLOSURE)
+    [cell] = cells_of(
+        [a_tally(10, 11, 19, delivered=22, delivered_on_time=21)], disclosure=DISCLOSURE
+    )
 
     assert (cell.delivered, cell.delivered_on_time, cell.on_time_percent) == (20, 20, 100)
-    assert (cell.delivered_within_s_median, cell.delivered_within_s_p90) == (4, 90)
+    assert (cell.delivered_within_s_median, cell.delivered_within_s_p90) == (10, 300)
+
+
+def test_a_time_longer_than_the_last_step_is_not_told() -> None:
+    tally = a_tally(*([0] * 11), 20, delivered=40)
+
+    [cell] = cells_of([tally], disclosure=DISCLOSURE)
+
+    assert list(TIME_STEPS) == sorted(TIME_STEPS)
+    assert (cell.delivered_within_s_median, cell.delivered_within_s_p90) == (7 * 24 * 3_600, None)
 
 
 def test_of_few_there_is_neither_a_rate_nor_a_time() -> None:

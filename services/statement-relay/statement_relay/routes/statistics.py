@@ -41,9 +41,10 @@ async def load_statistics(
     """Return what was accepted in a month and what has come of it by now, by kind and area.
 
     Counts are rounded to `rounded_to`. Of few there is no share on time and no time to delivery:
-    whole seconds from acceptance to receipt by our clock, within which half (`median`) and nine in
-    ten (`p90`) were delivered. The target is that of `target_working_days`, as each item was told
-    when it was accepted. CSV has one line per item and the month in each, for tables.
+    seconds from acceptance to receipt by our clock within which half (`median`) and nine in ten
+    (`p90`) were delivered, in steps from a second to a week; null also where it took longer. On
+    time is by the target of working days, `target_working_days`, as each item was told when it was
+    accepted. CSV has one line per item and the month in each.
     """
     desk = desk_of(request)
     asked = _month_of(month, today=desk.moment().today)
@@ -72,9 +73,7 @@ def _month_of(text: str, *, today: date) -> Month:
     try:
         month = Month.of(text)
     except ValueError as error:
-        fault = Fault(
-            "/query/month", "month_malformed", "Give a month as 2021-03."
-        )
+        fault = Fault("/query/month", "month_malformed", "Give a month as 2021-03.")
         raise InvalidContent((fault,)) from error
     if month.first_on > today:
         fault = Fault("/query/month", "month_in_future", "Give a month that has begun.")

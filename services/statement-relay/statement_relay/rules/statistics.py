@@ -12,6 +12,17 @@ from msgspec import Struct, structs
 
 from kuntavayla.values.calendar import helsinki_instant
 
+TIME_STEPS: tuple[timedelta, ...] = (
+    *(timedelta(seconds=seconds) for seconds in (1, 10)),
+    *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),
+    *(timedelta(hours=hours) for hours in (1, 4, 8)),
+    *(timedelta(days=days) for days in (1, 2, 3, 7)),
+)
+"""Within what time an item may be told to be delivered, so that none can be read off.
+
+Source: docs/sources.md#information (figures).
+"""
+
 
 class Counts(Struct, frozen=True, kw_only=True):
     """How many items were accepted in a month, and what has come of them by now.
@@ -31,20 +42,16 @@ class Counts(Struct, frozen=True, kw_only=True):
     withdrawn: int = 0
 
 
-class Seconds(Struct, frozen=True):
-    """Whole seconds from acceptance to receipt: half and nine in ten are delivered within them."""
-
-    median: int
-    p90: int
-
-
 class Tally(Struct, frozen=True, kw_only=True):
-    """The true figures of one kind and area; None stands for all of them."""
+    """The true figures of one kind and area; None stands for all of them.
+
+    `reached` says how many were delivered within each of the steps of time.
+    """
 
     kind: str | None
     area_code: str | None
     counts: Counts
-    seconds: Seconds | None
+    reached: tuple[int, ...]
 
 
 class Disclosure(Struct, frozen=True, kw_only=True):
@@ -128,7 +135,6 @@ def _cell(tally: Tally, *, disclosure: Disclosure) -> Cell:
     }
     delivered = counts["delivered"]
     is_enough = delivered >= disclosure.rate_of_min
-    seconds = tally.seconds if is_enough else None
     return Cell(
         kind=tally.kind,
         area_code=tally.area_code,
@@ -136,6 +142,17 @@ def _cell(tally: Tally, *, disclosure: Disclosure) -> Cell:
         on_time_percent=min(100, 100 * counts["delivered_on_time"] // delivered)
         if is_enough
         else None,
-        delivered_within_s_median=None if seconds is None else seconds.median,
-        delivered_within_s_p90=None if seconds is None else seconds.p90,
+        delivered_within_s_median=_seconds_for(tally, tenths=5) if is_enough else None,
+        delivered_within_s_p90=_seconds_for(tally, tenths=9) if is_enough else None,
     )
+
+
+def _seconds_for(tally: Tally, *, tenths: int) -> int | None:
+    """Return the step within which so many tenths were delivered, None where it took longer.
+
+    Source: docs/sources.md#information (figures).
+    """
+    for step, reached in zip(TIME_STEPS, tally.reached, strict=True):
+        if 10 * reached >= tenths * tally.counts.delivered:
+            return int(step.total_seconds())
+    return None
