@@ -131,4 +131,6 @@ def _is_alert(error: BaseException | None) -> bool:
 
     With TLS 1.3 it judges our certificate after the handshake, so that its refusal comes later.
     """
-    return isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "")
+    # Errors of aiohttp about a certificate are such ones too, without a reason.
+    reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+    return "ALERT" in (reason or "")
