@@ -339,7 +339,7 @@ async def test_a_look_tells_when_certificates_end_and_a_broken_file_leaves_all_a
         )
         file.write_text(text_of(with_mtls(secured, authority, own)), encoding="utf-8")
         await renewing.look()
-        at_first = (ends("ours"), ends("theirs"))
+        own_ends_at, known_before_a_call = ends("ours"), ends("theirs")
         first = await post.enqueue()
         await post.until_settled([first])
         file.write_text("[receivers", encoding="utf-8")
@@ -348,8 +348,10 @@ async def test_a_look_tells_when_certificates_end_and_a_broken_file_leaves_all_a
         second = await post.enqueue()
         await post.until_settled([second])
 
-    assert at_first == (pytest.approx(tomorrow().timestamp(), abs=DAY.total_seconds()), None)
-    assert (ends("ours"), ends("theirs")) == (at_first[0], at_first[0])
+    assert known_before_a_call is None
+    assert own_ends_at == pytest.approx(tomorrow().timestamp(), abs=DAY.total_seconds())
+    assert ends("ours") == own_ends_at
+    assert ends("theirs") == pytest.approx(tomorrow().timestamp(), abs=DAY.total_seconds())
     assert put_ids(secured) == [first.information_id, second.information_id]
 
 
