@@ -5,10 +5,8 @@ One function per subcommand, each no more than its options and its output.
 
 import asyncio
 import re
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Coroutine, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -24,7 +22,8 @@ from kuntavayla_sandbox import status as statuses
 from kuntavayla_sandbox.backbone import Backbone
 from kuntavayla_sandbox.broker import BrokerFailed, BrokerUnavailable
 from kuntavayla_sandbox.calls import Tokens, credentials_of
-from kuntavayla_sandbox.clock import LegalDateDiffers, find_legal_date
+from kuntavayla_sandbox.clock import ClockGoesOn, LegalDateDiffers, find_legal_date
+from kuntavayla_sandbox.clock_command import move_clock, read_clock
 from kuntavayla_sandbox.conformance.command import check_receiver
 from kuntavayla_sandbox.conformance.samples import TestClient
 from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
@@ -49,10 +48,12 @@ from kuntavayla_sandbox.state import (
     StateFault,
     open_private,
 )
+from kuntavayla_sandbox.stoppable import run_stoppable
 
 KNOWN_FAULTS = (
     StateFault,
     LegalDateDiffers,
+    ClockGoesOn,
     NotReady,
     ProcessEnded,
     SendBroken,
@@ -136,31 +137,8 @@ def _console() -> Console:
 
 
 def _run(work: Coroutine[Any, Any, int]) -> None:
-    """Run until the work ends or the user stops it; both SIGINT and SIGTERM stop it cleanly."""
-
-    async def stoppable() -> int:
-        task = asyncio.ensure_future(work)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # Only the first stops the work: a second one shall not cut its clean end off.
-            loop.add_signal_handler(number, _cancel_once(task))
-        with suppress(asyncio.CancelledError):
-            return await task
-        return 0
-
-    raise typer.Exit(asyncio.run(stoppable()))
-
-
-def _cancel_once(task: asyncio.Future[int]) -> Callable[[], None]:
-    asked = False
-
-    def cancel() -> None:
-        nonlocal asked
-        if not asked:
-            asked = True
-            task.cancel()
-
-    return cancel
+    """Run until the work ends or the user stops it."""
+    raise typer.Exit(run_stoppable(work))
 
 
 def _day_of(legal_date: datetime | None) -> date | None:
@@ -258,6 +236,22 @@ def status(*, state: State = DEFAULT_DIRECTORY) -> None:
     """Show whether the stack runs, how far its parts have come, and its identities."""
     stack = StateDirectory(state).load_stack()
     _run(statuses.show(stack, console=_console()))
+
+
+@app.command()
+def clock(
+    *,
+    to: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%dT%H:%M"], help="A later day and hour, Helsinki."),
+    ] = None,
+    state: State = DEFAULT_DIRECTORY,
+) -> None:
+    """Tell the legal clock of the running stack, or move it forward; it never goes back."""
+    directory = StateDirectory(state)
+    directory.load_stack()
+    at = read_clock(directory) if to is None else move_clock(directory, to=to)
+    typer.echo(f"{at:%Y-%m-%d %H:%M} in Helsinki")
 
 
 @app.command()

@@ -31,7 +31,7 @@ class FleetStatus(Struct, frozen=True):
         return self.stages[stage].count
 
 
-OPEN = frozenset({"to_send", "accepted", "waiting", "waiting_for_client"})
+OPEN = frozenset({"to_send", "sent", "accepted", "waiting", "waiting_for_client"})
 
 
 class Standing(Struct, frozen=True):
@@ -45,7 +45,7 @@ class Standing(Struct, frozen=True):
     @property
     def to_send(self) -> int:
         """Return how many items are not answered yet."""
-        return self.standing.get("to_send", 0)
+        return self.standing.get("to_send", 0) + self.standing.get("sent", 0)
 
     @property
     def open(self) -> int:
