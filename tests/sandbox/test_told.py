@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from kuntavayla_sandbox.case_systems.information.store import SentItem
-from kuntavayla_sandbox.demo.told import Told, WeekChecker
+from kuntavayla_sandbox.demo.told import NOTHING_ARRANGED, Arranged, Told, WeekChecker
 from kuntavayla_sandbox.te_office.store import HeldItem
 
 CLIENT = "0177ec61-3ab9-7893-923f-0824128b2f33"
@@ -98,8 +98,13 @@ def sent(number: int, **changes: Any) -> SentItem:  # noqa: ANN401 - fields of t
     return replace(item, **changes)
 
 
-def told_of(items: list[SentItem], holdings: dict[str, list[HeldItem]]) -> Told:
-    checker = WeekChecker()
+def told_of(
+    items: list[SentItem],
+    holdings: dict[str, list[HeldItem]],
+    *,
+    arranged: Arranged = NOTHING_ARRANGED,
+) -> Told:
+    checker = WeekChecker(arranged)
     checker.read_sent(items)
     for receiver_id, there in holdings.items():
         checker.read_held(receiver_id, there)

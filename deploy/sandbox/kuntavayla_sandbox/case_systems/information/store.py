@@ -104,8 +104,8 @@ FROM information WHERE case_system_id = $1 AND ordinal > $2 ORDER BY ordinal LIM
 class ToSend(Struct, frozen=True):
     """One thing to be sent now; a correction or withdrawal with the id of what it replaces.
 
-    A hopeless one replaces an item that the relay refused. About a restricted client nothing goes by
-    a topic.
+    A hopeless one replaces an item that the relay refused. What is about a restricted client never
+    goes by a topic.
     """
 
     municipal_id: str
