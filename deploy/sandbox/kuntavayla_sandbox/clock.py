@@ -110,8 +110,9 @@ def open_clock(path: Path, *, legal_date: date | None, default: date) -> tuple[L
     LegalDateDiffers.
     """
     ahead = path.with_name(AHEAD_FILE).absolute()
-    ahead.unlink(missing_ok=True)
+    # A new file, so that what a killed stack left keeps its own; this process forgets its old one.
     write_private(ahead, AHEAD.pack(0))
+    _mapped.cache_clear()
     if path.exists():
         kept = msgspec.json.decode(path.read_bytes(), type=ClockFile)
         if legal_date is not None and legal_date != kept.legal_date:
