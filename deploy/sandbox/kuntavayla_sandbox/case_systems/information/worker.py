@@ -133,8 +133,11 @@ class Telling:
         if not waiting:
             return 0
         first = _told_first(waiting)
+        if not first and await self._is_unanswered():
+            # What is to be replaced is known by its answer: look again.
+            await asyncio.sleep(UNANSWERED_PAUSE_S)
+            return len(waiting)
         if not first:
-            await self._all_answered()
             await self._note(await self._mend(waiting[0]))
             return len(waiting)
         by_topic = [told for told in first if self._topic is not None and not told.is_restricted]
@@ -169,13 +172,12 @@ class Telling:
             await self._topic.write(unanswered)
         self._is_written = True
 
-    async def _all_answered(self) -> None:
-        """Wait for the answers to what went by the topic: only what was taken can be replaced."""
-        while True:
-            async with self._pool.acquire() as connection:
-                if not await store.has_unanswered(connection, self.case_system_id):
-                    return
-            await asyncio.sleep(UNANSWERED_PAUSE_S)
+    async def _is_unanswered(self) -> bool:
+        """Tell whether something that went by the topic waits for its answer."""
+        if self._topic is None:
+            return False
+        async with self._pool.acquire() as connection:
+            return await store.has_unanswered(connection, self.case_system_id)
 
     async def _mend(self, told: ToSend) -> list[Answered]:
         """Send one correction or withdrawal; nothing can replace what was refused."""
