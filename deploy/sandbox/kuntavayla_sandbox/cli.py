@@ -66,7 +66,12 @@ INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
 WIDTH_WITHOUT_SCREEN = 120
 ITEMS_OF_A_WEEK = 30_000
-"""Items of information in a week at the real size; a tenth is what the demo sends by itself."""
+"""Items of information in a week at the real size."""
+TENTH_OF_A_WEEK = 3_000
+ITEMS_HELP = (
+    "Items of information of the week. The default is a tenth of the real size, as with"
+    " --registrations; 30000, as with --full-size, takes some minutes more."
+)
 DEMO_DIRECTORY = Path(".kuntavayla-demo")
 """The demo begins anew each time, so it keeps away from the data of `up`."""
 
@@ -351,7 +356,7 @@ def conformance(  # noqa: PLR0913 - one for each option
 def demo(  # noqa: PLR0913 - one for each option
     *,
     registrations: Registrations = TENTH,
-    items: Annotated[int, typer.Option(min=1, help="Items of information of the week.")] = 3_000,
+    items: Annotated[int, typer.Option(min=1, help=ITEMS_HELP)] = TENTH_OF_A_WEEK,
     full_size_wanted: FullSize = False,
     seed: Seed = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
