@@ -14,6 +14,7 @@ from tests.bench import (
     outbox,
     persons_fetch,
     relay,
+    relay_outage,
 )
 from tests.bench.results import Result, table_of, write_results
 
@@ -26,6 +27,7 @@ ROWS: Mapping[str, Callable[[], Awaitable[list[Result]]]] = {
     "outbox": outbox.run,
     "audit-seal": audit_seal.run,
     "relay": relay.run,
+    "relay-outage": relay_outage.run,
 }
 
 
