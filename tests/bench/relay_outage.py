@@ -131,7 +131,9 @@ class Watch:
         await leaving.enter_async_context(site.receiver(AWAY[2]))
         returned_at = site.clock()
         self._mark("returned")
-        await until(lambda: _is_drained(looking, site.clock), within_s=DRAINED_S_MAX, poll_s=LOOK_S)
+        await until(
+            lambda: _is_drained(looking, returned_at), within_s=DRAINED_S_MAX, poll_s=LOOK_S
+        )
         self._mark("drained")
         await self._lasts(min(AFTER_S, outage_s))
         traffic.finish()
