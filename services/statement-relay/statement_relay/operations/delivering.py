@@ -7,16 +7,19 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
+from uuid import UUID
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kuntavayla import outbox
 from kuntavayla.database import Connection
+from kuntavayla.events import instant_of_id
 from kuntavayla.service.moments import Call, Moment
 from statement_relay.operations.rejecting import reject_successors
 from statement_relay.operations.telling import Telling
 from statement_relay.rules.deliveries import (
+    CUT_OFF,
     Called,
     Delivery,
     Fate,
@@ -137,8 +140,10 @@ async def _claim(connection: Connection, work: _Work, *, desk: DeliveryDesk) -> 
         if endpoint is not None
     }
     claimed = await deliveries.claim(
-        connection, slots, lease_token=desk.moment.new_id(), lease_s=desk.pace.lease_s
+        connection, slots, new_token=desk.moment.new_id, lease_s=desk.pace.lease_s
     )
+    cut_off = [_cut_off(one, now=desk.moment.now) for one in claimed if one.is_taken_over]
+    await deliveries.append_attempts(connection, cut_off)
     for name, count in Counter(map(attrgetter("receiver_id"), claimed)).items():
         endpoint = known[name]
         assert endpoint is not None, "only receivers with an address have slots"
@@ -207,9 +212,10 @@ async def _settle(
     ]
     now = desk.moment.now
     settled = await deliveries.settle(
-        connection, [_settlement(called, fate, now=now) for called, fate in mine]
+        connection,
+        [_settlement(called, fate, now=now) for called, fate in mine],
+        [_attempt(called) for called in ended],
     )
-    await deliveries.append_attempts(connection, [_attempt(called) for called in ended])
     rejected = []
     for called, fate in mine:
         item = settled.get(called.delivery.information_id)
@@ -271,4 +277,20 @@ def _attempt(called: Called) -> Attempt:
         outcome=called.verdict.code,
         code=called.answer.code,
         request_hash=called.answer.request_hash,
+    )
+
+
+def _cut_off(delivery: Delivery, *, now: datetime) -> Attempt:
+    """Return the attempt before, whose courier did not settle it: it began when it was claimed."""
+    assert delivery.lapsed_token is not None, "only what is taken over was cut off"
+    return Attempt(
+        information_id=delivery.information_id,
+        attempt=delivery.attempt - 1,
+        request_id=delivery.lapsed_token,
+        started_at=min(now, instant_of_id(UUID(delivery.lapsed_token))),
+        ended_at=now,
+        status=None,
+        outcome=CUT_OFF,
+        code=None,
+        request_hash=None,
     )

@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, transaction
 from kuntavayla.database.connections import open_connection
-from kuntavayla.events import new_ids_at
 from kuntavayla.http import Remedy, run_halving
 from kuntavayla.service.moments import Call
 from kuntavayla.service.routes.desk import moment_at
@@ -28,7 +27,7 @@ from statement_relay.events import SERVICE, SOURCE
 from statement_relay.operations import delivering
 from statement_relay.operations.delivering import DeliveryDesk, Turn
 from statement_relay.rules.answers import AnswerTable
-from statement_relay.rules.deliveries import Called, Delivery, Pace
+from statement_relay.rules.deliveries import Called, Delivery, Pace, refused
 from statement_relay.rules.endpoints import Endpoints
 
 POLL_S = 1.0
@@ -181,9 +180,19 @@ class Courier:
         return Turn(deliveries=[], again_in_s=0.0)
 
     async def _settle_apart(self, ended: Sequence[Called]) -> None:
-        """Settle part by part; what the database refuses for its content is left to its lease."""
+        """Settle part by part; park what the database refuses for its content.
+
+        What it does not even take as parked is left to its lease.
+        """
         outcomes = await run_halving(self._settle, ended, remedy_of=remedy_of)
-        for outcome in outcomes:
+        culprits = [
+            _told(called, outcome)
+            for called, outcome in zip(ended, outcomes, strict=True)
+            if isinstance(outcome, Exception)
+        ]
+        if not culprits:
+            return
+        for outcome in await run_halving(self._settle, culprits, remedy_of=remedy_of):
             if isinstance(outcome, Exception):
                 log.error("relay.unsettled", error_type=type(outcome).__name__)
 
@@ -211,20 +220,19 @@ class Courier:
         pace = self._route.pace
         left_s = pace.lease_s / 2 - (time.monotonic() - claimed_at)
         started_at = self._clock()
-        request_id = new_ids_at(started_at)()
         answer = await adapter.put(
             Parcel(
                 information_id=delivery.information_id,
                 body=delivery.body,
                 digest=delivery.digest,
-                request_id=request_id,
+                request_id=delivery.lease_token,
                 official_id=delivery.official_id,
             ),
             timeout_s=min(pace.call_s_max, left_s),
         )
         called = Called(
             delivery=delivery,
-            request_id=request_id,
+            request_id=delivery.lease_token,
             started_at=started_at,
             ended_at=self._clock(),
             answer=answer,
@@ -274,3 +282,13 @@ class Courier:
             await gone.wait()
         finally:
             connection.terminate()
+
+
+def _told(called: Called, error: Exception) -> Called:
+    """Tell the operator what the database refused, and return the call as it can be settled."""
+    log.error(
+        "relay.settling_refused",
+        error_type=type(error).__name__,
+        information_id=called.delivery.information_id,
+    )
+    return refused(called)
