@@ -242,7 +242,11 @@ async def reject_successors(
 
 
 async def claim(
-    connection: Connection, slots: Mapping[str, int], *, new_token: Callable[[], str], lease_s: float
+    connection: Connection,
+    slots: Mapping[str, int],
+    *,
+    new_token: Callable[[], str],
+    lease_s: float,
 ) -> list[Delivery]:
     """Lease the queues that are due longest, at most so many a receiver; return their heads.
 
