@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from statement_relay.rules.answers import Answer, Receipt, Verdict
 from statement_relay.rules.breakers import CLOSED, Breaker, BreakerLimits, after_failure, held
@@ -106,15 +105,6 @@ class Fate(Struct, frozen=True, kw_only=True):
     code: str | None
     is_blocked: bool = False
     wait_s: float = 0.0
-
-
-def refused(called: Called) -> Called:
-    """Return a call whose outcome the database refuses as one that a human has to look at.
-
-    Nothing of the answer is left in it.
-    """
-    verdict = Verdict("human", SETTLING_REFUSED, called.verdict.is_receivers_fault)
-    return replace(called, answer=Answer(), verdict=verdict)
 
 
 def breaker_after(

@@ -109,6 +109,7 @@ FROM unnest($1::text[], $2::int[]) AS m (receiver_id, slots) CROSS JOIN LATERAL 
     SELECT d.receiver_id, d.client_id, d.lease_token FROM client_queues d
     WHERE d.receiver_id = m.receiver_id AND NOT d.is_blocked
       AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= clock_timestamp()
+      AND (d.lease_token IS NULL OR d.lease_token <> ALL($3::uuid[]))
     ORDER BY d.next_attempt_at LIMIT m.slots FOR UPDATE SKIP LOCKED
 ) q
 """
@@ -245,18 +246,21 @@ async def claim(
     connection: Connection,
     slots: Mapping[str, int],
     *,
+    over: Collection[Lease],
     new_token: Callable[[], str],
     lease_s: float,
 ) -> list[Delivery]:
     """Lease the queues that are due longest, at most so many a receiver; return their heads.
 
-    Queues that another process looks at now are passed over. A queue without anything to send is
+    Queues that another process looks at now are passed over, and those whose call is over and not
+    settled. A queue without anything to send is
     put to rest.
     """
     wanted = {receiver_id: count for receiver_id, count in slots.items() if count > 0}
     if not wanted:
         return []
-    due = await connection.fetch(LOCK_DUE, [*wanted], [*wanted.values()])
+    tokens = [one.lease_token for one in over]
+    due = await connection.fetch(LOCK_DUE, [*wanted], [*wanted.values()], tokens)
     if not due:
         return []
     claimed = [Lease(row["receiver_id"], row["client_id"], new_token()) for row in due]
