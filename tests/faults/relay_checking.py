@@ -49,6 +49,17 @@ AUDITED = {
     "correct": "information.corrected",
     "withdraw": "information.withdrawn",
 }
+ACCEPTED = "information.accepted"
+REFUSALS = frozenset(
+    {
+        "information_ended",
+        "in_progress",
+        "municipal_id_reused",
+        "municipality_not_served",
+        "only_by_rest",
+    }
+)
+"""Outcomes of calls and records that leave nothing but a line of the audit."""
 Rows = list[dict[str, Any]]
 
 
@@ -94,25 +105,31 @@ def check_items(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
     """What was taken is stored once and as it was answered, and nothing that was never sent is."""
     times = Counter(row["municipal_id"] for row in stored.items)
     rows = {row["municipal_id"]: row for row in stored.items}
+    told = {data["municipal_id"]: data for kind, _, data in stored.events() if kind == ACCEPTED}
     for name, each in sent.items():
         expected = 0 if each.is_refused else 1
         if times[name] != expected:
             yield f"{name} is stored {times[name]} times, not {expected}"
             continue
         if expected:
-            yield from _unlike_answers(each, rows[name])
+            answers = [told[name]] if each.is_by_topic and name in told else each.answers
+            yield from _unlike_answers(each, answers, rows[name])
         elif each.replaces is None or rows[each.replaces.municipal_id]["state"] != "rejected":
             yield f"{name} was refused although its original was not rejected"
     yield from (f"{name} was never sent" for name in times if name not in sent)
 
 
-def _unlike_answers(sent: Sent, row: Mapping[str, Any]) -> Iterator[str]:
+def _unlike_answers(
+    sent: Sent, answers: Iterable[Mapping[str, Any]], row: Mapping[str, Any]
+) -> Iterator[str]:
     told = {
         (each["information_id"], each["state"], each["receiver_id"], each["digest"])
-        for each in sent.answers
+        for each in answers
     }
     # What was withdrawn before it was sent keeps its bytes, which nobody has.
     stands = (row["information_id"], row["accepted_state"], row["receiver_id"], row["digest"])
+    if row["accepted_state"] == "waiting_for_client":
+        stands = (*stands[:2], None, None)
     if told != {stands}:
         yield f"{sent.municipal_id} is not as answered: {stands}, {told}"
     replaced = None if sent.replaces is None else sent.replaces.information_id
@@ -139,13 +156,20 @@ def check_states(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
             if not is_withdrawal or row["attempts"] or row["information_id"] in attempted:
                 yield f"{each.municipal_id} was sent or not withdrawn, and is withdrawn"
             continue
-        known = "delivered" if each.client.is_known else "rejected"
-        expected = known if each.is_relayed else "not_relayed"
+        expected = _expected_state(each)
         if state != expected or row["settled_at"] is None:
             yield f"{each.municipal_id} is {state} {row['state_reason']}, not {expected}"
     for queue in stored.queues:
         if queue["next_attempt_at"] or queue["is_blocked"] or queue["lease_token"]:
             yield f"a queue of {queue['receiver_id']} has not ended"
+
+
+def _expected_state(sent: Sent) -> str:
+    if sent.client.standing == "never":
+        return "refused"
+    if not sent.is_relayed:
+        return "not_relayed"
+    return "delivered" if sent.client.is_known else "rejected"
 
 
 def check_order(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
@@ -255,7 +279,9 @@ def check_events(stored: Stored) -> Iterator[str]:
         yield "an event id stands twice"
     told: dict[str, list[tuple[str, str, dict[str, Any]]]] = defaultdict(list)
     for kind, recipient, data in stored.events():
-        if kind.startswith("information."):
+        # What was refused as a record is no item: that is for the check of the topics.
+        is_record = kind == "information.refused" and data["topic"] is not None
+        if kind.startswith("information.") and not is_record:
             name = kind.removeprefix("information.")
             told[data["information_id"]].append((name, recipient, data))
     retried = Counter(
@@ -273,7 +299,7 @@ def _unlike_told(
     """Compare an item with what was told of it; it is parked anew only once it was tried again."""
     name = row["municipal_id"]
     kinds = [kind for kind, _, _ in told if kind != "parked"]
-    end = [row["state"]] if row["state"] in ("delivered", "rejected") else []
+    end = [row["state"]] if row["state"] in ("delivered", "rejected", "refused") else []
     if kinds != ["accepted", *end] or {to for _, to, _ in told} != {row["organisation"]}:
         yield f"{name} is {row['state']}, and told: {kinds}"
     proof = (row["receipt_id"], row["digest"])
@@ -289,7 +315,7 @@ def check_audit(stored: Stored, *, pauses: int) -> Iterator[str]:
     lines = Counter(
         (row["action"], row["resource_id"])
         for row in stored.audit
-        if row["outcome"] not in ("information_ended", "in_progress")
+        if row["outcome"] not in REFUSALS
     )
     wanted = Counter((AUDITED[row["action"]], row["information_id"]) for row in stored.items)
     for note in stored.notes:

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 import httpx
 
-from tests.faults.points import MOMENT_S_MAX, Point, _serving, _strike_database
+from tests.faults.points import (
+    MOMENT_S_MAX,
+    Point,
+    _serving,
+    _strike_broker,
+    _strike_database,
+)
 from tests.faults.relay_items import RECEIVERS
 from tests.faults.relay_site import SETTLED_S_MAX, RelaySite
 from tests.faults.signals import Signals
@@ -25,8 +31,17 @@ POINTS = {
     ("session ended", "bulk_sent"): 1,
     ("session killed", "single_sent"): 1,
     ("server killed", "any time"): 1,
+    ("routing-api", "any time"): 1,
 }
-"""How many points of each kind: 14 in all; they strike one after the other."""
+"""How many points of each kind: 15 in all; they strike one after the other."""
+BROKER_POINTS = {
+    ("broker killed", "any time"): 1,
+    ("broker paused", "bulk_sent"): 1,
+    ("link cut", "any time"): 2,
+    ("link stalled", "any time"): 1,
+    ("link slow", "any time"): 1,
+}
+"""Of the broker, where there is one, and of the link to it: 6, at the same time as the others."""
 MISBEHAVING: Mapping[str, Mapping[str, object]] = {
     "errors": {"error_per_mille": 300, "error_status": 500},
     "asks to wait": {"error_per_mille": 300, "error_status": 503, "error_retry_after": "1"},
@@ -49,19 +64,24 @@ OFFICIAL = {"official_id": "campaign:op-1", "role": "operator"}
 async def strike(site: RelaySite, point: Point, *, signals: Signals, rng: random.Random) -> None:
     """Wait for the point, then kill what it says; what was killed begins again."""
     await asyncio.sleep(point.pause_s)
-    managed = {"relay": site.relay, "peer": site.peer, "receivers": site.receivers}.get(
-        point.target
-    )
+    managed = {
+        "relay": site.relay,
+        "peer": site.peer,
+        "receivers": site.receivers,
+        "routing-api": site.routing,
+    }.get(point.target)
     if managed is not None and point.waits_for_service:
         await _serving(managed)
     if point.moment != "any time":
         await signals.next(point.moment, within_s=MOMENT_S_MAX)
     await asyncio.sleep(point.later_s)
-    if managed is None:
-        await _strike_database(site.postgres, point, rng=rng)
-    else:
+    if managed is not None:
         await managed.begun.wait()
         managed.kill()
+    elif site.broker is not None and point.target.startswith(("broker", "link")):
+        await _strike_broker(site.broker, point)
+    else:
+        await _strike_database(site.postgres, point, rng=rng)
 
 
 async def misbehave(site: RelaySite, rng: random.Random) -> int:
