@@ -27,8 +27,8 @@ from tests.faults.postgres import Postgres
 from tests.faults.relay_checking import Stored
 from tests.faults.relay_inbound import TopicSender
 from tests.faults.relay_items import RECEIVERS, Client, Standing, clients, is_for_topic
+from tests.faults.relay_operator import Operator
 from tests.faults.relay_outside import Outside
-from tests.faults.relay_points import Operator
 from tests.faults.relay_routing import Told
 from tests.faults.relay_sender import InformationSender
 from tests.faults.relay_site import OPENING, RELAY, RelaySite, running_relay_site
@@ -106,6 +106,7 @@ class RelayCampaign:
                 group.create_task(self.told_of.make_known(_of(self.everybody, "late")))
                 group.create_task(self.told_of.ban(_of(self.everybody, "banned")))
                 group.create_task(self.operator.pause_each())
+                group.create_task(self.operator.redeliver_some())
                 group.create_task(relay_points.go_away(self.site, lasts_s=self.length.away_s))
             self._note_phase()
             self.sender.finish()
@@ -163,14 +164,17 @@ class RelayCampaign:
     async def _is_drained(self) -> bool:
         """Have what is parked tried again, as often as it takes; tell whether nothing is left."""
         for row in await self.site.postgres.fetch(RELAY, PARKED):
-            await self.operator.retry(row["information_id"])
+            await self.operator.repair(row["information_id"])
         return await self.site.postgres.count(RELAY, LEFT) == 0
 
     async def _pass_a_day(self) -> None:
-        """Let the clock go on behind the time for which an item waits for its client."""
+        """Let the day be over: nobody is waited for any more, and lists are compared."""
+        await self.operator.lose_some()
         await self.site.pass_time(A_DAY)
         await until(self._is_nobody_waited_for, within_s=DRAINED_S_MAX, poll_s=0.2)
+        await self.operator.repair_day()
         await self._drained()
+        await self.operator.compare_all()
 
     async def _is_nobody_waited_for(self) -> bool:
         return await self.site.postgres.count(RELAY, WAITING) == 0
@@ -195,7 +199,13 @@ class RelayCampaign:
             "effects": lambda: relay_checking.check_effects(stored, sent),
             "attempts": lambda: relay_checking.check_attempts(stored),
             "events": lambda: relay_checking.check_events(stored),
-            "audit": lambda: relay_checking.check_audit(stored, pauses=self.operator.pauses),
+            "audit": lambda: relay_checking.check_audit(
+                stored, pauses=self.operator.pauses, resumptions=self.operator.resumptions
+            ),
+            "reconciliation": lambda: self._check_reconciliation(stored),
+            "redeliveries": lambda: relay_outside.check_redeliveries(
+                stored, self.operator.redelivered
+            ),
             "topics": lambda: relay_outside.check_topics(stored, left),
             "inbound": lambda: relay_outside.check_inbound(stored, left),
             "channels": lambda: relay_outside.check_channels(stored, windows, self._plain()),
@@ -209,6 +219,12 @@ class RelayCampaign:
             each.client_id: "common" if each.standing == "known" else "restricted"
             for each in self.everybody
         }
+
+    def _check_reconciliation(self, stored: Stored) -> Iterator[str]:
+        """All that the receivers lost was found and sent again, and nothing else."""
+        yield from self.operator.complaints
+        unlike = stored.resent() ^ self.operator.lost
+        yield from (f"{each} was lost or sent again, not both" for each in sorted(unlike))
 
     def violations(self, stored: Stored, left: Outside) -> Iterator[str]:
         """Yield everything that is missing, doubled, out of order or was answered wrongly."""

@@ -89,7 +89,12 @@ def _answer_for_another_reason(stored: Stored, _: Outside) -> None:
 
 
 def _answer_in_the_common_feed(stored: Stored, _: Outside) -> None:
-    stored.outbox[_answer(stored, '"is_parked":true')]["channel"] = "common"
+    row = next(
+        row
+        for row in stored.outbox
+        if '"is_parked":true' in row["body"] and row["channel"] == "restricted"
+    )
+    row["channel"] = "common"
 
 
 def _lose_inbound(_: Stored, left: Outside) -> None:

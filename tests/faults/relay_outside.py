@@ -57,11 +57,15 @@ def check_topics(stored: Stored, left: Outside) -> Iterator[str]:
     """Every common event stands on its topic as it is, at first in order; nothing else does."""
     if left.published is None:
         return
-    common = {row["event_id"]: row for row in stored.outbox if row["channel"] == "common"}
-    seen: set[str] = set()
+    common = {
+        (row["event_id"], row["redelivery_id"]): row
+        for row in stored.outbox
+        if row["channel"] == "common"
+    }
+    seen: set[tuple[str, str | None]] = set()
     newest: dict[tuple[str, int], int] = {}
     for record in (each for each in left.records if not each.topic.startswith(INBOUND)):
-        event_id = record.header("ce_id") or ""
+        event_id = record.header("ce_id") or "", record.header("ce_redeliveryid")
         if event_id not in common:
             yield f"{record.place} holds what is no common event"
             continue
@@ -106,7 +110,7 @@ def check_inbound(stored: Stored, left: Outside) -> Iterator[str]:
 def _answers(stored: Stored) -> dict[str, list[tuple[Any, ...]]]:
     """Return what was told of each record: to whom, by which feed, whether parked, and why."""
     answers: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    channels = [row["channel"] for row in stored.outbox]
+    channels = [row["channel"] for row in stored.told()]
     for channel, (kind, recipient, data) in zip(channels, stored.events(), strict=True):
         if kind == "information.refused" and data["topic"] is not None:
             place = f"{data['topic']}/{data['partition']}/{data['offset']}"
@@ -135,11 +139,12 @@ def check_channels(
     `plain` is the feed of each client of whom nothing changed; what came while the change was under
     way may be in either.
     """
-    channels = [(row["position"], row["channel"]) for row in stored.outbox]
+    channels = [(row["position"], row["channel"]) for row in stored.told()]
     for (position, channel), (kind, _, data) in zip(channels, stored.events(), strict=True):
         client_id = data.get("client_id") or ""
         for window in windows.get(client_id, ()):
-            is_inside = window.behind < position <= (window.to or position)
+            to = position if window.to is None else window.to
+            is_inside = window.behind < position <= to
             if is_inside and channel != window.channel:
                 yield f"{kind} at {position} about {client_id} is {channel}"
         if client_id not in windows and channel != plain.get(client_id, channel):
@@ -160,6 +165,22 @@ def check_secrecy(stored: Stored, left: Outside, hidden: Sequence[str]) -> Itera
     }
     for name, text in texts.items():
         yield from (f"{name} names {each}" for each in hidden if each in text)
+
+
+def check_redeliveries(stored: Stored, redelivered: Mapping[str, int]) -> Iterator[str]:
+    """What was sent once more is as it was the first time, and as much as was answered."""
+    first = {row["event_id"]: row for row in stored.told()}
+    counts: Counter[str] = Counter()
+    for row in (each for each in stored.outbox if each["redelivery_id"] is not None):
+        counts[row["redelivery_id"]] += 1
+        original = first.get(row["event_id"])
+        same = ("recipient", "channel")
+        if original is None or any(row[name] != original[name] for name in same):
+            yield f"{row['position']} is sent again, and differs from the first time"
+        elif not row["body"].startswith(original["body"][:-1]):
+            yield f"{row['position']} is sent again with another body"
+    if counts != redelivered:
+        yield f"sent again are {dict(counts)}, answered {dict(redelivered)}"
 
 
 def check_order_of_topics(stored: Stored, left: Outside) -> Iterator[str]:

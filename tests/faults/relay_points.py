@@ -4,8 +4,6 @@ import asyncio
 import random
 from collections.abc import Mapping
 
-import httpx
-
 from tests.faults.points import (
     MOMENT_S_MAX,
     Point,
@@ -14,9 +12,8 @@ from tests.faults.points import (
     _strike_database,
 )
 from tests.faults.relay_items import RECEIVERS
-from tests.faults.relay_site import SETTLED_S_MAX, RelaySite
+from tests.faults.relay_site import RelaySite
 from tests.faults.signals import Signals
-from tests.faults.waiting import until
 
 AWAY, FAULTY = RECEIVERS[0], RECEIVERS[1:]
 """One receiver goes away for the long outage; the others misbehave by turns."""
@@ -56,9 +53,7 @@ MISBEHAVING: Mapping[str, Mapping[str, object]] = {
 }
 """What a receiver does for a while; all of it at the same time as the points."""
 MISBEHAVES_S_MAX = 1.4
-PAUSED_S_MAX = 1.5
 CALM_S_MAX = 0.5
-OFFICIAL = {"official_id": "campaign:op-1", "role": "operator"}
 
 
 async def strike(site: RelaySite, point: Point, *, signals: Signals, rng: random.Random) -> None:
@@ -105,39 +100,3 @@ async def go_away(site: RelaySite, *, lasts_s: float) -> None:
     await site.turn(AWAY, is_away=True)
     await asyncio.sleep(lasts_s)
     await site.turn(AWAY)
-
-
-class Operator:
-    """Pauses receivers, lets them go on, and has what is parked tried again."""
-
-    def __init__(self, site: RelaySite, rng: random.Random) -> None:
-        self._site = site
-        self._rng = rng
-        self.pauses = 0
-        self.retried: list[str] = []
-
-    async def pause_each(self) -> None:
-        """Hold back each receiver for a while, one after the other."""
-        for receiver_id in RECEIVERS:
-            await self._done(f"/receivers/{receiver_id}:pause", reason="Huolto")
-            self.pauses += 1
-            await asyncio.sleep(self._rng.uniform(0, PAUSED_S_MAX))
-            await self._done(f"/receivers/{receiver_id}:resume")
-
-    async def retry(self, information_id: str) -> bool:
-        """Let a parked item be tried again; tell whether that was answered."""
-        return await self._is_done(f"/deliveries/{information_id}:retry", reason="Selvitetty")
-
-    async def _done(self, path: str, **body: str) -> None:
-        async def is_done() -> bool:
-            return await self._is_done(path, **body)
-
-        await until(is_done, within_s=SETTLED_S_MAX, poll_s=0.1)
-
-    async def _is_done(self, path: str, **body: str) -> bool:
-        async with self._site.client("operator", number=self._rng.randrange(2)) as client:
-            try:
-                answer = await client.post(path, json=body | {"acting_official": OFFICIAL})
-            except httpx.TransportError:
-                return False
-        return answer.status_code == httpx.codes.OK

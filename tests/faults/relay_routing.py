@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from msgspec import Struct
@@ -23,11 +24,12 @@ from tests.faults.waiting import until
 
 KNOWN_S_MAX = 60
 PAUSE_S_MAX = 1.5
-BANNED_S_MAX = 3.0
+BANNED_S_MAX = 6.0
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 KNOWN = """
 SELECT count(*) FROM responsibilities WHERE client_id = $1::uuid AND is_restricted = $2
 """
+SINCE = "SELECT count(*) FROM outbox WHERE position > $1 AND subject = $2"
 HEAD = "SELECT position FROM outbox_head"
 
 
@@ -60,9 +62,20 @@ class Told:
         for client in clients:
             await asyncio.sleep(self._rng.uniform(0, PAUSE_S_MAX))
             await self._change(client, Channel.RESTRICTED, before=Channel.COMMON)
-            await asyncio.sleep(self._rng.uniform(0, BANNED_S_MAX))
+            await self._told_of(client)
             await self._change(client, Channel.COMMON, before=Channel.RESTRICTED)
             self.bans += 1
+
+    async def _told_of(self, client: Client) -> None:
+        """Return when something was told of the client in the feed that applies, or not in time."""
+        behind = self.windows[client.client_id][-1].behind
+
+        async def is_told() -> bool:
+            count = await self._site.postgres.count(RELAY, SINCE, behind, client.client_id)
+            return count > 0
+
+        with suppress(TimeoutError):
+            await until(is_told, within_s=BANNED_S_MAX, poll_s=0.1)
 
     async def _change(self, client: Client, channel: Channel, *, before: Channel) -> None:
         """Tell that a client's events go to this feed, and wait until the relay knows."""

@@ -69,6 +69,7 @@ class RelaySite(Struct, frozen=True, kw_only=True):
     relay_url: str
     peer_url: str
     receivers_url: str
+    clock: LegalClock
     broker: FaultyBroker | None = None
 
     @asynccontextmanager
@@ -175,6 +176,7 @@ async def running_relay_site(
             relay_url=f"{at_relay}{relay_service.PATH}",
             peer_url=f"{at_peer}{relay_service.PATH}",
             receivers_url=at_receivers,
+            clock=clock,
             broker=broker,
         )
 
