@@ -127,7 +127,7 @@ class RelayCampaign:
 
     def _drawn(self) -> list[list[Point]]:
         """Return the points that strike at the same time as each other, in their order."""
-        sides = [relay_points.POINTS]
+        sides = [relay_points.POINTS, relay_points.LINK_POINTS]
         if self.site.broker is not None:
             sides.append(relay_points.BROKER_POINTS)
         return [
@@ -191,12 +191,13 @@ class RelayCampaign:
         windows = self.told_of.windows
         hidden = [each.client_id for each in _of(self.everybody, "restricted")]
         return {
-            "disturbances": lambda: self.inbound.missing() if self.site.broker else [],
+            "disturbances": self._check_disturbances,
             "answers": lambda: self.sender.complaints,
             "items": lambda: relay_checking.check_items(stored, sent),
             "states": lambda: relay_checking.check_states(stored, sent),
             "order": lambda: relay_checking.check_order(stored, sent),
             "effects": lambda: relay_checking.check_effects(stored, sent),
+            "clocks": lambda: relay_checking.check_clocks(stored),
             "attempts": lambda: relay_checking.check_attempts(stored),
             "events": lambda: relay_checking.check_events(stored),
             "audit": lambda: relay_checking.check_audit(
@@ -212,6 +213,21 @@ class RelayCampaign:
             "secrecy": lambda: relay_outside.check_secrecy(stored, left, hidden),
             "order of topics": lambda: relay_outside.check_order_of_topics(stored, left),
         }
+
+    def _check_disturbances(self) -> Iterator[str]:
+        """Whatever disturbs the traffic beside the points has happened, each kind of it."""
+        happened = {
+            "no call was broken": self.sender.broken,
+            "nobody became known": self.told_of.known,
+            "no ban was set and lifted": self.told_of.bans,
+            "no pause was ended": self.operator.resumptions,
+            "no pause ended by itself": self.operator.pauses - self.operator.resumptions,
+            "nothing was sent once more": len(self.operator.redelivered),
+            "no receiver lost anything": len(self.operator.lost),
+        }
+        yield from (sentence for sentence, count in happened.items() if not count)
+        if self.site.broker is not None:
+            yield from self.inbound.missing()
 
     def _plain(self) -> dict[str, str]:
         """Return the feed of each client: common of those who are known and have no ban."""

@@ -16,7 +16,7 @@ import msgspec
 from kuntavayla_sandbox.te_office.tables import DATABASE as TE_OFFICES
 from tests.faults.postgres import Postgres
 from tests.faults.relay_items import RECEIVERS, Sent
-from tests.faults.relay_site import RELAY
+from tests.faults.relay_site import OPENING, RELAY, SKEWS_S
 
 ASKED = {
     "items": """
@@ -62,6 +62,8 @@ REFUSALS = frozenset(
     }
 )
 """Outcomes of calls and records that leave nothing but a line of the audit."""
+CAMPAIGN_S_MAX = 1_200
+"""Far less than a receiver's clock is off."""
 Rows = list[dict[str, Any]]
 
 
@@ -274,6 +276,15 @@ def _unlike_effect(
 
 def _digest_of(body: bytes) -> str:
     return f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def check_clocks(stored: Stored) -> Iterator[str]:
+    """Receipts have the time of their receiver's own clock, however far that is off."""
+    for row in stored.held:
+        skew_s = SKEWS_S.get(row["receiver_id"], 0)
+        off_s = (row["received_at"] - OPENING).total_seconds() - skew_s
+        if not 0 <= off_s < CAMPAIGN_S_MAX:
+            yield f"{row['information_id']} was received {off_s} s behind the opening"
 
 
 def check_attempts(stored: Stored) -> Iterator[str]:

@@ -1,10 +1,12 @@
 """Damages to what the relay and its receivers hold, one of each kind that the checker must find."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from tests.faults.relay_checking import Rows, Stored
 from tests.faults.relay_items import Standing, clients
+from tests.faults.relay_site import SKEWS_S
 
 
 def _delivered(stored: Stored) -> dict[str, Any]:
@@ -109,6 +111,16 @@ def _resent(stored: Stored) -> dict[str, Any]:
     return next(row for row in stored.audit if row["action"] == "delivery.resent")
 
 
+def _mend_clock(stored: Stored) -> None:
+    """The time of a receipt is that of the relay's clock, on both sides."""
+    known = {row["information_id"]: row for row in stored.items}
+    for row in (each for each in stored.held if each["receiver_id"] in SKEWS_S):
+        skew = timedelta(seconds=SKEWS_S[row["receiver_id"]])
+        row["received_at"] -= skew
+        if known[row["information_id"]]["received_at"] is not None:
+            known[row["information_id"]]["received_at"] -= skew
+
+
 def _redelivered(stored: Stored) -> dict[str, Any]:
     return next(row for row in stored.outbox if row["redelivery_id"] is not None)
 
@@ -151,6 +163,7 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
     "an event sent again has other bytes": lambda stored: _redelivered(stored).update(
         body=_redelivered(stored)["body"].replace("{", '{"x":1,', 1)
     ),
+    "a receipt has the relay's time": _mend_clock,
     "a line of the audit is lost": lambda stored: stored.audit.remove(_line(stored)),
     "a line of the audit is doubled": lambda stored: stored.audit.append(_line(stored)),
 }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tests.faults.points import (
     MOMENT_S_MAX,
     Point,
+    _hurt,
     _serving,
     _strike_broker,
     _strike_database,
@@ -39,6 +40,12 @@ BROKER_POINTS = {
     ("link slow", "any time"): 1,
 }
 """Of the broker, where there is one, and of the link to it: 6, at the same time as the others."""
+LINK_POINTS = {
+    ("receivers' link cut", "any time"): 2,
+    ("receivers' link stalled", "any time"): 1,
+    ("receivers' link slow", "bulk_sent"): 1,
+}
+"""Of the link between the relay and its receivers: 4, at the same time as the others."""
 MISBEHAVING: Mapping[str, Mapping[str, object]] = {
     "errors": {"error_per_mille": 300, "error_status": 500},
     "asks to wait": {"error_per_mille": 300, "error_status": 503, "error_retry_after": "1"},
@@ -49,6 +56,17 @@ MISBEHAVING: Mapping[str, Mapping[str, object]] = {
     "slow": {"latency_ms": 400},
     "receipt follows": {"answer": "receipt_follows", "receipt_after_ms": 300},
     "other digest": {"answer": "other_digest"},
+    "receipt with another digest follows": {
+        "answer": "receipt_follows",
+        "receipt_after_ms": 200,
+        "receipt_has_other_digest": True,
+    },
+    "the bus fails": {
+        "error_per_mille": 300,
+        "error_status": 500,
+        "error_x_road": "Server.ServerProxy.ServiceFailed",
+        "error_after_storing": True,
+    },
     "html": {"answer": "html"},
 }
 """What a receiver does for a while; all of it at the same time as the points."""
@@ -73,6 +91,8 @@ async def strike(site: RelaySite, point: Point, *, signals: Signals, rng: random
     if managed is not None:
         await managed.begun.wait()
         managed.kill()
+    elif point.target.startswith("receivers' link"):
+        await _hurt(site.link, point)
     elif site.broker is not None and point.target.startswith(("broker", "link")):
         await _strike_broker(site.broker, point)
     else:

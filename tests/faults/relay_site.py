@@ -26,6 +26,7 @@ from kuntavayla_sandbox.te_office import starting
 from kuntavayla_sandbox.te_office.tables import DATABASE as TE_OFFICES
 from tests.faults import seals
 from tests.faults.broker import FaultyBroker
+from tests.faults.link import Link
 from tests.faults.postgres import Postgres
 from tests.faults.processes import Managed, Program
 from tests.faults.relay_items import PLACES, RECEIVERS, Client
@@ -57,6 +58,22 @@ VALUES ($1, 1, 'municipality', $2, 'kainuu', $3, $4, 'ura', $5, $6, $7,
 """
 
 
+X_ROAD = RECEIVERS[1]
+"""The receiver that is reached over X-Road; the others by plain HTTP."""
+BY_X_ROAD = """
+[receivers.{receiver_id}]
+url = "{url}"
+adapter = "xroad"
+[receivers.{receiver_id}.xroad]
+client = "FI-TEST/GOV/0000001-9/kuntavayla"
+service = "FI-TEST/GOV/0000002-7/te-offices/{receiver_id}"
+"""
+SKEWS_S = {RECEIVERS[0]: -1_500, RECEIVERS[1]: 1_800}
+"""How far the clocks of receivers are off, in seconds."""
+TOKEN_LIFETIME = timedelta(seconds=20)
+"""So short that the tokens of the relay and of its receivers end several times in a campaign."""
+
+
 class RelaySite(Struct, frozen=True, kw_only=True):
     """The parts, and who speaks to them."""
 
@@ -70,6 +87,7 @@ class RelaySite(Struct, frozen=True, kw_only=True):
     peer_url: str
     receivers_url: str
     clock: LegalClock
+    link: Link
     broker: FaultyBroker | None = None
 
     @asynccontextmanager
@@ -95,7 +113,8 @@ class RelaySite(Struct, frozen=True, kw_only=True):
             async def has_heard() -> bool:
                 try:
                     answer = await client.put(
-                        f"{self.receivers_url}/knobs/{receiver_id}", json=knobs
+                        f"{self.receivers_url}/knobs/{receiver_id}",
+                        json={"clock_skew_s": SKEWS_S.get(receiver_id, 0)} | knobs,
                     )
                 except httpx.TransportError:
                     return False
@@ -140,11 +159,13 @@ async def running_relay_site(
         issuer = _issuer(at_issuer)
         await opened.enter_async_context(served_here(create_issuer(issuer), listening=sockets[0]))
         at_routing = address_of(sockets[4])
+        link = await opened.enter_async_context(Link())
+        link.target = at_receivers.removeprefix("http://")
         settings = _settings(
             postgres,
             folder,
             issuer_url=at_issuer,
-            receivers_url=at_receivers,
+            receivers_url=f"http://{link.address}",
             routing_url=f"{at_routing}{routing_service.PATH}",
         )
         settings |= _transport(broker)
@@ -166,7 +187,7 @@ async def running_relay_site(
         for each in managed:
             await each.ready()
         relay, peer, receivers, routing = managed
-        yield RelaySite(
+        site = RelaySite(
             postgres=postgres,
             issuer=issuer,
             relay=relay,
@@ -177,8 +198,12 @@ async def running_relay_site(
             peer_url=f"{at_peer}{relay_service.PATH}",
             receivers_url=at_receivers,
             clock=clock,
+            link=link,
             broker=broker,
         )
+        for receiver_id in RECEIVERS:
+            await site.turn(receiver_id)
+        yield site
 
 
 def _relay(url: str, folder: Path) -> Program:
@@ -247,6 +272,7 @@ def _issuer(url: str) -> Issuer:
         issuer=url,
         signing_key=make_signing_key(),
         scopes=load_scopes(on=OPENING.date()),
+        lifetime=TOKEN_LIFETIME,
     )
 
 
@@ -269,6 +295,8 @@ def _settings(
     own = credentials_of(identity_of("statement-relay"), token_url=f"{issuer_url}/token")
     file = folder / "receivers.toml"
     relay_service.write_receivers(file, simulator_url=receivers_url, own=own, given={})
+    with file.open("a") as more:
+        more.write(BY_X_ROAD.format(receiver_id=X_ROAD, url=receivers_url))
     key = base64.b64encode(seals.SECRET).decode()
     return {
         "database_url": postgres.server.url(RELAY, role=relay_service.ROLE),

@@ -12,6 +12,8 @@ from kuntavayla_sandbox.te_office.calls import CURSOR_DIGITS_MAX, PAGE_MAX, Cont
 from kuntavayla_sandbox.te_office.knobs import Knobs
 from kuntavayla_sandbox.te_office.receivers import Receivers
 
+BY_X_ROAD = "/r1/{instance}/{member_class}/{member}/{subsystem}/{receiver_id}"
+"""Where a security server is asked for the service that has the receiver's name."""
 _decode_knobs = msgspec.json.Decoder(Knobs).decode
 
 
@@ -95,15 +97,22 @@ def create_app(
 ) -> Starlette:
     """Return the application over the receivers."""
     control = Control(receivers)
-    listing = "/{receiver_id}/statement-information"
     return Starlette(
         routes=[
             Route("/livez", control.livez),
             Route("/status", control.status),
             Route("/knobs/{receiver_id}", control.knobs, methods=["GET", "PUT"]),
             Route("/held/{receiver_id}", control.held),
-            Route(listing, contract.listing),
-            Route(listing + "/{information_id}", contract.put, methods=["PUT"]),
+            *_contract_routes("/{receiver_id}", contract),
+            *_contract_routes(BY_X_ROAD, contract),
         ],
         lifespan=lifespan,
+    )
+
+
+def _contract_routes(place: str, contract: Contract) -> tuple[Route, Route]:
+    listing = f"{place}/statement-information"
+    return (
+        Route(listing, contract.listing),
+        Route(f"{listing}/{{information_id}}", contract.put, methods=["PUT"]),
     )
