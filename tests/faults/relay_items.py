@@ -20,6 +20,17 @@ PLACES = (
 """Municipality, its case system, and the receiver of its clients' information."""
 RECEIVERS = tuple(receiver_id for _, _, receiver_id in PLACES)
 CLIENTS = 48
+Standing = Literal["known", "restricted", "late", "never", "banned"]
+STANDINGS: dict[Standing, int] = {
+    "known": CLIENTS,
+    "restricted": 6,
+    "late": 6,
+    "never": 2,
+    "banned": 5,
+}
+"""How many clients the relay knows from the start, with or without a ban, learns of later or never,
+and how many have a ban for a while."""
+TOPIC_EVERY = 5
 UNKNOWN_EVERY = 12
 """Of so many clients the receiver knows one not: all that is sent of it must be rejected."""
 Action = Literal["new", "correct", "withdraw"]
@@ -36,6 +47,7 @@ class Client(Struct, frozen=True, kw_only=True):
     case_system_id: str
     receiver_id: str
     is_known: bool
+    standing: Standing = "known"
 
     @property
     def client_number(self) -> str:
@@ -61,6 +73,7 @@ class Sent(Struct, kw_only=True):
     is_relayed: bool = True
     answers: list[dict[str, Any]] = field(default_factory=list)
     is_refused: bool = False
+    is_by_topic: bool = False
 
     @property
     def information_id(self) -> str | None:
@@ -70,6 +83,7 @@ class Sent(Struct, kw_only=True):
 
 def clients() -> list[Client]:
     """Return all clients, spread over the places."""
+    standings = [standing for standing, count in STANDINGS.items() for _ in range(count)]
     return [
         Client(
             number=number,
@@ -78,10 +92,16 @@ def clients() -> list[Client]:
             case_system_id=case_system_id,
             receiver_id=receiver_id,
             is_known=bool(number % UNKNOWN_EVERY),
+            standing=standing,
         )
-        for number in range(1, CLIENTS + 1)
+        for number, standing in enumerate(standings, 1)
         for municipality_code, case_system_id, receiver_id in [PLACES[number % len(PLACES)]]
     ]
+
+
+def is_for_topic(client: Client) -> bool:
+    """Say whether all that is sent of a client goes by its case system's topic, if there is one."""
+    return client.number % TOPIC_EVERY == 0 and client.standing in ("known", "late")
 
 
 def life(
@@ -110,9 +130,9 @@ def life(
         last = sent
 
 
-def new_item(client: Client, place: int, *, is_relayed: bool = True) -> Sent:
+def new_item(client: Client, place: int, *, is_relayed: bool = True, prefix: str = "K") -> Sent:
     """Return a new item; one that is not relayed is for the municipality itself to decide on."""
-    municipal_id = f"K-{client.number}-{place}"
+    municipal_id = f"{prefix}-{client.number}-{place}"
     changes: dict[str, Any] = {} if is_relayed else dict(STARTED)
     item = an_item(
         municipal_id=municipal_id,

@@ -20,7 +20,8 @@ BULK_LINES_MAX = 30
 REST_S_MAX = 0.2
 NEEDLESS_REPEATS = 0.08
 """So many items that were answered are sent once more."""
-SENT_BY_BULK = 0.4
+SENT_BY_BULK = (1, 2)
+"""Of five clients these are sent in bulk, all others one by one."""
 PASSING = frozenset({"in_progress"})
 _decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
 
@@ -34,8 +35,8 @@ class InformationSender:
         self._site = site
         self._rng = rng
         self._signals = signals
-        cut = int(len(clients) * SENT_BY_BULK)
-        self._by_bulk, self._by_single = clients[:cut], clients[cut:]
+        self._by_bulk = [each for each in clients if each.number % 5 in SENT_BY_BULK]
+        self._by_single = [each for each in clients if each.number % 5 not in SENT_BY_BULK]
         self._places = dict.fromkeys((each.number for each in clients), 0)
         self._is_finishing = asyncio.Event()
         self.sent: dict[str, Sent] = {}

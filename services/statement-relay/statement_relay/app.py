@@ -86,6 +86,7 @@ from statement_relay.workers.figures import FigureGauges, look
 from statement_relay.workers.inbound import INBOUND, InboundDesk
 from statement_relay.workers.reconciling import RECONCILING_INTERVAL_S, Asker
 from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
+from statement_relay.workers.renewing import RENEWING_INTERVAL_S, Renewing
 from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
 DATA = files("statement_relay") / "data"
@@ -251,8 +252,11 @@ class _Composition:
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
         following = follow_routing(desk.pool, self._access(), desk=self._routing)
-        delivering = self._courier(desk.pool).deliver(url)
-        loops = [*self._timed_loops(desk), sealing, following, delivering]
+        courier = self._courier(desk.pool)
+        looking = Renewing(courier, self._settings.read_endpoints, registry=self._metrics).look
+        renewing = desk.jobs.repeat("receivers", looking, interval_s=RENEWING_INTERVAL_S)
+        timed = [*self._timed_loops(desk), renewing]
+        loops = [*timed, sealing, following, courier.deliver(url)]
         broker = self._settings.kafka_connection
         if broker is None:
             return loops
