@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -21,6 +21,7 @@ from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.telemetry import log, new_traceparent
 from statement_relay.clients.adapters import Adapter, Adapters
 from statement_relay.clients.parcels import Parcel
+from statement_relay.clients.trust import Whose
 from statement_relay.events import SERVICE, SOURCE
 from statement_relay.operations import delivering
 from statement_relay.operations.delivering import Decided, DeliveryDesk
@@ -101,6 +102,14 @@ class Courier:
     def prepare(self) -> None:
         """Raise OSError where a receiver's certificate can not be used: before anything is sent."""
         self._adapters.prepare()
+
+    async def renew(self, endpoints: Endpoints) -> None:
+        """Go by newer addresses and certificates; raises OSError, and all stays as it was then."""
+        await self._adapters.renew(endpoints)
+
+    def certificate_ends(self) -> Iterator[tuple[str, Whose, datetime]]:
+        """Yield until when the certificates in use hold, by receiver."""
+        yield from self._adapters.certificate_ends()
 
     async def deliver(self, url: str) -> None:
         """Deliver until cancelled, woken by whoever puts something into a queue."""
@@ -188,7 +197,10 @@ class Courier:
 
     def _begin(self, delivery: Delivery, *, claimed_at: float) -> None:
         adapter = self._adapters.find(delivery.receiver_id)
-        assert adapter is not None, "only receivers with an address are claimed for"
+        if adapter is None:
+            # A newer file has taken its address away since, or its certificate cannot be read just
+            # now: the item waits until its lease runs out.
+            return
         task = asyncio.create_task(self._call(adapter, delivery, claimed_at=claimed_at))
         self._calls.add(task)
         self._metrics.under_way.inc()
