@@ -138,7 +138,7 @@ def test_the_stack_file_has_the_keys_that_counterparts_read(up: UpProcess) -> No
     assert set(stack["services"]) == {"routing-api", "statement-relay"}
     assert stack["services"]["routing-api"].endswith("/routing/v1")
     assert stack["services"]["statement-relay"].endswith("/relay/v1")
-    assert set(stack["simulators"]) == {"te-office", "case-systems"}
+    assert set(stack["simulators"]) == {"te-office", "te-office-tls", "case-systems"}
     assert set(stack["databases"]) == {"routing-api", "statement-relay"}
     assert all(url.startswith("postgresql://") for url in stack["databases"].values())
     assert set(stack["pids"]) == {"routing-api", "statement-relay", "te-office", "case-systems"}

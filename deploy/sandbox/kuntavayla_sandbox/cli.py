@@ -6,11 +6,10 @@ One function per subcommand, each no more than its options and its output.
 import asyncio
 import re
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import typer
@@ -24,8 +23,7 @@ from kuntavayla_sandbox.broker import BrokerFailed, BrokerUnavailable
 from kuntavayla_sandbox.calls import Tokens, credentials_of
 from kuntavayla_sandbox.clock import ClockGoesOn, LegalDateDiffers, find_legal_date
 from kuntavayla_sandbox.clock_command import move_clock, read_clock
-from kuntavayla_sandbox.conformance.command import check_receiver
-from kuntavayla_sandbox.conformance.samples import TestClient
+from kuntavayla_sandbox.conformance.command import conformance
 from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
 from kuntavayla_sandbox.identities import is_te_office
 from kuntavayla_sandbox.population import full_size, generate
@@ -48,7 +46,7 @@ from kuntavayla_sandbox.state import (
     StateFault,
     open_private,
 )
-from kuntavayla_sandbox.stoppable import run_stoppable
+from kuntavayla_sandbox.terminal import WIDTH_WITHOUT_SCREEN, make_console, run
 
 KNOWN_FAULTS = (
     StateFault,
@@ -64,7 +62,6 @@ KNOWN_FAULTS = (
 """What a user can mend; told in one sentence instead of a trace."""
 INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
-WIDTH_WITHOUT_SCREEN = 120
 ITEMS_OF_A_WEEK = 30_000
 """Items of information in a week at the real size."""
 TENTH_OF_A_WEEK = 3_000
@@ -76,15 +73,6 @@ DEMO_DIRECTORY = Path(".kuntavayla-demo")
 """The demo begins anew each time, so it keeps away from the data of `up`."""
 
 RECEIVER_URL = re.compile(r"https?://[^\s?#@{}]{1,400}")
-KNOWN_CLIENT = "0177ec61-3ab9-7893-923f-0824128b2f33"
-KNOWN_NUMBER = "URA-C-0088123"
-"""The client of the contract's examples."""
-
-
-class Role(StrEnum):
-    """What a counterpart may be."""
-
-    TE_OFFICE = "te-office"
 
 
 app = typer.Typer(
@@ -134,16 +122,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KNOWN_FAULTS as fault:
         Console(stderr=True).print(str(fault), style="red", markup=False, soft_wrap=True)
         sys.exit(1)
-
-
-def _console() -> Console:
-    """Return the screen; where there is none, lines of a fixed width that tables fit in."""
-    return Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_SCREEN)
-
-
-def _run(work: Coroutine[Any, Any, int]) -> None:
-    """Run until the work ends or the user stops it."""
-    raise typer.Exit(run_stoppable(work))
 
 
 def _day_of(legal_date: datetime | None) -> date | None:
@@ -197,7 +175,7 @@ def up(
         backbone=_backbone(transport, kafka),
         receivers=_receivers(receiver or []),
     )
-    _run(_keep_up(plan, console=_console()))
+    run(_keep_up(plan, console=make_console()))
 
 
 async def _keep_up(plan: StackPlan, *, console: Console) -> int:
@@ -240,7 +218,7 @@ def token(
 def status(*, state: State = DEFAULT_DIRECTORY) -> None:
     """Show whether the stack runs, how far its parts have come, and its identities."""
     stack = StateDirectory(state).load_stack()
-    _run(statuses.show(stack, console=_console()))
+    run(statuses.show(stack, console=make_console()))
 
 
 @app.command()
@@ -294,8 +272,8 @@ def send(
 ) -> None:
     """Send a file of registrations; after a break the same command goes on where it stopped."""
     stack = StateDirectory(state).load_stack()
-    console = _console()
-    _run(_send(file, stack=stack, name=name, console=console))
+    console = make_console()
+    run(_send(file, stack=stack, name=name, console=console))
 
 
 async def _send(file: Path, *, stack: Stack, name: str, console: Console) -> int:
@@ -327,29 +305,7 @@ def restored(
     typer.echo(asyncio.run(record_restore(state, service=service, reason=reason)))
 
 
-@app.command()
-def conformance(  # noqa: PLR0913 - one for each option
-    *,
-    role: Annotated[Role, typer.Option(help="What the counterpart is.")],
-    url: Annotated[str, typer.Option(help="Where /statement-information stands below.")],
-    token: Annotated[str | None, typer.Option(help="A bearer token that it takes.")] = None,
-    client_id: Annotated[str, typer.Option(help="A test client that it knows.")] = KNOWN_CLIENT,
-    source_system: Annotated[str, typer.Option(help="The TE system of its number.")] = "ura",
-    client_number: Annotated[str, typer.Option(help="That client's number.")] = KNOWN_NUMBER,
-    unknown_number: Annotated[str, typer.Option(help="A number of nobody.")] = "UNKNOWN-1",
-) -> None:
-    """Try each promise of the receiver contract on a TE system, and print a report.
-
-    Items about the test client are put there: never run it against a system in production.
-    """
-    assert role is Role.TE_OFFICE, "the only role so far"
-    test_client = TestClient(
-        client_id=client_id,
-        source_system=source_system,
-        client_number=client_number,
-        unknown_number=unknown_number,
-    )
-    _run(check_receiver(url, token=token, test_client=test_client, console=_console()))
+app.command()(conformance)
 
 
 @app.command()
@@ -378,7 +334,7 @@ def demo(  # noqa: PLR0913 - one for each option
         keeps=keep,
         backbone=_backbone(transport, kafka),
     )
-    _run(tell_the_story(plan, console=_console()))
+    run(tell_the_story(plan, console=make_console()))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,24 @@
-"""Work of a command that its user may stop at any moment."""
+"""What every command does with its terminal: a screen, and a clean end when the user stops it."""
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+import typer
+from rich.console import Console
 
-def run_stoppable(work: Coroutine[Any, Any, int]) -> int:
+WIDTH_WITHOUT_SCREEN = 120
+
+
+def make_console() -> Console:
+    """Return the screen; where there is none, lines of a fixed width that tables fit in."""
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_SCREEN)
+
+
+def run(work: Coroutine[Any, Any, int]) -> None:
     """Run until the work ends or the user stops it; both SIGINT and SIGTERM stop it cleanly."""
 
     async def stoppable() -> int:
@@ -20,7 +31,7 @@ def run_stoppable(work: Coroutine[Any, Any, int]) -> int:
             return await task
         return 0
 
-    return asyncio.run(stoppable())
+    raise typer.Exit(asyncio.run(stoppable()))
 
 
 def _cancel_once(task: asyncio.Future[int]) -> Callable[[], None]:
