@@ -127,14 +127,7 @@ async def running_bench(
     async with AsyncExitStack() as opened:
         sockets = [opened.enter_context(bind_loopback()) for _ in range(3)]
         issuer_url, url, _ = map(address_of, sockets)
-        tokens_app = issuer.create_app(
-            issuer.Issuer(
-                IDENTITIES,
-                issuer=issuer_url,
-                signing_key=issuer.make_signing_key(),
-                scopes=SCOPES,
-            )
-        )
+        tokens_app = _issuer_app(issuer_url)
         await opened.enter_async_context(served_here(tokens_app, listening=sockets[0]))
         token_url = f"{issuer_url}/token"
         configuration = Configuration(
@@ -185,3 +178,14 @@ async def _receiving(
                 served_here(app, listening=where, http=CuttableProtocol, tls=tls)
             )
         yield
+
+
+def _issuer_app(url: str) -> Starlette:
+    return issuer.create_app(
+        issuer.Issuer(
+            IDENTITIES,
+            issuer=url,
+            signing_key=issuer.make_signing_key(),
+            scopes=SCOPES,
+        )
+    )
