@@ -21,7 +21,8 @@ from kuntavayla_sandbox import status as statuses
 from kuntavayla_sandbox.backbone import Backbone
 from kuntavayla_sandbox.broker import BrokerFailed, BrokerUnavailable
 from kuntavayla_sandbox.calls import Tokens, credentials_of
-from kuntavayla_sandbox.clock import LegalDateDiffers, find_legal_date
+from kuntavayla_sandbox.clock import ClockGoesOn, LegalDateDiffers, find_legal_date
+from kuntavayla_sandbox.clock_command import move_clock, read_clock
 from kuntavayla_sandbox.conformance.command import conformance
 from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
 from kuntavayla_sandbox.identities import is_te_office
@@ -50,6 +51,7 @@ from kuntavayla_sandbox.terminal import WIDTH_WITHOUT_SCREEN, make_console, run
 KNOWN_FAULTS = (
     StateFault,
     LegalDateDiffers,
+    ClockGoesOn,
     NotReady,
     ProcessEnded,
     SendBroken,
@@ -61,7 +63,12 @@ KNOWN_FAULTS = (
 INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
 ITEMS_OF_A_WEEK = 30_000
-"""Items of information in a week at the real size; a tenth is what the demo sends by itself."""
+"""Items of information in a week at the real size."""
+TENTH_OF_A_WEEK = 3_000
+ITEMS_HELP = (
+    "Items of information of the week. The default is a tenth of the real size, as with"
+    " --registrations; 30000, as with --full-size, takes some minutes more."
+)
 DEMO_DIRECTORY = Path(".kuntavayla-demo")
 """The demo begins anew each time, so it keeps away from the data of `up`."""
 
@@ -215,6 +222,22 @@ def status(*, state: State = DEFAULT_DIRECTORY) -> None:
 
 
 @app.command()
+def clock(
+    *,
+    to: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%dT%H:%M"], help="A later day and hour, Helsinki."),
+    ] = None,
+    state: State = DEFAULT_DIRECTORY,
+) -> None:
+    """Tell the legal clock of the running stack, or move it forward; it never goes back."""
+    directory = StateDirectory(state)
+    directory.load_stack()
+    at = read_clock(directory) if to is None else move_clock(directory, to=to)
+    typer.echo(f"{at:%Y-%m-%d %H:%M} in Helsinki")
+
+
+@app.command()
 def population(
     *,
     registrations: Registrations = TENTH,
@@ -289,7 +312,7 @@ app.command()(conformance)
 def demo(  # noqa: PLR0913 - one for each option
     *,
     registrations: Registrations = TENTH,
-    items: Annotated[int, typer.Option(min=1, help="Items of information of the week.")] = 3_000,
+    items: Annotated[int, typer.Option(min=1, help=ITEMS_HELP)] = TENTH_OF_A_WEEK,
     full_size_wanted: FullSize = False,
     seed: Seed = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,

@@ -6,7 +6,7 @@ Started in order, published in `stack.json`, watched, stopped in the opposite or
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
@@ -91,6 +91,11 @@ class RunningStack:
     def server_pid(self) -> int | None:
         """Return the process id of PostgreSQL."""
         return self._ground.server.pid
+
+    def move_clock(self, to: datetime) -> None:
+        """Move the legal clock forward to an instant, for the whole stack; raises ClockGoesOn."""
+        reached_at = self.clock.move(to - self.clock())
+        keep_clock(self._ground, reached_at=reached_at + WRITTEN_AHEAD)
 
     async def start(self, program: Program) -> None:
         """Start a process and wait until it is ready."""

@@ -13,6 +13,8 @@ from kuntavayla_sandbox.te_office.knobs import Knobs
 from kuntavayla_sandbox.te_office.receivers import Receivers
 from kuntavayla_sandbox.te_office.xroad import SecurityServer
 
+BY_X_ROAD = "/r1/{instance}/{member_class}/{member}/{subsystem}/{receiver_id}"
+"""Where a security server is asked for the service that has the receiver's name."""
 _decode_knobs = msgspec.json.Decoder(Knobs).decode
 
 
@@ -103,6 +105,7 @@ def create_app(
             Route("/knobs/{receiver_id}", control.knobs, methods=["GET", "PUT"]),
             Route("/held/{receiver_id}", control.held),
             *_routes_of(contract, before="/{receiver_id}"),
+            *_routes_of(contract, before=BY_X_ROAD),
         ],
         lifespan=lifespan,
     )
