@@ -77,4 +77,4 @@ def violations(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
     yield from relay_checking.check_effects(stored, sent)
     yield from relay_checking.check_attempts(stored)
     yield from relay_checking.check_events(stored)
-    yield from relay_checking.check_audit(stored, pauses=0)
+    yield from relay_checking.check_audit(stored, pauses=0, resumptions=0)

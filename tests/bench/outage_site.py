@@ -24,13 +24,15 @@ from tests.bench.outage_sender import Lane
 from tests.bench.relay_process import RelayJob
 from tests.bench.stand import Stand
 from tests.faults.relay_items import PLACES, Client
-from tests.faults.relay_site import KNOW, NOWHERE, OPENING
+from tests.faults.relay_site import KNOW, OPENING
 
 AWAY, STAYS = PLACES[0], PLACES[1]
 AWAY_RATE, STAYS_RATE = 50.0, 5.0
 STAYS_SHARE = 10
 """The receiver that stays has this part of the other's clients, as of its rate."""
 ANSWER_S = 0.02
+NOWHERE = "http://127.0.0.1:9"
+"""Routing-api, which is not there: who is responsible is known already."""
 CONCURRENCY = 64
 """Calls at once to a receiver, as in the row relay."""
 KNOWN_FROM = date(2021, 3, 1)

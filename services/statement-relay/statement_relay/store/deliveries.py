@@ -142,8 +142,8 @@ idle AS (
       AND NOT EXISTS (SELECT FROM heads h
                       WHERE h.receiver_id = c.receiver_id AND h.client_id = c.client_id)
 )
-SELECT receiver_id, client_id::text, lease_token::text, information_id::text, attempts, body, digest,
-       official_id
+SELECT receiver_id, client_id::text, lease_token::text, information_id::text, attempts, body,
+       digest, official_id
 FROM taken
 """  # noqa: S608 - a constant of ours
 
