@@ -23,7 +23,7 @@ from tests.faults.reader import FeedReader, check_reader, own_events
 from tests.faults.refused import EXPECTED, RefusedCaller
 from tests.faults.sender import Sender
 from tests.faults.signals import CountedSignals
-from tests.faults.site import DAY_ONE, Site
+from tests.faults.site import DAY_ONE, TOKEN_LIFETIME, Site
 from tests.faults.stack import Stack, running_stack
 from tests.faults.waiting import until
 
@@ -32,6 +32,7 @@ READERS = ("cs-sotkamo", "te-kainuu")
 FINISHED_S_MAX = 60
 DRAINED_S_MAX = 120
 CAUGHT_UP_S_MAX = 60
+TOKENS_ENDED_S_MAX = 2 * TOKEN_LIFETIME.total_seconds()
 
 
 class Campaign:
@@ -99,7 +100,22 @@ class Campaign:
             ]
         drawn.append(points.draw(self.rng, points.FEED_LINK_POINTS))
         await asyncio.gather(*map(self._strike, drawn))
+        await self._tokens_ended()
         self._note_phase()
+
+    async def _tokens_ended(self) -> None:
+        """Let the traffic go on until every caller's token has ended once, also in a short run."""
+
+        async def is_over() -> bool:
+            return not any(self._unended())
+
+        with suppress(TimeoutError):  # Whose has not is named by the checks.
+            await until(is_over, within_s=TOKENS_ENDED_S_MAX, poll_s=0.2)
+
+    def _unended(self) -> Iterator[str]:
+        for name in ("te-national", *READERS):
+            if not self.stack.callers[name].renewals:
+                yield name
 
     async def _strike(self, drawn: Sequence[Point]) -> None:
         for point in drawn:
@@ -184,9 +200,8 @@ class Campaign:
         """Whatever disturbs the traffic beside the points has happened, each kind of it."""
         if not self.sender.broken:
             yield "no call was broken"
-        for name in ("te-national", *READERS):
-            if not self.stack.callers[name].renewals:
-                yield f"no token of {name} has ended"
+        for name in self._unended():
+            yield f"no token of {name} has ended"
         for consumer in self.disturbed:
             yield from consumer.missing()
         if self.stack.broker is not None:

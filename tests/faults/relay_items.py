@@ -4,7 +4,7 @@ Written without the code of the service: what each item must come to follows fro
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -34,7 +34,7 @@ TOPIC_EVERY = 5
 UNKNOWN_EVERY = 12
 """Of so many clients the receiver knows one not: all that is sent of it must be rejected."""
 Action = Literal["new", "correct", "withdraw"]
-ACTIONS: dict[Action, int] = {"new": 60, "correct": 25, "withdraw": 15}
+ACTIONS: Mapping[Action, int] = {"new": 60, "correct": 25, "withdraw": 15}
 NOT_RELAYED_SHARE = 0.05
 
 
@@ -104,15 +104,24 @@ def is_for_topic(client: Client) -> bool:
     return client.number % TOPIC_EVERY == 0 and client.standing in ("known", "late")
 
 
-def life(client: Client, rng: random.Random) -> Iterator[Sent]:
-    """Yield what is sent about a client, in order; each is answered before the next is drawn."""
+def life(
+    client: Client,
+    rng: random.Random,
+    *,
+    actions: Mapping[Action, int] = ACTIONS,
+    not_relayed_share: float = NOT_RELAYED_SHARE,
+) -> Iterator[Sent]:
+    """Yield what is sent about a client, in order; each is answered before the next is drawn.
+
+    `actions` weighs what may be sent, `not_relayed_share` is of new items.
+    """
     place, last = 0, None
     while True:
         place += 1
-        [action] = rng.choices(list(ACTIONS), list(ACTIONS.values()))
+        [action] = rng.choices(list(actions), list(actions.values()))
         is_first = last is None or last.is_refused or last.action == "withdraw"
         if is_first or action == "new" or last is None or not last.is_relayed:
-            sent = new_item(client, place, is_relayed=rng.random() >= NOT_RELAYED_SHARE)
+            sent = new_item(client, place, is_relayed=rng.random() >= not_relayed_share)
         elif action == "correct":
             sent = correction(last, place)
         else:

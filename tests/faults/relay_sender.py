@@ -96,7 +96,7 @@ class InformationSender:
             await asyncio.sleep(self._rng.uniform(0, REST_S_MAX))
 
     async def _is_answered(self, client: httpx.AsyncClient, sent: Sent) -> bool:
-        path, headers = _call_of(sent)
+        path, headers = call_of(sent)
         self._signals.give("single_sent")
         try:
             answer = await client.post(path, content=sent.body, headers=headers)
@@ -160,7 +160,7 @@ class InformationSender:
         return all(line["status"] == httpx.codes.CREATED for line in answered)
 
 
-def _call_of(sent: Sent) -> tuple[str, dict[str, str]]:
+def call_of(sent: Sent) -> tuple[str, dict[str, str]]:
     """Return the path and the headers of what is sent."""
     headers = {"Idempotency-Key": sent.municipal_id}
     if sent.replaces is None:

@@ -1,10 +1,12 @@
 """What stands on the broker in the end: every record of every topic, from its first to its last."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiokafka
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from msgspec import Struct
 
@@ -13,6 +15,8 @@ from kuntavayla.settings import KafkaConnection
 PREFIX = "kv.routing-api."
 POLL_MS = 500
 PARTITIONS = 6
+REACHED_S_MAX = 60
+REACH_AGAIN_S = 0.5
 
 
 class Record(Struct, frozen=True):
@@ -57,12 +61,26 @@ async def load_records(connection: KafkaConnection, prefix: str = PREFIX) -> lis
 
 @asynccontextmanager
 async def _reader(connection: KafkaConnection) -> AsyncIterator[Any]:
-    consumer = aiokafka.AIOKafkaConsumer(**connection.client_options())
-    await consumer.start()
+    consumer = await _reached(connection)
     try:
         yield consumer
     finally:
         await consumer.stop()
+
+
+async def _reached(connection: KafkaConnection) -> Any:  # noqa: ANN401
+    """Return a consumer once the broker, which may just have been away, answers its questions."""
+    async with asyncio.timeout(REACHED_S_MAX):
+        while True:
+            consumer = aiokafka.AIOKafkaConsumer(**connection.client_options())
+            try:
+                await consumer.start()
+                await consumer.topics()
+            except KafkaError:
+                await consumer.stop()
+                await asyncio.sleep(REACH_AGAIN_S)
+            else:
+                return consumer
 
 
 async def _ends(consumer: Any, prefix: str) -> Mapping[TopicPartition, int]:  # noqa: ANN401

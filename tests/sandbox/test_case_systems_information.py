@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from kuntavayla.database import Pool
+from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox.calls import Credentials
 from kuntavayla_sandbox.case_systems.configuration import Endpoint
 from kuntavayla_sandbox.case_systems.information import store
@@ -125,6 +126,7 @@ class Bench:
         self.pool = pool
         self.name = name
         self.relay = Relay()
+        self.kafka: KafkaConnection | None = None
 
     async def add_clients(self) -> None:
         for number in range(1, 201):
@@ -151,7 +153,7 @@ class Bench:
                 self.pool,
                 client=client,
                 relay_url=RELAY,
-                kafka=None,
+                kafka=self.kafka,
             )
             for _ in range(weeks):
                 await telling.keep_week(Week(starts_on=MONDAY, items=items, seed=1))

@@ -212,7 +212,7 @@ class Post:
         )
         await self.make_known(*self.endpoints)
         async with transaction(self.pool) as connection:
-            await delivering.take_turn(connection, [], desk=desk)
+            await delivering.take_turn(connection, [], unsettled=[], desk=desk)
 
     @contextlib.asynccontextmanager
     async def courier(self, *, pace: Pace = QUICK) -> AsyncIterator[Courier]:

@@ -29,6 +29,7 @@ from kuntavayla.http import (
 from kuntavayla.outbox import Told, asyncapi_document
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.codes import load_codes
 from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.service.routes.refusals import record_refusal
 from kuntavayla.service.running import (
@@ -55,6 +56,7 @@ from kuntavayla.telemetry import (
 )
 from routing_api.events import EVENT_TYPES, SERVICE, SOURCE
 from routing_api.operations import registrations
+from routing_api.operations.catalogues import CLOSED_LISTS
 from routing_api.operations.law import Law
 from routing_api.operations.registers import RegisterKeeper
 from routing_api.operations.repeats import Outcome, Registered
@@ -292,6 +294,7 @@ class _Composition:
             body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
+            code_lists=load_codes(DATA / "codes.toml", lists=CLOSED_LISTS),
             duplicate_wait_s_max=settings.duplicate_wait_s_max,
             consumptions=self._acknowledgements.consumption,
             transport=settings.transport,
