@@ -183,8 +183,11 @@ async def repair_in_every_state(stage: Stage) -> None:
             item = await stage.sent()
             await stage.called(item, behaviour)
             await stage.repaired(item, verb)
-    await stage.told(item)
     await stage.repaired(await stage.sent(), "skip")
+    skipped = await stage.sent()
+    await stage.called(skipped, PARKING)
+    await stage.repaired(skipped, "skip")
+    await stage.told(skipped)
 
 
 async def send_again_what_was_lost(stage: Stage) -> None:
