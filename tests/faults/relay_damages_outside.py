@@ -1,6 +1,7 @@
 """Damages to what the relay's campaign leaves on topics, one of each kind that must be found."""
 
 from collections.abc import Callable
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -103,16 +104,14 @@ def _lose_inbound(_: Stored, left: Outside) -> None:
 
 def _turn_inbound(stored: Stored, left: Outside) -> None:
     """Two items of a client change their places of acceptance."""
-    names: dict[str, str] = {}
-    for written in left.written.values():
-        client = (written.municipal_id or "").rpartition("-")[0]
-        if written.kind == "new" and client in names:
-            rows = {row["municipal_id"]: row for row in stored.items}
-            one, other = rows[names[client]], rows[written.municipal_id or ""]
-            one["ordinal"], other["ordinal"] = other["ordinal"], one["ordinal"]
+    names = {each.municipal_id for each in left.written.values() if each.kind == "new"}
+    last: dict[str, dict[str, Any]] = {}
+    for row in (each for each in stored.items if each["municipal_id"] in names):
+        other = last.get(row["client_id"])
+        if other is not None:
+            row["ordinal"], other["ordinal"] = other["ordinal"], row["ordinal"]
             return
-        if written.kind == "new":
-            names[client] = written.municipal_id or ""
+        last[row["client_id"]] = row
 
 
 DAMAGES_OVER_BROKER: dict[str, Damage] = {

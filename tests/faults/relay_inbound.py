@@ -129,8 +129,10 @@ class TopicSender:
             self.sent[sent.municipal_id] = sent
             while not await self._write_item(writer, sent, kind="new"):
                 continue
-            self._standing.append(sent)
-        if self._rng.random() < REPEATED_SHARE:
+            # Of whom nothing is known yet is answered in the other feed, until that changes.
+            if client.standing == "known":
+                self._standing.append(sent)
+        if self._standing and self._rng.random() < REPEATED_SHARE:
             await self._write_item(writer, self._rng.choice(self._standing), kind="repeated")
 
     async def _write_item(
@@ -161,7 +163,7 @@ class TopicSender:
 
     async def _write_garbage(self, writer: RecordWriter) -> None:
         kind, number = [*GARBAGE][self._garbage % len(GARBAGE)], self._garbage
-        client = self._rng.choice(self._clients)
+        client = self._rng.choice([each for each in self._clients if each.standing == "known"])
         self._garbage += 1
         item = msgspec.json.decode(new_item(client, number, prefix="G").body)
         item["author"]["official_id"] = "system"

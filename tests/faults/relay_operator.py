@@ -11,7 +11,7 @@ import httpx
 
 from kuntavayla_sandbox.te_office.tables import DATABASE as TE_OFFICES
 from tests.faults.relay_items import PLACES, RECEIVERS
-from tests.faults.relay_site import OPENING, SETTLED_S_MAX, RelaySite
+from tests.faults.relay_site import OPENING, RELAY, SETTLED_S_MAX, RelaySite
 from tests.faults.waiting import until
 
 PAUSED_S_MAX = 1.5
@@ -22,12 +22,21 @@ LOST_SHARE = 0.05
 LOST_MAX = 200
 DAY = OPENING.date()
 OFFICIAL = {"official_id": "campaign:op-1", "role": "operator"}
-KINDS = ("missing", "unknown", "unproven", "other_day", "digest_differs")
+KINDS = (
+    "missing",
+    "unknown",
+    "unproven",
+    "skipped",
+    "rejected",
+    "other_day",
+    "digest_differs",
+)
+DELIVERED = """
+SELECT information_id::text FROM information WHERE receiver_id = $1 AND state = 'delivered'
+ORDER BY ordinal
+"""
 LOSE = """
 DELETE FROM items WHERE information_id = ANY($1::uuid[]) RETURNING receiver_id, information_id::text
-"""
-HELD = """
-SELECT information_id::text FROM items WHERE receiver_id = $1 AND state = 'held' ORDER BY position
 """
 
 
@@ -82,7 +91,7 @@ class Operator:
     async def lose_some(self) -> None:
         """Let each receiver lose some of what it holds, as by an older backup of it."""
         for receiver_id in RECEIVERS:
-            rows = await self._site.postgres.fetch(TE_OFFICES, HELD, receiver_id)
+            rows = await self._site.postgres.fetch(RELAY, DELIVERED, receiver_id)
             held = [row["information_id"] for row in rows]
             count = max(1, min(LOST_MAX, int(len(held) * LOST_SHARE)))
             lost = await self._site.postgres.fetch(

@@ -22,7 +22,7 @@ from tests.faults.relay_items import Client
 from tests.faults.relay_site import OPENING, RELAY, RelaySite
 from tests.faults.waiting import until
 
-KNOWN_S_MAX = 60
+KNOWN_S_MAX = 150
 PAUSE_S_MAX = 1.5
 BANNED_S_MAX = 6.0
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

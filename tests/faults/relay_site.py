@@ -155,38 +155,14 @@ async def running_relay_site(
     await _make_databases(postgres, clients)
     async with AsyncExitStack() as opened:
         sockets = [opened.enter_context(bind_loopback()) for _ in range(5)]
-        at_issuer, at_relay, at_peer, at_receivers = map(address_of, sockets[:4])
+        at_issuer, at_relay, at_peer, at_receivers, _ = map(address_of, sockets)
         issuer = _issuer(at_issuer)
         await opened.enter_async_context(served_here(create_issuer(issuer), listening=sockets[0]))
-        at_routing = address_of(sockets[4])
         link = await opened.enter_async_context(Link())
         link.target = at_receivers.removeprefix("http://")
-        settings = _settings(
-            postgres,
-            folder,
-            issuer_url=at_issuer,
-            receivers_url=f"http://{link.address}",
-            routing_url=f"{at_routing}{routing_service.PATH}",
-        )
-        settings |= _transport(broker)
         clock = LegalClock(OPENING, datetime.now(UTC))
-        told = _receivers_line(postgres, relay_url=at_relay, issuer_url=at_issuer, clock=clock)
-        programs = {
-            _relay(at_relay, folder): _start(settings, at_relay, clock=clock),
-            _relay(at_peer, folder): _start(settings, at_peer, clock=clock),
-            _receivers(sockets[3], folder): told,
-            _routing(at_routing, folder): _routing_start(
-                postgres, at_routing, issuer_url=at_issuer, broker=broker
-            ),
-        }
-        # Programs import side by side; each is there again at once whenever it has been killed.
-        standing = [Managed(each).standing_by() for each in programs]
-        managed = await asyncio.gather(*map(opened.enter_async_context, standing))
-        for each in managed:
-            await opened.enter_async_context(each.running(programs[each.program]))
-        for each in managed:
-            await each.ready()
-        relay, peer, receivers, routing = managed
+        places = _Places(postgres, folder, sockets, link=link, clock=clock, broker=broker)
+        relay, peer, receivers, routing = await _run_all(places.programs(), opened)
         site = RelaySite(
             postgres=postgres,
             issuer=issuer,
@@ -204,6 +180,51 @@ async def running_relay_site(
         for receiver_id in RECEIVERS:
             await site.turn(receiver_id)
         yield site
+
+
+async def _run_all(programs: dict[Program, bytes], opened: AsyncExitStack) -> list[Managed]:
+    """Run programs for as long as `opened` is open, and return them when all are ready."""
+    # Programs import side by side; each is there again at once whenever it has been killed.
+    standing = [Managed(each).standing_by() for each in programs]
+    managed = await asyncio.gather(*map(opened.enter_async_context, standing))
+    for each in managed:
+        await opened.enter_async_context(each.running(programs[each.program]))
+    for each in managed:
+        await each.ready()
+    return managed
+
+
+class _Places(Struct, frozen=True):
+    """Where everything is: issuer, both relays, receivers and routing-api, by their sockets."""
+
+    postgres: Postgres
+    folder: Path
+    sockets: list[socket.socket]
+    link: Link
+    clock: LegalClock
+    broker: FaultyBroker | None
+
+    def programs(self) -> dict[Program, bytes]:
+        """Return all programs with what they are told at their start."""
+        at_issuer, at_relay, at_peer, _, at_routing = map(address_of, self.sockets)
+        settings = _settings(
+            self.postgres,
+            self.folder,
+            issuer_url=at_issuer,
+            receivers_url=f"http://{self.link.address}",
+            routing_url=f"{at_routing}{routing_service.PATH}",
+        )
+        settings |= _transport(self.broker)
+        return {
+            _relay(at_relay, self.folder): _start(settings, at_relay, clock=self.clock),
+            _relay(at_peer, self.folder): _start(settings, at_peer, clock=self.clock),
+            _receivers(self.sockets[3], self.folder): _receivers_line(
+                self.postgres, relay_url=at_relay, issuer_url=at_issuer, clock=self.clock
+            ),
+            _routing(at_routing, self.folder): _routing_start(
+                self.postgres, at_routing, issuer_url=at_issuer, broker=self.broker
+            ),
+        }
 
 
 def _relay(url: str, folder: Path) -> Program:

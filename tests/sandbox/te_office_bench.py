@@ -1,7 +1,8 @@
 """The receivers over a real database and real HTTP, and whoever delivers to them."""
 
 import os
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+from starlette.applications import Starlette
 
 from kuntavayla.database.preparing import prepare_database
 from kuntavayla_sandbox import issuer
@@ -125,40 +127,23 @@ async def running_bench(
     async with AsyncExitStack() as opened:
         sockets = [opened.enter_context(bind_loopback()) for _ in range(3)]
         issuer_url, url, _ = map(address_of, sockets)
-        tokens_app = issuer.create_app(
-            issuer.Issuer(
-                IDENTITIES,
-                issuer=issuer_url,
-                signing_key=issuer.make_signing_key(),
-                scopes=SCOPES,
-            )
-        )
+        tokens_app = _issuer_app(issuer_url)
         await opened.enter_async_context(served_here(tokens_app, listening=sockets[0]))
         token_url = f"{issuer_url}/token"
-        served = await opened.enter_async_context(
-            open_receivers(
-                Configuration(
-                    relay_url=relay_url,
-                    database_url=database_url,
-                    clock=LegalClock(OPENING, datetime.now(UTC)),  # noqa: TID251 - the clock of a process
-                    issuer=Issuer(
-                        issuer=issuer_url,
-                        audience=issuer.AUDIENCE,
-                        keys_url=f"{issuer_url}/jwks.json",
-                        senders=SENDERS,
-                    ),
-                    offices=offices(IDENTITIES[2:], token_url=token_url),
-                    secured=None if trust is None else secured_by(trust),
-                )
-            )
+        configuration = Configuration(
+            relay_url=relay_url,
+            database_url=database_url,
+            clock=LegalClock(OPENING, datetime.now(UTC)),  # noqa: TID251 - the clock of a process
+            issuer=Issuer(
+                issuer=issuer_url,
+                audience=issuer.AUDIENCE,
+                keys_url=f"{issuer_url}/jwks.json",
+                senders=SENDERS,
+            ),
+            offices=offices(IDENTITIES[2:], token_url=token_url),
+            secured=None if trust is None else secured_by(trust),
         )
-        await opened.enter_async_context(
-            served_here(served.plain, listening=sockets[1], http=CuttableProtocol)
-        )
-        if served.secured is not None:
-            await opened.enter_async_context(
-                served_here(served.secured, listening=sockets[2], http=CuttableProtocol, tls=trust)
-            )
+        await opened.enter_async_context(_receiving(configuration, sockets[1:]))
         client = await opened.enter_async_context(httpx.AsyncClient(timeout=30))
         tokens = {
             each.name: await Tokens(client, credentials_of(each, token_url=token_url))()
@@ -173,3 +158,34 @@ async def running_bench(
             secured_url=address_of(sockets[2], scheme="https"),
             relay=credentials_of(IDENTITIES[0], token_url=token_url),
         )
+
+
+@asynccontextmanager
+async def _receiving(
+    configuration: Configuration, listening: Sequence[socket.socket]
+) -> AsyncIterator[None]:
+    """Serve the receivers on the first socket and, where it is asked for, by TLS on the second."""
+    async with AsyncExitStack() as opened:
+        served = await opened.enter_async_context(open_receivers(configuration))
+        secured = configuration.secured
+        parts: list[tuple[Starlette, socket.socket, Trust | None]] = [
+            (served.plain, listening[0], None)
+        ]
+        if served.secured is not None and secured is not None:
+            parts.append((served.secured, listening[1], secured.trust))
+        for app, where, tls in parts:
+            await opened.enter_async_context(
+                served_here(app, listening=where, http=CuttableProtocol, tls=tls)
+            )
+        yield
+
+
+def _issuer_app(url: str) -> Starlette:
+    return issuer.create_app(
+        issuer.Issuer(
+            IDENTITIES,
+            issuer=url,
+            signing_key=issuer.make_signing_key(),
+            scopes=SCOPES,
+        )
+    )

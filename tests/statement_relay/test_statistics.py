@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from kuntavayla.testing import TestDatabase
+from statement_relay.rules.statistics import TIME_STEPS, Month
+from statement_relay.store.statistics import COUNT
+from tests.builders import ndjson
 from tests.statement_relay.items import OTHER_CLIENT, another_item, responsible
 from tests.statement_relay.service import Relay, running_relay
 
@@ -192,6 +195,25 @@ async def test_what_can_not_be_told_is_refused(
     assert (refused.status_code, told["code"]) == (422, "invalid_content")
     [name] = query
     assert [(one["pointer"], one["code"]) for one in told["errors"]] == [(f"/query/{name}", fault)]
+
+
+async def test_a_month_is_read_by_its_range_of_ids_alone(relay: Relay) -> None:
+    await relay.learn(responsible())
+    items = [another_item() for _ in range(500)]
+    await relay.case_system().post(
+        "/information:bulk", ndjson(*items), headers={"Content-Type": "application/x-ndjson"}
+    )
+    await relay.fetch("ANALYZE information")
+    first_id, next_id = Month.of("2021-02").ids()
+
+    async with relay.desk.transaction() as connection:
+        plan = await connection.fetch(
+            f"EXPLAIN {COUNT}", first_id, next_id, ["765"], ["kainuu"], TIME_STEPS
+        )
+
+    told = "\n".join(row[0] for row in plan)
+    assert "pk_information" in told
+    assert "Seq Scan on information" not in told
 
 
 async def test_figures_need_their_scope(refusing: Relay) -> None:

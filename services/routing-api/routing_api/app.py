@@ -264,8 +264,7 @@ class _Composition:
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
         runner = _Registrar(pool, self._law, self._clock)
-        inflated = settings.body_inflated_bytes_max
-        bulk = settings.bulk_inflated_bytes_max
+        inflated, bulk = settings.body_inflated_bytes_max, settings.bulk_inflated_bytes_max
         law = self._law
         return Desk(
             source=SOURCE,

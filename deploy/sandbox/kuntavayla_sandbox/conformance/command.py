@@ -51,35 +51,43 @@ class Certificates(Struct, frozen=True, kw_only=True):
         return context
 
 
-PemFile = Path | None
 T = TypeVar("T")
+Url = Annotated[
+    str,
+    typer.Option(
+        help="Where /statement-information stands below; over X-Road the security server."
+    ),
+]
+CertificateFile = Annotated[
+    Path | None, typer.Option("--certificate", help="A client's certificate, PEM.")
+]
+KeyFile = Annotated[Path | None, typer.Option("--key", help="The key of --certificate, PEM.")]
+AuthoritiesFile = Annotated[
+    Path | None,
+    typer.Option("--authorities", help="Whom to trust, PEM; else the machine's authorities."),
+]
+XRoadClient = Annotated[
+    str | None,
+    typer.Option(metavar="INSTANCE/CLASS/MEMBER/SUBSYSTEM", help="Who calls over X-Road."),
+]
+XRoadService = Annotated[
+    str | None,
+    typer.Option(
+        metavar="INSTANCE/CLASS/MEMBER/SUBSYSTEM/SERVICE[/…]", help="What is called over it."
+    ),
+]
 
 
 def conformance(  # noqa: PLR0913 - one for each option
     *,
     role: Annotated[Role, typer.Option(help="What the counterpart is.")],
-    url: Annotated[
-        str,
-        typer.Option(
-            help="Where /statement-information stands below; over X-Road the security server."
-        ),
-    ],
+    url: Url,
     token: Annotated[str | None, typer.Option(help="A bearer token that it takes.")] = None,
-    certificate: Annotated[PemFile, typer.Option(help="A client's certificate, PEM.")] = None,
-    key: Annotated[PemFile, typer.Option(help="The key of --certificate, PEM.")] = None,
-    authorities: Annotated[
-        PemFile, typer.Option(help="Whom to trust, PEM; else the machine's authorities.")
-    ] = None,
-    x_road_client: Annotated[
-        str | None,
-        typer.Option(metavar="INSTANCE/CLASS/MEMBER/SUBSYSTEM", help="Who calls over X-Road."),
-    ] = None,
-    x_road_service: Annotated[
-        str | None,
-        typer.Option(
-            metavar="INSTANCE/CLASS/MEMBER/SUBSYSTEM/SERVICE[/…]", help="What is called over it."
-        ),
-    ] = None,
+    certificate: CertificateFile = None,
+    key: KeyFile = None,
+    authorities: AuthoritiesFile = None,
+    x_road_client: XRoadClient = None,
+    x_road_service: XRoadService = None,
     client_id: Annotated[str, typer.Option(help="A test client that it knows.")] = KNOWN_CLIENT,
     source_system: Annotated[str, typer.Option(help="The TE system of its number.")] = "ura",
     client_number: Annotated[str, typer.Option(help="That client's number.")] = KNOWN_NUMBER,
@@ -97,16 +105,21 @@ def conformance(  # noqa: PLR0913 - one for each option
         unknown_number=unknown_number,
     )
     pair = _both(certificate, key, names="--certificate and --key")
-    certificates = Certificates(authorities=authorities, own=pair)
+    certificates = _usable(Certificates(authorities=authorities, own=pair))
+    x_road = _names_of(_both(x_road_client, x_road_service, names="both X-Road options"))
+    access = _access(url, token=token, certificates=certificates, x_road=x_road)
+    run(_check(access, test_client=test_client, console=make_console()))
+
+
+def _usable(certificates: Certificates) -> Certificates:
+    """Return them where their files can be read and belong together."""
     try:
         certificates.known()
     except OSError as error:
         raise typer.BadParameter(
             f"A certificate cannot be used: {error}", param_hint="--certificate"
         ) from None
-    x_road = _names_of(_both(x_road_client, x_road_service, names="both X-Road options"))
-    access = _access(url, token=token, certificates=certificates, x_road=x_road)
-    run(_check(access, test_client=test_client, console=make_console()))
+    return certificates
 
 
 def _both(first: T | None, second: T | None, *, names: str) -> tuple[T, T] | None:

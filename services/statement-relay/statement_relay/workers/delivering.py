@@ -167,6 +167,8 @@ class Courier:
 
     async def _take_turn(self) -> float:
         """Decide on what has ended, begin what may be sent; return in how long to look again."""
+        if self._settler.is_behind:
+            return POLL_S
         began_at = time.monotonic()
         ended, self._ended = self._ended, []
         try:

@@ -13,6 +13,8 @@ from statement_relay.operations.delivering import Decided, refused
 
 PAUSE_S = 0.5
 """The pause after a settling that failed."""
+UNSETTLED_MAX = 1_000
+"""Beyond these a courier begins no call: what it is told it could not write down in time."""
 Settle = Callable[[Sequence[Decided]], Awaitable[Sequence[Decided]]]
 
 
@@ -25,6 +27,12 @@ class Settler:
         self._unsettled: list[Decided] = []
         self._task: asyncio.Task[None] | None = None
         self._is_ending = False
+        self._has_failed = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether no call may begin: the last settling has failed, or too much is left."""
+        return self._has_failed or len(self._unsettled) > UNSETTLED_MAX
 
     @property
     def unsettled(self) -> Sequence[Decided]:
@@ -49,11 +57,13 @@ class Settler:
             try:
                 await self._settle_apart(part)
             except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
+                self._has_failed = True
                 log.warning("relay.settling_failed", error_type=type(error).__name__)
                 if self._is_ending:
                     return
                 await asyncio.sleep(PAUSE_S)
                 continue
+            self._has_failed = False
             del self._unsettled[: len(part)]
             self._settled(part)
 

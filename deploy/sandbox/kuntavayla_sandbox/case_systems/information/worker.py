@@ -128,13 +128,14 @@ class Telling:
 
     async def _send_once(self) -> int:
         await self._write_again()
+        # Asked before the list is read: what is to be replaced is known by its answer.
+        is_unanswered = await self._is_unanswered()
         async with self._pool.acquire() as connection:
             waiting = await store.list_to_send(connection, self.case_system_id, limit=ITEMS_MAX)
         if not waiting:
             return 0
         first = _told_first(waiting)
-        if not first and await self._is_unanswered():
-            # What is to be replaced is known by its answer: look again.
+        if not first and is_unanswered:
             await asyncio.sleep(UNANSWERED_PAUSE_S)
             return len(waiting)
         if not first:
