@@ -24,7 +24,7 @@ from tests.bench.outage_sender import Lane
 from tests.bench.relay_process import RelayJob
 from tests.bench.stand import Stand
 from tests.faults.relay_items import PLACES, Client
-from tests.faults.relay_site import KNOW, OPENING
+from tests.faults.relay_site import OPENING
 
 AWAY, STAYS = PLACES[0], PLACES[1]
 AWAY_RATE, STAYS_RATE = 50.0, 5.0
@@ -36,6 +36,12 @@ NOWHERE = "http://127.0.0.1:9"
 CONCURRENCY = 64
 """Calls at once to a receiver, as in the row relay."""
 KNOWN_FROM = date(2021, 3, 1)
+KNOW = """
+INSERT INTO responsibilities (client_id, clienthood_version, authority, municipality_code,
+    area_code, case_system_id, te_office_code, source_system, source_client_number, valid_from,
+    is_restricted, sequence)
+VALUES ($1, 1, 'municipality', $2, 'kainuu', $3, $4, 'ura', $5, $6, false, $7)
+"""
 
 
 class Mark(Struct, frozen=True):
