@@ -86,7 +86,7 @@ class Endpoints:
 
     def __init__(self, default: Endpoint | None, named: Mapping[str, Endpoint]) -> None:
         self._default = default
-        self._named = dict(named)
+        self._named: Mapping[str, Endpoint] = named
 
     def become(self, newer: "Endpoints") -> None:
         """Say from now on what a newer file says."""
