@@ -56,17 +56,23 @@ class Operator:
         for number, receiver_id in enumerate(RECEIVERS):
             lasts_s = self._rng.uniform(0, PAUSED_S_MAX)
             if number % 2:
-                # As seen by the process whose clock goes before.
-                end = self._site.clock() + timedelta(seconds=1 + lasts_s)
-                await self._pause(receiver_id, until=end.isoformat())
+                await self._pause_for(receiver_id, seconds=1 + lasts_s)
                 continue
-            await self._pause(receiver_id)
+            await self._done(f"/receivers/{receiver_id}:pause", reason="Huolto")
+            self.pauses += 1
             await asyncio.sleep(lasts_s)
             await self._done(f"/receivers/{receiver_id}:resume")
             self.resumptions += 1
 
-    async def _pause(self, receiver_id: str, *, until: str | None = None) -> None:
-        await self._done(f"/receivers/{receiver_id}:pause", reason="Huolto", until=until)
+    async def _pause_for(self, receiver_id: str, *, seconds: float) -> None:
+        """Pause until so much later; a call that came too late for that is made anew."""
+
+        async def is_paused() -> bool:
+            end = self._site.clock() + timedelta(seconds=seconds)
+            path = f"/receivers/{receiver_id}:pause"
+            return await self._answer(path, reason="Huolto", until=end.isoformat())
+
+        await until(is_paused, within_s=SETTLED_S_MAX, poll_s=0.1)
         self.pauses += 1
 
     async def repair(self, information_id: str) -> None:
