@@ -72,12 +72,15 @@ SELECT i.receiver_id, i.state, i.state_reason, count(*) AS count, min(i.accepted
 FROM information i WHERE i.settled_at IS NULL AND i.number IS NOT NULL
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
-SETTLE_BY_RECEIPT = """
-UPDATE information SET state = 'delivered', state_reason = NULL, settled_at = $2, receipt_id = $3,
+# What is told of items goes by these rows as they are when they are locked: a ban may have been set
+# since they were read.
+SETTLE_BY_RECEIPT = f"""
+UPDATE information i SET state = 'delivered', state_reason = NULL, settled_at = $2, receipt_id = $3,
        received_at = $4, receipt_digest = $5
-WHERE information_id = $1
-  AND (settled_at IS NULL OR (state = 'rejected' AND state_reason = 'skipped'))
-"""
+WHERE i.information_id = $1
+  AND (i.settled_at IS NULL OR (i.state = 'rejected' AND i.state_reason = 'skipped'))
+RETURNING {TRACKED}
+"""  # noqa: S608 - a constant of ours
 OVERTAKEN = """
 SELECT EXISTS (
     SELECT FROM information i JOIN information s
@@ -86,15 +89,17 @@ SELECT EXISTS (
     WHERE i.information_id = $1
 )
 """
-PARK_BY_RECEIPT = """
-UPDATE information SET state = 'parked', state_reason = $2, receipt_id = $3, received_at = $4,
+PARK_BY_RECEIPT = f"""
+UPDATE information i SET state = 'parked', state_reason = $2, receipt_id = $3, received_at = $4,
        receipt_digest = $5
-WHERE information_id = $1 AND settled_at IS NULL
-"""
-REJECT = """
-UPDATE information SET state = 'rejected', state_reason = $2, settled_at = $3
-WHERE information_id = ANY($1::uuid[]) AND settled_at IS NULL
-"""
+WHERE i.information_id = $1 AND i.settled_at IS NULL
+RETURNING {TRACKED}
+"""  # noqa: S608 - a constant of ours
+REJECT = f"""
+UPDATE information i SET state = 'rejected', state_reason = $2, settled_at = $3
+WHERE i.information_id = ANY($1::uuid[]) AND i.settled_at IS NULL
+RETURNING {TRACKED}
+"""  # noqa: S608 - a constant of ours
 PUT_BACK = """
 UPDATE information SET state = 'waiting'
 WHERE information_id = ANY($1::uuid[]) AND settled_at IS NULL
@@ -179,9 +184,12 @@ async def summarise(connection: Connection) -> list[DeliverySummary]:
 
 async def settle_by_receipt(
     connection: Connection, information_id: str, receipt: Receipt, *, at: datetime
-) -> None:
-    """Record that an item, whose queue the caller has locked, was delivered, also a skipped one."""
-    await connection.execute(
+) -> Tracked:
+    """Record that an item, whose queue the caller has locked, was delivered, also a skipped one.
+
+    Returns the item as it stands by then.
+    """
+    row = await connection.fetchrow(
         SETTLE_BY_RECEIPT,
         information_id,
         at,
@@ -189,6 +197,7 @@ async def settle_by_receipt(
         receipt.received_at,
         receipt.digest,
     )
+    return _as_it_stands(row)
 
 
 async def is_overtaken(connection: Connection, information_id: str) -> bool:
@@ -199,19 +208,30 @@ async def is_overtaken(connection: Connection, information_id: str) -> bool:
 
 async def park_by_receipt(
     connection: Connection, information_id: str, receipt: Receipt | None, *, code: str
-) -> None:
-    """Park an item, whose queue the caller has locked, with the receipt that does not fit it."""
+) -> Tracked:
+    """Park an item, whose queue the caller has locked, with the receipt that does not fit it.
+
+    Returns the item as it stands by then.
+    """
     told: tuple[object, ...] = (None, None, None)
     if receipt is not None:
         told = (receipt.receipt_id, receipt.received_at, receipt.digest)
-    await connection.execute(PARK_BY_RECEIPT, information_id, code, *told)
+    row = await connection.fetchrow(PARK_BY_RECEIPT, information_id, code, *told)
+    return _as_it_stands(row)
 
 
 async def reject(
     connection: Connection, items: Collection[Tracked], *, code: str, at: datetime
-) -> None:
-    """Reject items for good whose queues the caller has locked."""
-    await connection.execute(REJECT, [item.information_id for item in items], code, at)
+) -> list[Tracked]:
+    """Reject items for good whose queues the caller has locked.
+
+    Returns them in the order given, each as it stands by then.
+    """
+    ids = [item.information_id for item in items]
+    found = {
+        row["information_id"]: tracked(row) for row in await connection.fetch(REJECT, ids, code, at)
+    }
+    return [found[information_id] for information_id in ids]
 
 
 async def put_back(connection: Connection, items: Collection[Tracked]) -> None:
@@ -243,6 +263,11 @@ async def refresh(connection: Connection, placed: Collection[Placed]) -> None:
     if places:
         await connection.execute(REFRESH, _QUEUES.argument([Queue(*place) for place in places]))
         await connection.execute(WAKE)
+
+
+def _as_it_stands(row: object | None) -> Tracked:
+    assert row is not None, "who has locked the queue of an item knows that it is open"
+    return tracked(row)
 
 
 def _arguments(query: DeliveryFilter) -> Sequence[object]:
