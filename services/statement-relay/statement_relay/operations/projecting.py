@@ -33,8 +33,9 @@ async def project(
 ) -> None:
     """Keep what was told, in order of the events; judge and queue what waited for these clients.
 
-    Waits for those who go by what is known of clients. Locks waiting items in order of
-    acceptance, then queues in order, then the outbox head. Commits together: versions, the feed by
+    Waits for those who go by what is known of clients. Locks the queues of items that change their
+    feed, in order, and these items; then waiting items in order of acceptance and their queues,
+    which nobody else has a use for yet; then the outbox head. Commits together: versions, the feed by
     which items are told of, places in queues, and events about what is refused.
     """
     newest = {(one.client_id, one.clienthood_version): one for one in _in_order(told)}

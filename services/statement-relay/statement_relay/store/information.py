@@ -15,6 +15,8 @@ from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.contents import Content, content_of
 from statement_relay.rules.issuers import Issuer
 from statement_relay.rules.states import AcceptedState, Action, InformationState
+from statement_relay.store import queues
+from statement_relay.store.queues import Queue
 
 _KEYS = Columns({"organisation": "text", "municipal_id": "text"})
 FIND_BY_MUNICIPAL_ID = f"""
@@ -121,6 +123,11 @@ UPDATE information SET state = r.state, state_reason = r.state_reason,
        deliver_by_at = r.deliver_by_at, warn_at = r.warn_at, settled_at = r.settled_at
 FROM {_PLACED.recordset()} WHERE information.information_id = r.information_id
 """  # noqa: S608 - a constant of ours
+TO_RESTRICT = """
+SELECT DISTINCT i.receiver_id, i.client_id::text
+FROM unnest($1::uuid[], $2::bool[]) AS r (client_id, is_restricted)
+JOIN information i ON i.client_id = r.client_id AND i.is_restricted <> r.is_restricted
+"""
 RESTRICT = """
 UPDATE information i SET is_restricted = r.is_restricted
 FROM unnest($1::uuid[], $2::bool[]) AS r (client_id, is_restricted)
@@ -317,6 +324,14 @@ async def place(connection: Connection, items: Sequence[PlacedInformation]) -> N
 
 
 async def restrict(connection: Connection, clients: Mapping[str, bool]) -> None:
-    """Let all that is told of these clients' items go over the feed that applies now."""
+    """Let all that is told of these clients' items go over the feed that applies now.
+
+    The caller keeps others from what is known of clients. Locks the queues of the items that change
+    in their order, and then these items, as everybody does who changes what waits in queues.
+    """
     client_ids = sorted(clients)
-    await connection.execute(RESTRICT, client_ids, [clients[one] for one in client_ids])
+    arguments = (client_ids, [clients[one] for one in client_ids])
+    found = await connection.fetch(TO_RESTRICT, *arguments)
+    await queues.lock(connection, [Queue(*row) for row in found if row["receiver_id"] is not None])
+    if found:
+        await connection.execute(RESTRICT, *arguments)
