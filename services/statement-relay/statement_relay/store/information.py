@@ -56,6 +56,7 @@ COLUMNS = Columns(
         "warn_at": "timestamptz",
         "settled_at": "timestamptz",
         "attempts": "int4",
+        "is_by_topic": "bool",
     }
 )
 _APPENDING = Appending({"information": COLUMNS, "audit": audit.COLUMNS})
@@ -80,7 +81,7 @@ STANDING_OF_SUCCESSORS = """
 _HELD = f"""
 i.information_id::text, i.organisation, i.client_id::text, i.municipality_code, i.kind, i.action,
 i.root_information_id::text, i.replaces_information_id::text, i.content, i.accepted_at,
-i.author_role, i.state, i.attempts, i.receiver_id, i.is_restricted, i.municipal_id,
+i.author_role, i.state, i.attempts, i.receiver_id, i.is_restricted, i.municipal_id, i.is_by_topic,
 {STANDING_OF_SUCCESSORS}
 """
 FIND_HELD = f"SELECT {_HELD} FROM information i WHERE i.information_id = ANY($1::uuid[])"  # noqa: S608 - a constant of ours
@@ -175,6 +176,7 @@ class NewInformation(Struct, frozen=True, kw_only=True):
     deliver_by_at: datetime | None
     warn_at: datetime | None
     settled_at: datetime | None
+    is_by_topic: bool
     attempts: int = 0
 
 
@@ -197,6 +199,7 @@ class HeldInformation(Struct, frozen=True, kw_only=True):
     attempts: int
     receiver_id: str | None
     is_restricted: bool
+    is_by_topic: bool
     replaced_by: str | None
     version: int
 
