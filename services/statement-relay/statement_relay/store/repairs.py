@@ -33,7 +33,7 @@ _ON_ITS_WAY = """
 i.settled_at IS NULL AND i.number IS NOT NULL
 AND ($1::text IS NULL OR i.state = $1) AND ($2::text IS NULL OR i.receiver_id = $2)
 AND ($3::text IS NULL OR i.state_reason = $3)
-AND ($4::timestamptz IS NULL OR i.accepted_at < $4)
+AND ($4::timestamptz IS NULL OR i.accepted_at < $4) AND (NOT i.is_restricted OR $5)
 """
 PLACES = """
 SELECT DISTINCT i.receiver_id, i.client_id::text FROM information i
@@ -51,9 +51,9 @@ ORDER BY i.information_id
 LIST = f"""
 WITH found AS MATERIALIZED (SELECT i.information_id FROM information i WHERE {_ON_ITS_WAY}),
 page AS (
-    SELECT information_id FROM found JOIN information i USING (information_id)
-    WHERE information_id > $5 AND (NOT i.is_restricted OR $7)
-    ORDER BY information_id LIMIT $6
+    SELECT information_id FROM found
+    WHERE information_id > $6
+    ORDER BY information_id LIMIT $7
 )
 SELECT {_UNDELIVERED}
 FROM page JOIN information i ON i.information_id = page.information_id
@@ -64,12 +64,13 @@ ORDER BY i.information_id
 COUNT = f"SELECT count(*) FROM information i WHERE {_ON_ITS_WAY} AND {_IS_HEAD}"  # noqa: S608 - constants of ours
 CHOOSE = f"""
 SELECT i.information_id::text FROM information i WHERE {_ON_ITS_WAY} AND {_IS_HEAD}
-ORDER BY i.information_id LIMIT $5
+ORDER BY i.information_id LIMIT $6
 """  # noqa: S608 - constants of ours
 SUMMARY = """
 SELECT i.receiver_id, i.state, i.state_reason, count(*) AS count, min(i.accepted_at) AS oldest_at,
        count(*) FILTER (WHERE i.overdue_at IS NOT NULL) AS overdue
-FROM information i WHERE i.settled_at IS NULL AND i.number IS NOT NULL
+FROM information i
+WHERE i.settled_at IS NULL AND i.number IS NOT NULL AND (NOT i.is_restricted OR $1)
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 # What is told of items goes by these rows as they are when they are locked: a ban may have been set
@@ -151,15 +152,10 @@ async def lock_items(
 
 
 async def list_undelivered(
-    connection: Connection,
-    query: DeliveryFilter,
-    *,
-    after: str,
-    limit: int,
-    may_see_restricted: bool,
+    connection: Connection, query: DeliveryFilter, *, after: str, limit: int
 ) -> list[Undelivered]:
     """Return items on their way, in order of their ids."""
-    rows = await connection.fetch(LIST, *_arguments(query), after, limit, may_see_restricted)
+    rows = await connection.fetch(LIST, *_arguments(query), after, limit)
     return [_undelivered(row) for row in rows]
 
 
@@ -177,9 +173,10 @@ async def choose_undelivered(
     return [row["information_id"] for row in rows]
 
 
-async def summarise(connection: Connection) -> list[DeliverySummary]:
+async def summarise(connection: Connection, *, may_see_restricted: bool) -> list[DeliverySummary]:
     """Return what is on its way by receiver, state and reason."""
-    return [DeliverySummary(**dict(row)) for row in await connection.fetch(SUMMARY)]
+    rows = await connection.fetch(SUMMARY, may_see_restricted)
+    return [DeliverySummary(**dict(row)) for row in rows]
 
 
 async def settle_by_receipt(
@@ -271,7 +268,13 @@ def _as_it_stands(row: object | None) -> Tracked:
 
 
 def _arguments(query: DeliveryFilter) -> Sequence[object]:
-    return (query.state, query.receiver_id, query.code, query.accepted_before)
+    return (
+        query.state,
+        query.receiver_id,
+        query.code,
+        query.accepted_before,
+        query.may_see_restricted,
+    )
 
 
 def _undelivered(row: Any) -> Undelivered:  # noqa: ANN401 - a record of the driver
