@@ -338,3 +338,31 @@ async def test_only_operators_see_and_repair_deliveries(relay: Relay, post: Post
     ]
 
     assert {one.json()["code"] for one in answers} == {"caller_kind_refused"}
+
+
+@pytest.mark.parametrize("act", ["retry", "skip"])
+async def test_items_about_restricted_clients_are_repaired_only_with_their_scope(
+    relay: Relay, post: Post, receiver: Server, *, operator: Caller, act: str
+) -> None:
+    receiver.behaviour = always(answer(409))
+    plain, hidden = await post.enqueue(), await post.enqueue(is_restricted=True)
+    async with post.courier():
+        await post.until_settled([plain, hidden])
+    trusted = relay.caller("operator", "deliveries.read", "deliveries.write", "events.restricted")
+    many = {"filter": stuck(), **WHY}
+
+    refused = await operator.post(f"/deliveries/{hidden.information_id}:{act}", WHY)
+    summed = (await operator.get("/deliveries/summary")).json()["items"]
+    counted = await operator.post("/deliveries:preview", {"filter": stuck(), **WHY_OFFICIAL})
+    too_many = await operator.post(f"/deliveries:{act}", {**many, "expected_count": 2})
+    one = await operator.post(f"/deliveries:{act}", {**many, "expected_count": 1})
+    left = (await trusted.get("/deliveries/summary")).json()["items"]
+    done = await trusted.post(f"/deliveries/{hidden.information_id}:{act}", WHY)
+
+    assert refusal(refused) == (404, "delivery_not_found")
+    assert [each["items"] for each in summed] == [1]
+    assert counted.json()["count"] == 1
+    assert refusal(too_many) == (409, "delivery_count_differs")
+    assert one.json() == done.json() == {"handled": 1}
+    assert ("parked", 1) in [(each["state"], each["items"]) for each in left]
+    assert await post.state_of(plain) == await post.state_of(hidden)

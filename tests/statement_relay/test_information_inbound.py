@@ -177,3 +177,25 @@ async def test_a_topic_full_of_bad_records_stops_its_consumer(relay: Relay) -> N
 
     status = (await relay.operator.get("/status")).json()
     assert status["consumers"][0]["state"] == "stopped"
+
+
+async def test_an_item_by_the_topic_about_a_client_that_turns_out_restricted_is_refused(
+    relay: Relay,
+) -> None:
+    topic, over_http = topic_of(), another_item(client_id=OTHER_CLIENT)
+    topic.write(another_item(), key=CLIENT)
+    await read(relay, topic)
+    await relay.case_system().sent(over_http)
+
+    await relay.learn(
+        responsible(is_restricted=True), responsible(OTHER_CLIENT, is_restricted=True)
+    )
+
+    [(channel, data)] = await refusals(relay)
+    assert (channel, data["codes"], data["client_id"]) == ("restricted", ["only_by_rest"], CLIENT)
+    rows = await relay.fetch("SELECT state, state_reason, body FROM information ORDER BY ordinal")
+    assert [(row["state"], row["state_reason"]) for row in rows] == [
+        ("refused", "only_by_rest"),
+        ("waiting", None),
+    ]
+    assert rows[0]["body"] is None

@@ -23,6 +23,8 @@ from tests.statement_relay.service import TRACE, Relay
 DEADLINE_S = 30.0
 RECEIVER = "te-kainuu"
 FIRST, LAST = Queue(RECEIVER, CLIENT), Queue(RECEIVER, OTHER_CLIENT)
+LATER = "000001.000000000000000009"
+TOUCH = "UPDATE information SET attempts = attempts + 1 WHERE client_id = $1"
 WAITS = """
 SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE NOT l.granted AND a.datname = current_database()
@@ -108,3 +110,26 @@ async def test_a_queue_of_which_nothing_was_taken_stands_empty_and_is_not_claime
     rows = await relay.fetch("SELECT last_number, next_attempt_at, lease_token FROM client_queues")
 
     assert [tuple(row) for row in rows] == [(0, None, None)] * 2
+
+
+async def test_a_ban_waits_for_the_queues_of_its_clients_before_their_items(
+    relay: Relay, courier: Connection
+) -> None:
+    await relay.learn(responsible(), responsible(OTHER_CLIENT))
+    for client_id in (CLIENT, OTHER_CLIENT):
+        await relay.case_system().sent(another_item(client_id=client_id))
+    bans = [
+        responsible(client_id, is_restricted=True, sequence=LATER)
+        for client_id in (CLIENT, OTHER_CLIENT)
+    ]
+
+    async with courier.transaction():
+        await queues.lock(courier, [FIRST, LAST])
+        await courier.execute(TOUCH, OTHER_CLIENT)
+        task = asyncio.create_task(relay.learn(*bans))
+        await until_somebody_waits(courier)
+        await courier.execute(TOUCH, CLIENT)
+    await task
+
+    rows = await relay.fetch("SELECT is_restricted, attempts FROM information")
+    assert [tuple(row) for row in rows] == [(True, 1), (True, 1)]

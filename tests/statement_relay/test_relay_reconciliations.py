@@ -6,6 +6,7 @@ import pytest
 from httpx import Response
 
 from statement_relay.rules.digests import digest_of
+from tests.statement_relay.clients import a_responsibility
 from tests.statement_relay.deliveries import Post, Queued, put_ids
 from tests.statement_relay.misbehaving import Server
 from tests.statement_relay.service import Relay
@@ -15,6 +16,7 @@ OPERATOR = {"official_id": "op-1", "role": "operator"}
 UNKNOWN_ID = "01786408-ce50-7160-8999-50d836f675cc"
 OTHER = digest_of(b"other bytes")
 DAY = "2021-03-24"
+TRUSTED = ("deliveries.write", "events.restricted")
 
 
 def line(item: Queued, *, digest: str | None = None) -> dict[str, str]:
@@ -36,14 +38,20 @@ async def reconcile(
     )
 
 
-async def resend(relay: Relay, *, count: int, receiver_id: str = "te-kainuu") -> Response:
+async def resend(
+    relay: Relay,
+    *,
+    count: int,
+    receiver_id: str = "te-kainuu",
+    scopes: Sequence[str] = ("deliveries.write",),
+) -> Response:
     body = {
         "receiver_id": receiver_id,
         "expected_count": count,
         "reason": "The receiver was restored from a backup.",
         "acting_official": OPERATOR,
     }
-    operator = relay.caller("operator", "deliveries.write")
+    operator = relay.caller("operator", *scopes)
     return await operator.post(f"/reconciliations/{DAY}:resend", body)
 
 
@@ -193,8 +201,41 @@ async def test_a_partial_list_never_takes_the_place_of_a_whole_one(
     [result] = kept.json()["items"]
     assert (result["is_partial"], result["missing"]) == (False, 1)
     assert result["reconciled_at"] == whole.json()["reconciled_at"]
-    assert (await resend(relay, count=1)).json() == {"handled": 1}
+    assert (await resend(relay, count=1, scopes=TRUSTED)).json() == {"handled": 1}
     assert len(receiver.heard) == 2
+
+
+async def test_without_the_scope_restricted_clients_are_not_counted_nor_sent_again(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    plain, restricted, banned = (
+        await post.enqueue(),
+        await post.enqueue(is_restricted=True),
+        await post.enqueue(),
+    )
+    await delivered(post, [plain, restricted, banned])
+    await reconcile(relay, [], scopes=(*SCOPES, "events.restricted"))
+    await relay.learn(a_responsibility(client_id=banned.client_id, is_restricted=True))
+    operator = relay.caller("operator", "reconciliations.read")
+
+    of_all = await operator.get(f"/reconciliations/{DAY}")
+    of_one = await operator.get(f"/reconciliations/{DAY}", params={"organisation": "te-kainuu"})
+    refused = await resend(relay, count=3)
+    sent = await resend(relay, count=1)
+    rest = await resend(relay, count=3, scopes=TRUSTED)
+
+    for answered in (of_all, of_one):
+        [result] = answered.json()["items"]
+        assert (result["missing"], result["is_partial"]) == (1, True)
+    [listed] = of_one.json()["items"]
+    assert [each["information_id"] for each in listed["differences"]] == [plain.information_id]
+    assert (refused.status_code, refused.json()["code"]) == (409, "delivery_count_differs")
+    assert (sent.json(), rest.json()) == ({"handled": 1}, {"handled": 3})
+    notes = await post.rows("SELECT information_id::text FROM delivery_notes")
+    assert sorted(row["information_id"] for row in notes) == sorted(
+        item.information_id for item in (plain, restricted, banned)
+    )
+    assert len(receiver.heard) == 3
 
 
 async def test_a_whole_list_takes_the_place_of_a_partial_one(

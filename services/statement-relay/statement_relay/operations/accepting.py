@@ -226,4 +226,5 @@ def _row(
         deliver_by_at=accepted.deliver_by_at,
         warn_at=place.due.warn_at if place else None,
         settled_at=moment.now if is_settled else None,
+        is_by_topic=submission.is_by_topic,
     )

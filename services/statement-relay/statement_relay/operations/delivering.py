@@ -101,7 +101,7 @@ async def take_turn(
 
     `unsettled` are calls of earlier turns that are not settled yet: neither they nor those that
     have ended now are under way, and their queues are not claimed. Locks receivers, then queues,
-    then items, each in order of their keys.
+    each in order of their keys, then items.
     """
     work = await _decide(connection, ended, desk=desk)
     if work is None:
@@ -129,8 +129,8 @@ async def settle(
     """Record every attempt, settle items and their queues, tell of them; return what was given.
 
     A call whose lease has gone to somebody else changes nothing but the record of attempts, and
-    not that where the attempt stands as cut off. Locks queues, items, and the outbox head last,
-    each in order of their keys.
+    not that where the attempt stands as cut off. Locks queues in order of their keys, items, and
+    the outbox head last.
     """
     telling = Telling(desk.call, desk.moment)
     await _settle(connection, decided, telling=telling, desk=desk)

@@ -44,7 +44,9 @@ async def take_in(
     """Take items in, as `accept` does, and tell their sender which were not taken, and why.
 
     Items about clients with a security ban are not taken by a topic, since no topic tells of them.
+    What is known of clients stays so to the commit.
     """
+    await responsibilities.lock_against_change(connection)
     outcomes = await accept(connection, [one.submission for one in items], law=law, moment=moment)
     refused = [
         RefusedRecord(
@@ -70,8 +72,10 @@ async def answer(
 ) -> None:
     """Tell a case system which of its records were not taken, and why; call it last.
 
-    What is not known to be about somebody without a ban goes over the restricted feed.
+    What is known of clients stays so to the commit. What is not known to be about somebody without
+    a ban goes over the restricted feed.
     """
+    await responsibilities.lock_against_change(connection)
     clients = {one.client_id for one in refused if one.client_id is not None}
     known = await responsibilities.list_by_client(connection, clients) if clients else {}
     drafts = [

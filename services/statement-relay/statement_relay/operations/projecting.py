@@ -9,6 +9,7 @@ from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
+from statement_relay.errors import OnlyByRest
 from statement_relay.operations.law import Law
 from statement_relay.operations.placing import Place, Sending, give_places
 from statement_relay.operations.refusals import Refusal, refused_draft
@@ -33,9 +34,10 @@ async def project(
 ) -> None:
     """Keep what was told, in order of the events; judge and queue what waited for these clients.
 
-    Waits for those who go by what is known of clients. Locks waiting items in order of
-    acceptance, then queues in order, then the outbox head. Commits together: versions, the feed by
-    which items are told of, places in queues, and events about what is refused.
+    Waits for those who go by what is known of clients. Locks the queues of items that change their
+    feed, in order, and these items; then waiting items in order of acceptance and their queues,
+    which nobody else has a use for yet; then the outbox head. Commits together: versions, the feed
+    by which items are told of, places in queues, and events about what is refused.
     """
     newest = {(one.client_id, one.clienthood_version): one for one in _in_order(told)}
     client_ids = {one.client_id for one in told}
@@ -107,6 +109,8 @@ class _Promotion:
 
     def _judged(self, item: HeldInformation, original: _Way | None) -> _Way:
         """Judge an item as if it came now; a correction goes where its original went."""
+        if item.is_by_topic and self._is_restricted(item):
+            return _Way(refusal=OnlyByRest.code)
         sender = self._law.register.case_system(item.organisation)
         assert sender is not None, "who sent an item is a case system for ever"
         judgement = judge(

@@ -109,17 +109,17 @@ async def _change(
 ) -> InformationState:
     tracked = item.tracked
     if told.digest != item.digest:
-        await repairs.park_by_receipt(
+        parked = await repairs.park_by_receipt(
             connection, tracked.information_id, told.receipt, code=DIGEST_DIFFERS
         )
         if item.state_reason != DIGEST_DIFFERS:
-            telling.parked(tracked, code=DIGEST_DIFFERS)
+            telling.parked(parked, code=DIGEST_DIFFERS)
         return "parked"
     if told.receipt is not None:
-        await repairs.settle_by_receipt(
+        delivered = await repairs.settle_by_receipt(
             connection, tracked.information_id, told.receipt, at=moment.now
         )
-        telling.delivered(tracked, told.receipt)
+        telling.delivered(delivered, told.receipt)
         return "delivered"
     await reject(connection, [tracked], code=REJECTED, telling=telling, moment=moment)
     return "rejected"

@@ -129,13 +129,15 @@ async def resend(
     """Send what a receiver's newest list of a day lacks again, with the same bytes and ids.
 
     Locks the queues of the items. They go before what waits in their queues, in their old order.
-    Returns how many there are; those that are on their way again are not sent twice. Raises
+    Returns how many there are that the caller may see; those that are on their way again are not
+    sent twice. Raises
     ReconciliationNotFound, and DeliveryCountDiffers where another number was expected.
     """
     results = await reconciliations.list_results(connection, day, receiver_id=receiver_id)
     if not results:
         raise ReconciliationNotFound
     [result] = results
+    result = result if why.may_see_restricted else result.without_restricted()
     missing = [each.information_id for each in result.differences if each.kind == "missing"]
     if len(missing) != expected_count:
         raise DeliveryCountDiffers(item_count=len(missing))

@@ -21,8 +21,8 @@ async def reject(
     moment: Moment,
 ) -> None:
     """Reject items whose queues the caller has locked, and their successors; tell of all."""
-    await repairs.reject(connection, items, code=code, at=moment.now)
-    telling.rejected(items, code=code)
+    rejected = await repairs.reject(connection, items, code=code, at=moment.now)
+    telling.rejected(rejected, code=code)
     await reject_successors(connection, items, telling=telling, moment=moment)
 
 

@@ -19,8 +19,10 @@ Reminder = type[InformationRequestRemindedV1] | type[InformationRequestOverdueV1
 async def remind(connection: Connection, *, call: Call, moment: Moment) -> int:
     """Remind of open questions whose time is nearly over; return how many, at most 500.
 
-    Each once for ever: the mark and the event commit together. Safe to run in many processes.
+    Each once for ever: the mark and the event commit together. Safe to run in many processes. What
+    is known of the clients stays so to the commit.
     """
+    await responsibilities.lock_against_change(connection)
     taken = await requests.take_to_remind(connection, now=moment.now, limit=REMINDERS_BATCH)
     in_time = [request for request in taken if not request.is_overdue(now=moment.now)]
     await _tell(connection, InformationRequestRemindedV1, in_time, call=call, moment=moment)
@@ -29,6 +31,7 @@ async def remind(connection: Connection, *, call: Call, moment: Moment) -> int:
 
 async def tell_overdue(connection: Connection, *, call: Call, moment: Moment) -> int:
     """Tell of open questions whose time is over; return how many, at most 500; see `remind`."""
+    await responsibilities.lock_against_change(connection)
     taken = await requests.take_overdue(connection, now=moment.now, limit=REMINDERS_BATCH)
     await _tell(connection, InformationRequestOverdueV1, taken, call=call, moment=moment)
     return len(taken)

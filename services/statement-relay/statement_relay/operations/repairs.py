@@ -34,19 +34,19 @@ REPAIRS_MAX = 1_000
 """Items of one repair by filter."""
 
 
-class Why(Struct, frozen=True):
-    """Who repairs, and why."""
+class Why(Struct, frozen=True, kw_only=True):
+    """Who repairs, and why; and whether clients with a security ban may be among it."""
 
     call: Call
     reason: str
+    may_see_restricted: bool
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """Which part of a list, and whether clients with a security ban may be in it."""
+    """Which part of a list."""
 
     after: str
     limit: int
-    may_see_restricted: bool
 
 
 async def list_of(
@@ -59,21 +59,15 @@ async def list_of(
 ) -> Sequence[Undelivered]:
     """Return items on their way, in order of their ids; audited."""
     await witness(connection, call, action=LISTED, moment=moment)
-    return await repairs.list_undelivered(
-        connection,
-        query,
-        after=page.after,
-        limit=page.limit,
-        may_see_restricted=page.may_see_restricted,
-    )
+    return await repairs.list_undelivered(connection, query, after=page.after, limit=page.limit)
 
 
 async def summarise(
-    connection: Connection, *, call: Call, moment: Moment
+    connection: Connection, *, may_see_restricted: bool, call: Call, moment: Moment
 ) -> Sequence[DeliverySummary]:
     """Return what is on its way by receiver, state and reason; audited."""
     await witness(connection, call, action=COUNTED, moment=moment)
-    return await repairs.summarise(connection)
+    return await repairs.summarise(connection, may_see_restricted=may_see_restricted)
 
 
 async def count_of(
@@ -92,7 +86,7 @@ async def retry(
     The same again changes nothing more. Locks the queues in their order; raises what one of the
     items is refused with, and then nothing was done.
     """
-    items = await _load_heads(connection, information_ids)
+    items = await _load_heads(connection, information_ids, why=why)
     await repairs.put_back(connection, [item.tracked for item in items])
     await repairs.refresh(connection, [item.tracked for item in items])
     telling = Telling(why.call, moment)
@@ -107,7 +101,7 @@ async def skip(
     What corrects or withdraws them is given up with them. What was given up before is left as it
     is. Locks and raises as `retry` does.
     """
-    items = await _load_heads(connection, information_ids, ended_alike=SKIPPED)
+    items = await _load_heads(connection, information_ids, why=why, ended_alike=SKIPPED)
     open_items = [item for item in items if item.state not in SETTLED]
     telling = Telling(why.call, moment)
     tracked = [item.tracked for item in open_items]
@@ -132,13 +126,22 @@ async def choose(
 
 
 async def _load_heads(
-    connection: Connection, information_ids: Sequence[str], *, ended_alike: str | None = None
+    connection: Connection,
+    information_ids: Sequence[str],
+    *,
+    why: Why,
+    ended_alike: str | None = None,
 ) -> list[Undelivered]:
-    """Lock and return items that may be repaired, and those that ended by this repair before."""
+    """Lock and return items that may be repaired, and those that ended by this repair before.
+
+    One about a client that the caller may not see is answered like one that does not exist.
+    """
     found = await repairs.lock_items(connection, information_ids)
     items = []
     for information_id in information_ids:
         item = found.get(information_id)
+        if item is not None and item.tracked.is_restricted and not why.may_see_restricted:
+            item = None
         refusal = _refusal_of(item, ended_alike=ended_alike)
         if refusal is not None:
             raise refusal

@@ -59,10 +59,12 @@ async def ask(
 ) -> Settled:
     """Put a question to the municipality that was responsible on the first day of its period.
 
-    Commits together: the question, its event to the case system, a line of the audit. Raises
-    IdempotencyKeyReused, ReferenceReused, NoSuchClient, ResponsibleOther.
+    What is known of the client stays so to the commit. Commits together: the question, its event to
+    the case system, a line of the audit. Raises IdempotencyKeyReused, ReferenceReused,
+    NoSuchClient, ResponsibleOther.
     """
     known = await _find_replay(connection, desk.use)
+    await responsibilities.lock_against_change(connection)
     known = known or await _find_same(connection, asked.reference, desk=desk)
     if known is not None:
         return Settled(known, is_replay=True)
@@ -88,13 +90,15 @@ async def answer(
 ) -> Settled:
     """Answer a question put to the case system; the same answer again changes nothing.
 
-    Locks the question. Commits together: the answer, its event to the TE office, a line of the
-    audit. Raises IdempotencyKeyReused, InformationRequestNotFound, AlreadyAnswered, and
-    InvalidContent for an item that is not the case system's own about the client.
+    Locks the question; what is known of the client stays so to the commit. Commits together: the
+    answer, its event to the TE office, a line of the audit. Raises IdempotencyKeyReused,
+    InformationRequestNotFound, AlreadyAnswered, and InvalidContent for an item that is not the case
+    system's own about the client.
     """
     known = await _find_replay(connection, desk.use)
     if known is not None:
         return Settled(known, is_replay=True)
+    await responsibilities.lock_against_change(connection)
     request = await requests.lock_request(connection, request_id)
     request, versions = await _own(connection, request, party=desk.party)
     if request.answer_fingerprint is not None:

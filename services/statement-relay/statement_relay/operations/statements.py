@@ -41,11 +41,13 @@ class Given(Struct, frozen=True):
 async def give(connection: Connection, given: StatementRequest, *, desk: StatementDesk) -> Given:
     """Record a statement, and tell the case system that is responsible for the client today.
 
-    Commits together: the statement, its event where a municipality is responsible, a line of the
-    audit. Raises IdempotencyKeyReused, ReferenceReused, NoSuchClient, and InvalidContent for an
-    item of information that is not about the client.
+    What is known of the client stays so to the commit. Commits together: the statement, its event
+    where a municipality is responsible, a line of the audit. Raises IdempotencyKeyReused,
+    ReferenceReused, NoSuchClient, and InvalidContent for an item of information that is not about
+    the client.
     """
     known = await _find_replay(connection, desk.use)
+    await responsibilities.lock_against_change(connection)
     known = known or await _find_same(connection, given.reference, desk=desk)
     if known is not None:
         return Given(known, is_replay=True)

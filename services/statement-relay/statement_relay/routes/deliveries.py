@@ -106,16 +106,18 @@ async def list_deliveries(  # noqa: PLR0913 - one parameter per filter
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     _check_instant("/query/older_than", older_than)
-    query = DeliveryFilter(state=state, receiver_id=receiver, code=code, accepted_before=older_than)
+    query = DeliveryFilter(
+        state=state,
+        receiver_id=receiver,
+        code=code,
+        accepted_before=older_than,
+        may_see_restricted=_may_see_restricted(request),
+    )
     async with desk.transaction() as connection:
         found = await operations.list_of(
             connection,
             query,
-            page=operations.Page(
-                after=place_of_id(after),
-                limit=limit,
-                may_see_restricted=RESTRICTED in caller_of(request).scopes,
-            ),
+            page=operations.Page(after=place_of_id(after), limit=limit),
             call=call_of(request),
             moment=desk.moment(),
         )
@@ -126,11 +128,19 @@ async def list_deliveries(  # noqa: PLR0913 - one parameter per filter
 
 @router.get("/deliveries/summary", openapi_extra=described(answers={200: DeliverySummaryResponse}))
 async def summarise(request: Request) -> Response:
-    """Count everything that is on its way, by receiver, state and code."""
+    """Count everything that is on its way, by receiver, state and code.
+
+    Items about clients with a security ban only for who has `events.restricted`.
+    """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     async with desk.transaction() as connection:
-        found = await operations.summarise(connection, call=call_of(request), moment=desk.moment())
+        found = await operations.summarise(
+            connection,
+            may_see_restricted=_may_see_restricted(request),
+            call=call_of(request),
+            moment=desk.moment(),
+        )
     return json_answer(DeliverySummaryResponse([_summary(one) for one in found]))
 
 
@@ -141,12 +151,15 @@ async def summarise(request: Request) -> Response:
     ),
 )
 async def preview(request: Request) -> Response:
-    """Count the items that a filter means, as `:retry` and `:skip` expect it; a read."""
+    """Count the items that a filter means, as `:retry` and `:skip` expect it; a read.
+
+    Those about clients with a security ban only for who has `events.restricted`.
+    """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     body = await _counts.read(request, limits=desk.body_limits)
     official = repairer_of_call(request, body.acting_official)
-    query = _filter_of(body.filter)
+    query = _filter_of(body.filter, request=request)
     async with desk.transaction() as connection:
         count = await operations.count_of(
             connection, query, call=call_of(request, official), moment=desk.moment()
@@ -159,8 +172,9 @@ async def retry(request: Request, delivery_id: UUID) -> Response:
     """Let an item be tried again now that is parked, promised a receipt for, or waits for its time.
 
     The id is the item's. Only the first of a client's items can be: what is behind it follows by
-    itself. A repeat changes nothing more. The reason stands in the item's story, which its
-    municipality reads. Needs an acting official.
+    itself. A repeat changes nothing more. An item about a client with a security ban is found by
+    who has `events.restricted` alone. The reason stands in the item's story, which its municipality
+    reads. Needs an acting official.
     """
     return await _repair_one(request, delivery_id, operations.retry)
 
@@ -169,8 +183,9 @@ async def retry(request: Request, delivery_id: UUID) -> Response:
 async def skip(request: Request, delivery_id: UUID) -> Response:
     """Give an item up: it is rejected, its municipality is told, what waits behind it goes on.
 
-    What corrects or withdraws it is given up with it. A repeat changes nothing more. The reason
-    stands in the item's story, which its municipality reads. Needs an acting official.
+    What corrects or withdraws it is given up with it. A repeat changes nothing more. An item about
+    a client with a security ban is found by who has `events.restricted` alone. The reason stands in
+    the item's story, which its municipality reads. Needs an acting official.
     """
     return await _repair_one(request, delivery_id, operations.skip)
 
@@ -179,7 +194,8 @@ async def skip(request: Request, delivery_id: UUID) -> Response:
 async def retry_many(request: Request) -> Response:
     """Let all items be tried again that a filter means, if they are as many as expected.
 
-    Count them first by `:preview`; at most 1,000 a call. All or none.
+    Count them first by `:preview`; at most 1,000 a call. All or none. Items about clients with a
+    security ban are meant only where the token has `events.restricted`.
     """
     return await _repair_many(request, operations.retry)
 
@@ -188,7 +204,8 @@ async def retry_many(request: Request) -> Response:
 async def skip_many(request: Request) -> Response:
     """Give all items up that a filter means, if they are as many as expected.
 
-    Count them first by `:preview`; at most 1,000 a call. All or none.
+    Count them first by `:preview`; at most 1,000 a call. All or none. Items about clients with a
+    security ban are meant only where the token has `events.restricted`.
     """
     return await _repair_many(request, operations.skip)
 
@@ -233,7 +250,7 @@ async def _repair_one(request: Request, information_id: UUID, repair: _Repair) -
 async def _repair_many(request: Request, repair: _Repair) -> Response:
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
     body = await _many.read(request, limits=desk_of(request).body_limits)
-    query = _filter_of(body.filter)
+    query = _filter_of(body.filter, request=request)
 
     async def choose(connection: Connection) -> Sequence[str]:
         return await operations.choose(connection, query, expected_count=body.expected_count)
@@ -253,7 +270,11 @@ async def _run(
     official = repairer_of_call(request, body.acting_official)
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
-    why = Why(call_of(request, official), body.reason)
+    why = Why(
+        call=call_of(request, official),
+        reason=body.reason,
+        may_see_restricted=_may_see_restricted(request),
+    )
 
     async def act() -> int:
         async with desk.transaction() as connection:
@@ -264,13 +285,18 @@ async def _run(
     return json_answer(DeliveryRepairResponse(handled=await repeating(act)))
 
 
-def _filter_of(asked: StuckFilter) -> DeliveryFilter:
+def _may_see_restricted(request: Request) -> bool:
+    return RESTRICTED in caller_of(request).scopes
+
+
+def _filter_of(asked: StuckFilter, *, request: Request) -> DeliveryFilter:
     _check_instant("/filter/accepted_before", asked.accepted_before)
     return DeliveryFilter(
         state=asked.state,
         receiver_id=asked.receiver_id,
         code=asked.code,
         accepted_before=asked.accepted_before,
+        may_see_restricted=_may_see_restricted(request),
     )
 
 

@@ -121,8 +121,8 @@ async def ask(request: Request, receiver_id: str) -> Response:
 
     What it holds with our bytes while we wait for a receipt becomes delivered by the receipt in its
     list. The result is kept by day; a repeat takes its place, so the call takes no Idempotency-Key.
-    Differences of clients with a security ban are told only to a token with the scope
-    events.restricted.
+    Differences of clients with a security ban are told and counted only for a token with the scope
+    events.restricted; without it what is told is partial.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.OPERATOR)
@@ -131,7 +131,8 @@ async def ask(request: Request, receiver_id: str) -> Response:
     if body.day >= desk.moment().today:
         raise InvalidContent((Fault("/day", "day_not_over", "Give a day that is over."),))
     result = await desk.ask_receiver(receiver_id, body.day, call=call_of(request))
-    return json_answer(_answer(result, differences=_seen(result, party=party_of(caller))))
+    seen = _seen(result, party=party_of(caller))
+    return json_answer(_answer(seen, differences=seen.differences))
 
 
 @router.get(
@@ -152,7 +153,7 @@ async def list_reconciliations(
     """Return the results of a day: a TE office's own, for an operator those of all.
 
     Differences are told where one receiver is asked for; those of clients with a security ban only
-    to a token with the scope events.restricted.
+    to a token with the scope events.restricted, and only for it they count.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.TE_OFFICE, OrganisationKind.OPERATOR)
@@ -162,12 +163,10 @@ async def list_reconciliations(
         results = await operations.list_of_day(
             connection, day, receiver_id=of_one, call=call_of(request), moment=desk.moment()
         )
+    seen = [_seen(result, party=party) for result in results]
     told = [
-        _answer(
-            result,
-            differences=None if of_one is None else _seen(result, party=party),
-        )
-        for result in results
+        _answer(result, differences=None if of_one is None else result.differences)
+        for result in seen
     ]
     return json_answer(ReceiverReconciliationList(told, None))
 
@@ -191,8 +190,9 @@ async def resend(request: Request, day: date) -> Response:
     """Send the items again that a receiver's newest list of a day lacks: the same ids and bytes.
 
     They go before what waits in their queues, in their old order. A repeat sends nothing twice
-    that is still on its way. The reason stands in the items' stories, which municipalities read.
-    Needs an acting official of the operator.
+    that is still on its way. Items about clients with a security ban are sent again, and expected,
+    only where the token has the scope events.restricted. The reason stands in the items' stories,
+    which municipalities read. Needs an acting official of the operator.
     """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
@@ -200,6 +200,11 @@ async def resend(request: Request, day: date) -> Response:
     official = repairer_of_call(request, body.acting_official)
     if faults := reference_faults([("/reason", body.reason)]):
         raise InvalidContent(tuple(faults))
+    why = Why(
+        call=call_of(request, official),
+        reason=body.reason,
+        may_see_restricted=party_of(caller_of(request)).may_see_restricted,
+    )
 
     async def act() -> int:
         async with desk.transaction() as connection:
@@ -208,18 +213,16 @@ async def resend(request: Request, day: date) -> Response:
                 day,
                 receiver_id=body.receiver_id,
                 expected_count=body.expected_count,
-                why=Why(call_of(request, official), body.reason),
+                why=why,
                 moment=desk.moment(),
             )
 
     return json_answer(ResendResponse(handled=await repeating(act)))
 
 
-def _seen(result: Reconciliation, *, party: Party) -> list[Difference]:
-    """Return the differences that a party may be told of."""
-    return [
-        each for each in result.differences if party.may_see_restricted or not each.is_restricted
-    ]
+def _seen(result: Reconciliation, *, party: Party) -> Reconciliation:
+    """Return what a party may be told of a result."""
+    return result if party.may_see_restricted else result.without_restricted()
 
 
 def _check_day(pointer: str, day: date) -> None:

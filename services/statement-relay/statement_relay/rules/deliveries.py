@@ -188,6 +188,7 @@ class Undelivered(Struct, frozen=True, kw_only=True):
 class DeliveryFilter(Struct, frozen=True, kw_only=True):
     """Which undelivered items are meant; what is None does not narrow."""
 
+    may_see_restricted: bool
     state: InformationState | None = None
     receiver_id: str | None = None
     code: str | None = None

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Literal, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuntavayla.values.codes import Id
 from statement_relay.rules.answers import Receipt
@@ -94,6 +95,19 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     def is_equal(self) -> bool:
         """Say whether nothing differs."""
         return not any(self.counts.values())
+
+    def without_restricted(self) -> "Reconciliation":
+        """Return what may be told to who may not see clients with a security ban: a partial one.
+
+        The differences about these clients are neither listed nor counted, as far as they are kept.
+        """
+        hidden = Counter[str](each.kind for each in self.differences if each.is_restricted)
+        return replace(
+            self,
+            counts={kind: count - hidden[kind] for kind, count in self.counts.items()},
+            differences=[each for each in self.differences if not each.is_restricted],
+            is_partial=True,
+        )
 
 
 def counts_of(compared: Iterable[Compared]) -> dict[str, int]:

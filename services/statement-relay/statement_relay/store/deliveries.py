@@ -1,6 +1,7 @@
 """Queues under leases: claimed, and settled by whoever still holds the lease.
 
-Locks go from receivers to queues to items, each in order of their keys.
+Locks go from receivers to queues, each in order of their keys, and to items. Whoever changes an
+item that waits in a queue holds that queue, or passes over what is locked: items need no order.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -15,6 +15,8 @@ from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.contents import Content, content_of
 from statement_relay.rules.issuers import Issuer
 from statement_relay.rules.states import AcceptedState, Action, InformationState
+from statement_relay.store import queues
+from statement_relay.store.queues import Queue
 
 _KEYS = Columns({"organisation": "text", "municipal_id": "text"})
 FIND_BY_MUNICIPAL_ID = f"""
@@ -54,6 +56,7 @@ COLUMNS = Columns(
         "warn_at": "timestamptz",
         "settled_at": "timestamptz",
         "attempts": "int4",
+        "is_by_topic": "bool",
     }
 )
 _APPENDING = Appending({"information": COLUMNS, "audit": audit.COLUMNS})
@@ -78,7 +81,7 @@ STANDING_OF_SUCCESSORS = """
 _HELD = f"""
 i.information_id::text, i.organisation, i.client_id::text, i.municipality_code, i.kind, i.action,
 i.root_information_id::text, i.replaces_information_id::text, i.content, i.accepted_at,
-i.author_role, i.state, i.attempts, i.receiver_id, i.is_restricted, i.municipal_id,
+i.author_role, i.state, i.attempts, i.receiver_id, i.is_restricted, i.municipal_id, i.is_by_topic,
 {STANDING_OF_SUCCESSORS}
 """
 FIND_HELD = f"SELECT {_HELD} FROM information i WHERE i.information_id = ANY($1::uuid[])"  # noqa: S608 - a constant of ours
@@ -121,6 +124,11 @@ UPDATE information SET state = r.state, state_reason = r.state_reason,
        deliver_by_at = r.deliver_by_at, warn_at = r.warn_at, settled_at = r.settled_at
 FROM {_PLACED.recordset()} WHERE information.information_id = r.information_id
 """  # noqa: S608 - a constant of ours
+TO_RESTRICT = """
+SELECT DISTINCT i.receiver_id, i.client_id::text
+FROM unnest($1::uuid[], $2::bool[]) AS r (client_id, is_restricted)
+JOIN information i ON i.client_id = r.client_id AND i.is_restricted <> r.is_restricted
+"""
 RESTRICT = """
 UPDATE information i SET is_restricted = r.is_restricted
 FROM unnest($1::uuid[], $2::bool[]) AS r (client_id, is_restricted)
@@ -168,6 +176,7 @@ class NewInformation(Struct, frozen=True, kw_only=True):
     deliver_by_at: datetime | None
     warn_at: datetime | None
     settled_at: datetime | None
+    is_by_topic: bool
     attempts: int = 0
 
 
@@ -190,6 +199,7 @@ class HeldInformation(Struct, frozen=True, kw_only=True):
     attempts: int
     receiver_id: str | None
     is_restricted: bool
+    is_by_topic: bool
     replaced_by: str | None
     version: int
 
@@ -317,6 +327,14 @@ async def place(connection: Connection, items: Sequence[PlacedInformation]) -> N
 
 
 async def restrict(connection: Connection, clients: Mapping[str, bool]) -> None:
-    """Let all that is told of these clients' items go over the feed that applies now."""
+    """Let all that is told of these clients' items go over the feed that applies now.
+
+    The caller keeps others from what is known of clients. Locks the queues of the items that change
+    in their order, and then these items, as everybody does who changes what waits in queues.
+    """
     client_ids = sorted(clients)
-    await connection.execute(RESTRICT, client_ids, [clients[one] for one in client_ids])
+    arguments = (client_ids, [clients[one] for one in client_ids])
+    found = await connection.fetch(TO_RESTRICT, *arguments)
+    await queues.lock(connection, [Queue(*row) for row in found if row["receiver_id"] is not None])
+    if found:
+        await connection.execute(RESTRICT, *arguments)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kuntavayla.database import Connection
 from statement_relay.rules.reconciliations import (
@@ -66,6 +67,10 @@ SET reconciled_at = excluded.reconciled_at, their_count = excluded.their_count,
     our_count = excluded.our_count, counts = excluded.counts, differences = excluded.differences,
     is_partial = excluded.is_partial
 WHERE known.is_partial OR NOT excluded.is_partial
+"""
+RESTRICTED_NOW = """
+SELECT information_id::text FROM information
+WHERE information_id = ANY($1::uuid[]) AND is_restricted
 """
 LIST = """
 SELECT receiver_id, day, reconciled_at, their_count, our_count, counts, differences, is_partial
@@ -166,8 +171,15 @@ async def store(connection: Connection, result: Reconciliation) -> None:
 async def list_results(
     connection: Connection, day: date, *, receiver_id: str | None
 ) -> list[Reconciliation]:
-    """List the results of a day, of one receiver or of all, in their order."""
+    """List the results of a day, of one receiver or of all, in their order.
+
+    Which clients have a security ban is told as it is now, and not as it was at the comparison.
+    """
     rows = await connection.fetch(LIST, day, receiver_id, RESULTS_MAX)
+    kept = [_differences(row["differences"]) for row in rows]
+    named = {each.information_id for differences in kept for each in differences}
+    found = await connection.fetch(RESTRICTED_NOW, sorted(named)) if named else []
+    restricted = {row["information_id"] for row in found}
     return [
         Reconciliation(
             receiver_id=row["receiver_id"],
@@ -176,10 +188,13 @@ async def list_results(
             their_count=row["their_count"],
             our_count=row["our_count"],
             counts=dict.fromkeys(KINDS_OF_DIFFERENCE, 0) | _counts(row["counts"]),
-            differences=_differences(row["differences"]),
+            differences=[
+                replace(each, is_restricted=each.information_id in restricted)
+                for each in differences
+            ],
             is_partial=row["is_partial"],
         )
-        for row in rows
+        for row, differences in zip(rows, kept, strict=True)
     ]
 
 

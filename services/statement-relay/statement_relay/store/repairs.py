@@ -33,7 +33,7 @@ _ON_ITS_WAY = """
 i.settled_at IS NULL AND i.number IS NOT NULL
 AND ($1::text IS NULL OR i.state = $1) AND ($2::text IS NULL OR i.receiver_id = $2)
 AND ($3::text IS NULL OR i.state_reason = $3)
-AND ($4::timestamptz IS NULL OR i.accepted_at < $4)
+AND ($4::timestamptz IS NULL OR i.accepted_at < $4) AND (NOT i.is_restricted OR $5)
 """
 PLACES = """
 SELECT DISTINCT i.receiver_id, i.client_id::text FROM information i
@@ -51,9 +51,9 @@ ORDER BY i.information_id
 LIST = f"""
 WITH found AS MATERIALIZED (SELECT i.information_id FROM information i WHERE {_ON_ITS_WAY}),
 page AS (
-    SELECT information_id FROM found JOIN information i USING (information_id)
-    WHERE information_id > $5 AND (NOT i.is_restricted OR $7)
-    ORDER BY information_id LIMIT $6
+    SELECT information_id FROM found
+    WHERE information_id > $6
+    ORDER BY information_id LIMIT $7
 )
 SELECT {_UNDELIVERED}
 FROM page JOIN information i ON i.information_id = page.information_id
@@ -64,20 +64,24 @@ ORDER BY i.information_id
 COUNT = f"SELECT count(*) FROM information i WHERE {_ON_ITS_WAY} AND {_IS_HEAD}"  # noqa: S608 - constants of ours
 CHOOSE = f"""
 SELECT i.information_id::text FROM information i WHERE {_ON_ITS_WAY} AND {_IS_HEAD}
-ORDER BY i.information_id LIMIT $5
+ORDER BY i.information_id LIMIT $6
 """  # noqa: S608 - constants of ours
 SUMMARY = """
 SELECT i.receiver_id, i.state, i.state_reason, count(*) AS count, min(i.accepted_at) AS oldest_at,
        count(*) FILTER (WHERE i.overdue_at IS NOT NULL) AS overdue
-FROM information i WHERE i.settled_at IS NULL AND i.number IS NOT NULL
+FROM information i
+WHERE i.settled_at IS NULL AND i.number IS NOT NULL AND (NOT i.is_restricted OR $1)
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
-SETTLE_BY_RECEIPT = """
-UPDATE information SET state = 'delivered', state_reason = NULL, settled_at = $2, receipt_id = $3,
+# What is told of items goes by these rows as they are when they are locked: a ban may have been set
+# since they were read.
+SETTLE_BY_RECEIPT = f"""
+UPDATE information i SET state = 'delivered', state_reason = NULL, settled_at = $2, receipt_id = $3,
        received_at = $4, receipt_digest = $5
-WHERE information_id = $1
-  AND (settled_at IS NULL OR (state = 'rejected' AND state_reason = 'skipped'))
-"""
+WHERE i.information_id = $1
+  AND (i.settled_at IS NULL OR (i.state = 'rejected' AND i.state_reason = 'skipped'))
+RETURNING {TRACKED}
+"""  # noqa: S608 - a constant of ours
 OVERTAKEN = """
 SELECT EXISTS (
     SELECT FROM information i JOIN information s
@@ -86,15 +90,17 @@ SELECT EXISTS (
     WHERE i.information_id = $1
 )
 """
-PARK_BY_RECEIPT = """
-UPDATE information SET state = 'parked', state_reason = $2, receipt_id = $3, received_at = $4,
+PARK_BY_RECEIPT = f"""
+UPDATE information i SET state = 'parked', state_reason = $2, receipt_id = $3, received_at = $4,
        receipt_digest = $5
-WHERE information_id = $1 AND settled_at IS NULL
-"""
-REJECT = """
-UPDATE information SET state = 'rejected', state_reason = $2, settled_at = $3
-WHERE information_id = ANY($1::uuid[]) AND settled_at IS NULL
-"""
+WHERE i.information_id = $1 AND i.settled_at IS NULL
+RETURNING {TRACKED}
+"""  # noqa: S608 - a constant of ours
+REJECT = f"""
+UPDATE information i SET state = 'rejected', state_reason = $2, settled_at = $3
+WHERE i.information_id = ANY($1::uuid[]) AND i.settled_at IS NULL
+RETURNING {TRACKED}
+"""  # noqa: S608 - a constant of ours
 PUT_BACK = """
 UPDATE information SET state = 'waiting'
 WHERE information_id = ANY($1::uuid[]) AND settled_at IS NULL
@@ -146,15 +152,10 @@ async def lock_items(
 
 
 async def list_undelivered(
-    connection: Connection,
-    query: DeliveryFilter,
-    *,
-    after: str,
-    limit: int,
-    may_see_restricted: bool,
+    connection: Connection, query: DeliveryFilter, *, after: str, limit: int
 ) -> list[Undelivered]:
     """Return items on their way, in order of their ids."""
-    rows = await connection.fetch(LIST, *_arguments(query), after, limit, may_see_restricted)
+    rows = await connection.fetch(LIST, *_arguments(query), after, limit)
     return [_undelivered(row) for row in rows]
 
 
@@ -172,16 +173,20 @@ async def choose_undelivered(
     return [row["information_id"] for row in rows]
 
 
-async def summarise(connection: Connection) -> list[DeliverySummary]:
+async def summarise(connection: Connection, *, may_see_restricted: bool) -> list[DeliverySummary]:
     """Return what is on its way by receiver, state and reason."""
-    return [DeliverySummary(**dict(row)) for row in await connection.fetch(SUMMARY)]
+    rows = await connection.fetch(SUMMARY, may_see_restricted)
+    return [DeliverySummary(**dict(row)) for row in rows]
 
 
 async def settle_by_receipt(
     connection: Connection, information_id: str, receipt: Receipt, *, at: datetime
-) -> None:
-    """Record that an item, whose queue the caller has locked, was delivered, also a skipped one."""
-    await connection.execute(
+) -> Tracked:
+    """Record that an item, whose queue the caller has locked, was delivered, also a skipped one.
+
+    Returns the item as it stands by then.
+    """
+    row = await connection.fetchrow(
         SETTLE_BY_RECEIPT,
         information_id,
         at,
@@ -189,6 +194,7 @@ async def settle_by_receipt(
         receipt.received_at,
         receipt.digest,
     )
+    return _as_it_stands(row)
 
 
 async def is_overtaken(connection: Connection, information_id: str) -> bool:
@@ -199,19 +205,30 @@ async def is_overtaken(connection: Connection, information_id: str) -> bool:
 
 async def park_by_receipt(
     connection: Connection, information_id: str, receipt: Receipt | None, *, code: str
-) -> None:
-    """Park an item, whose queue the caller has locked, with the receipt that does not fit it."""
+) -> Tracked:
+    """Park an item, whose queue the caller has locked, with the receipt that does not fit it.
+
+    Returns the item as it stands by then.
+    """
     told: tuple[object, ...] = (None, None, None)
     if receipt is not None:
         told = (receipt.receipt_id, receipt.received_at, receipt.digest)
-    await connection.execute(PARK_BY_RECEIPT, information_id, code, *told)
+    row = await connection.fetchrow(PARK_BY_RECEIPT, information_id, code, *told)
+    return _as_it_stands(row)
 
 
 async def reject(
     connection: Connection, items: Collection[Tracked], *, code: str, at: datetime
-) -> None:
-    """Reject items for good whose queues the caller has locked."""
-    await connection.execute(REJECT, [item.information_id for item in items], code, at)
+) -> list[Tracked]:
+    """Reject items for good whose queues the caller has locked.
+
+    Returns them in the order given, each as it stands by then.
+    """
+    ids = [item.information_id for item in items]
+    found = {
+        row["information_id"]: tracked(row) for row in await connection.fetch(REJECT, ids, code, at)
+    }
+    return [found[information_id] for information_id in ids]
 
 
 async def put_back(connection: Connection, items: Collection[Tracked]) -> None:
@@ -245,8 +262,19 @@ async def refresh(connection: Connection, placed: Collection[Placed]) -> None:
         await connection.execute(WAKE)
 
 
+def _as_it_stands(row: object | None) -> Tracked:
+    assert row is not None, "who has locked the queue of an item knows that it is open"
+    return tracked(row)
+
+
 def _arguments(query: DeliveryFilter) -> Sequence[object]:
-    return (query.state, query.receiver_id, query.code, query.accepted_before)
+    return (
+        query.state,
+        query.receiver_id,
+        query.code,
+        query.accepted_before,
+        query.may_see_restricted,
+    )
 
 
 def _undelivered(row: Any) -> Undelivered:  # noqa: ANN401 - a record of the driver

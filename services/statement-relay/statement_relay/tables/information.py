@@ -65,6 +65,7 @@ class InformationRow(Row, table=True):
     received_at: datetime | None = instant()  # type: ignore[assignment]
     receipt_digest: str | None
     delivered_request_id: str | None
+    is_by_topic: bool = Field(sa_column_kwargs={"server_default": sa.false()})
     __table_args__ = (
         sa.UniqueConstraint("organisation", "municipal_id"),
         sa.UniqueConstraint("receiver_id", "client_id", "number"),
