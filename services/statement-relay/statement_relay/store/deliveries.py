@@ -61,8 +61,10 @@ _SETTLEMENTS = Columns(
         "wait_s": "float8",
     }
 )
-# Whether more is to be sent is asked of the state before this statement, without its own item,
-# which is told by its state; one whose courier was killed counts. A receipt stands until there is a
+# What is the head of a queue by then is asked of the state before this statement, without its own
+# item, which is told by its state; one whose courier was killed counts. Block and wait are those of
+# the item where it is the head: what was sent again meanwhile goes before it, and waits for neither
+# of them. A receipt stands until there is a
 # newer one: of what is sent again it is the proof meanwhile. Written with EXISTS, the server
 # rather reads every item that waits at all, once for the statement: measured with 6,000 waiting,
 # 36 ms in place of 4 ms for thirty calls.
@@ -76,22 +78,30 @@ items AS (
            receipt_digest = coalesce(s.receipt_digest, i.receipt_digest),
            delivered_request_id = coalesce(s.delivered_request_id, i.delivered_request_id)
     FROM settled s WHERE i.information_id = s.information_id AND i.state = 'delivering'
-    RETURNING {TRACKED}
+    RETURNING {TRACKED}, i.number
+),
+heads AS (
+    SELECT s.receiver_id, s.client_id, s.is_blocked, s.wait_s, s.state, o.state AS other_state,
+           t.number IS NOT NULL AND s.settled_at IS NULL
+           AND (o.number IS NULL OR t.number < o.number) AS is_own
+    FROM settled s LEFT JOIN items t ON t.information_id = s.information_id::text
+    LEFT JOIN LATERAL (
+        SELECT i.number, i.state FROM information i
+        WHERE i.receiver_id = s.receiver_id AND i.client_id = s.client_id
+          AND i.number IS NOT NULL AND i.settled_at IS NULL
+          AND i.information_id <> s.information_id
+        ORDER BY i.number LIMIT 1
+    ) o ON true
 ),
 queues AS (
     UPDATE client_queues q SET lease_token = NULL, lease_until = NULL,
-           is_blocked = s.is_blocked AND t.information_id IS NOT NULL,
+           is_blocked = CASE WHEN h.is_own THEN h.is_blocked ELSE
+               coalesce(h.other_state IN ('parked', 'awaiting_receipt'), false) END,
            next_attempt_at = CASE
-               WHEN (s.state = 'waiting' AND t.information_id IS NOT NULL) OR (
-                   SELECT i.number FROM information i
-                   WHERE i.receiver_id = q.receiver_id AND i.client_id = q.client_id
-                     AND i.number IS NOT NULL AND i.settled_at IS NULL
-                     AND i.state IN ('waiting', 'delivering')
-                     AND i.information_id <> s.information_id
-                   ORDER BY i.number LIMIT 1) IS NOT NULL
-               THEN clock_timestamp() + s.wait_s * interval '1 second' END
-    FROM settled s LEFT JOIN items t ON t.information_id = s.information_id::text
-    WHERE q.receiver_id = s.receiver_id AND q.client_id = s.client_id
+               WHEN h.is_own AND h.state = 'waiting'
+               THEN clock_timestamp() + h.wait_s * interval '1 second'
+               WHEN h.other_state IS NOT NULL THEN clock_timestamp() END
+    FROM heads h WHERE q.receiver_id = h.receiver_id AND q.client_id = h.client_id
 )
 SELECT * FROM items
 """  # noqa: S608 - a constant of ours

@@ -1,0 +1,127 @@
+"""Items that an operator sends again because their receiver has lost them, under traffic."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from statement_relay.rules.answers import Action, Answer, Verdict
+from statement_relay.rules.deliveries import Called, Delivery
+from statement_relay.rules.digests import digest_of
+from tests.served import Json
+from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
+from tests.statement_relay.misbehaving import Server, always, answer, receiving
+from tests.statement_relay.service import NOW, Relay
+
+DAY = "2021-03-24"
+WHY = {
+    "reason": "The receiver was restored from a backup.",
+    "acting_official": {"official_id": "keha:op-1", "role": "operator"},
+}
+QUEUE = "SELECT is_blocked, next_attempt_at <= clock_timestamp() AS is_due FROM client_queues"
+
+
+async def deliver(post: Post, *items: Queued) -> None:
+    async with post.courier():
+        await post.until_settled(items)
+
+
+async def list_of_day(relay: Relay, *held: Queued) -> Json:
+    """Have the receiver tell what it holds of the day."""
+    lines = [
+        {"information_id": item.information_id, "digest": digest_of(item.body)} for item in held
+    ]
+    office = relay.caller(RECEIVER, "reconciliations.write", "events.restricted")
+    answered = await office.post(
+        "/reconciliations",
+        b"".join(msgspec.json.encode(line) + b"\n" for line in lines),
+        params={"day": DAY, "count": len(lines)},
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    assert answered.status_code == 200, answered.text
+    return answered.json()
+
+
+async def send_again(relay: Relay, *, count: int) -> None:
+    operator = relay.caller("operator", "deliveries.write")
+    body = {"receiver_id": RECEIVER, "expected_count": count, **WHY}
+    answered = await operator.post(f"/reconciliations/{DAY}:resend", body)
+    assert answered.json() == {"handled": count}
+
+
+def ended(delivery: Delivery, *, status: int, action: Action, code: str) -> Called:
+    """Return a call that has ended with an answer without a receipt."""
+    return Called(
+        delivery=delivery,
+        request_id=delivery.lease_token,
+        started_at=NOW,
+        ended_at=NOW,
+        answer=Answer(status=status),
+        verdict=Verdict(action, code, is_receivers_fault=False),
+    )
+
+
+async def claimed(post: Post) -> Sequence[Delivery]:
+    await post.make_known(RECEIVER)
+    return (await post.turn()).deliveries
+
+
+@pytest.mark.parametrize(
+    ("status", "action", "code", "state"),
+    [
+        (409, "human", "known_with_other_content", "parked"),
+        (202, "receipt_follows", "receipt_follows", "awaiting_receipt"),
+        (423, "next_working_day", "client_locked", "waiting"),
+        (503, "wait", "receiver_failed", "waiting"),
+    ],
+    ids=str,
+)
+async def test_what_is_sent_again_waits_for_nothing_that_came_of_the_item_behind_it(
+    relay: Relay,
+    post: Post,
+    receiver: Server,
+    *,
+    status: int,
+    action: Action,
+    code: str,
+    state: str,
+) -> None:
+    first = await post.enqueue()
+    await deliver(post, first)
+    await list_of_day(relay)
+    second = await post.enqueue(client_id=first.client_id)
+    [under_way] = await claimed(post)
+
+    await send_again(relay, count=1)
+    await post.settle([ended(under_way, status=status, action=action, code=code)])
+    queue = [tuple(row) for row in await post.rows(QUEUE)]
+    [again] = await claimed(post)
+
+    assert under_way.information_id == second.information_id
+    assert queue == [(False, True)]
+    assert again.information_id == first.information_id
+    assert (await post.state_of(second))[0] == state
+    assert put_ids(receiver) == [first.information_id]
+
+
+@pytest.mark.parametrize("status", [409, 202])
+async def test_behind_what_was_sent_again_a_queue_stays_blocked_by_its_parked_head(
+    relay: Relay, post: Post, receiver: Server, *, status: int
+) -> None:
+    first = await post.enqueue()
+    await deliver(post, first)
+    await list_of_day(relay)
+    second = await post.enqueue(client_id=first.client_id)
+    third = await post.enqueue(client_id=first.client_id)
+    receiver.behaviour = always(answer(status))
+    await deliver(post, second)
+    stuck = await post.state_of(second)
+
+    receiver.behaviour = receiving
+    await send_again(relay, count=1)
+    await deliver(post, first)
+
+    assert await post.state_of(first) == ("delivered", None)
+    assert (await post.state_of(second), await post.state_of(third)) == (stuck, ("waiting", None))
+    assert await post.value("SELECT is_blocked FROM client_queues") is True
+    assert put_ids(receiver) == [one.information_id for one in (first, second, first)]
