@@ -1,5 +1,6 @@
 """Items that an operator sends again because their receiver has lost them, under traffic."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -10,7 +11,7 @@ from statement_relay.rules.deliveries import Called, Delivery
 from statement_relay.rules.digests import digest_of
 from tests.served import Json
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
-from tests.statement_relay.misbehaving import Server, always, answer, receiving
+from tests.statement_relay.misbehaving import Behaviour, Heard, Server, always, answer, receiving
 from tests.statement_relay.service import NOW, Relay
 
 DAY = "2021-03-24"
@@ -59,6 +60,16 @@ def ended(delivery: Delivery, *, status: int, action: Action, code: str) -> Call
         answer=Answer(status=status),
         verdict=Verdict(action, code, is_receivers_fault=False),
     )
+
+
+def rejecting(item: Queued) -> Behaviour:
+    """Return how a receiver behaves that rejects one item, and takes every other."""
+
+    async def behave(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        is_rejected = heard.path.endswith(item.information_id)
+        await (always(answer(422)) if is_rejected else receiving)(heard, writer)
+
+    return behave
 
 
 async def claimed(post: Post) -> Sequence[Delivery]:
@@ -125,3 +136,45 @@ async def test_behind_what_was_sent_again_a_queue_stays_blocked_by_its_parked_he
     assert (await post.state_of(second), await post.state_of(third)) == (stuck, ("waiting", None))
     assert await post.value("SELECT is_blocked FROM client_queues") is True
     assert put_ids(receiver) == [one.information_id for one in (first, second, first)]
+
+
+async def test_a_rejection_takes_along_what_waits_to_correct_it_and_nothing_beyond(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    first = await post.enqueue()
+    second = await post.enqueue(client_id=first.client_id, replaces=first)
+    await deliver(post, first, second)
+    await list_of_day(relay, first)
+    third = await post.enqueue(client_id=first.client_id, replaces=second, root=first)
+    await deliver(post, third)
+    fourth = await post.enqueue(client_id=first.client_id, replaces=third, root=first)
+
+    await send_again(relay, count=1)
+    receiver.behaviour = rejecting(second)
+    await deliver(post, second, fourth)
+
+    states = [await post.state_of(one) for one in (first, second, third, fourth)]
+    assert states == [
+        ("delivered", None),
+        ("rejected", "rejected"),
+        ("delivered", None),
+        ("delivered", None),
+    ]
+    assert put_ids(receiver)[-2:] == [second.information_id, fourth.information_id]
+
+
+async def test_a_rejection_takes_along_every_correction_that_waits_one_behind_another(
+    post: Post, receiver: Server
+) -> None:
+    first = await post.enqueue()
+    second = await post.enqueue(client_id=first.client_id, replaces=first)
+    third = await post.enqueue(client_id=first.client_id, replaces=second, root=first)
+    other = await post.enqueue(client_id=first.client_id)
+
+    receiver.behaviour = rejecting(first)
+    await deliver(post, first, other)
+
+    assert [await post.state_of(one) for one in (second, third)] == [
+        ("rejected", "original_rejected")
+    ] * 2
+    assert put_ids(receiver) == [first.information_id, other.information_id]

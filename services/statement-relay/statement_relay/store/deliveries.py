@@ -105,11 +105,20 @@ queues AS (
 )
 SELECT * FROM items
 """  # noqa: S608 - a constant of ours
+# What corrects something that was delivered stays, also where an item before that one is rejected:
+# that was delivered once, and lost.
 REJECT_SUCCESSORS = f"""
+WITH RECURSIVE fallen AS (
+    SELECT o.information_id, o.receiver_id, o.client_id FROM information o
+    WHERE o.information_id = ANY($1::uuid[])
+    UNION
+    SELECT s.information_id, s.receiver_id, s.client_id
+    FROM fallen f JOIN information s ON s.replaces_information_id = f.information_id
+    WHERE s.receiver_id = f.receiver_id AND s.client_id = f.client_id AND s.state = 'waiting'
+)
 UPDATE information i SET state = 'rejected', state_reason = $2, settled_at = $3
-FROM information o
-WHERE o.information_id = ANY($1::uuid[]) AND i.root_information_id = o.root_information_id
-  AND i.receiver_id = o.receiver_id AND i.client_id = o.client_id AND i.number > o.number
+FROM fallen f
+WHERE i.information_id = f.information_id AND i.information_id <> ALL($1::uuid[])
   AND i.state = 'waiting'
 RETURNING {TRACKED}
 """  # noqa: S608 - a constant of ours
@@ -245,7 +254,7 @@ async def settle(
 async def reject_successors(
     connection: Connection, originals: Collection[str], *, code: str, at: datetime
 ) -> list[Tracked]:
-    """Reject what waits behind rejected items to correct or withdraw them."""
+    """Reject what waits to correct or withdraw rejected items, one behind another."""
     if not originals:
         return []
     rows = await connection.fetch(REJECT_SUCCESSORS, [*originals], code, at)
