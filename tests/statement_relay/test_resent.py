@@ -72,6 +72,20 @@ def rejecting(item: Queued) -> Behaviour:
     return behave
 
 
+async def tell(relay: Relay, item: Queued, **changes: str) -> tuple[int, str]:
+    """Have the receiver give a receipt by a call of its own; return what it is answered."""
+    body = {
+        "information_id": item.information_id,
+        "digest": digest_of(item.body),
+        "result": "received",
+        "receipt_id": "R-7",
+        "received_at": "2021-03-24T11:30:00Z",
+    }
+    answered = await relay.caller(RECEIVER, "receipts.write").post("/receipts", {**body, **changes})
+    told = answered.json()
+    return answered.status_code, told.get("state") or told["code"]
+
+
 async def claimed(post: Post) -> Sequence[Delivery]:
     await post.make_known(RECEIVER)
     return (await post.turn()).deliveries
@@ -178,3 +192,74 @@ async def test_a_rejection_takes_along_every_correction_that_waits_one_behind_an
         ("rejected", "original_rejected")
     ] * 2
     assert put_ids(receiver) == [first.information_id, other.information_id]
+
+
+async def promised_told_and_lost(relay: Relay, post: Post, receiver: Server) -> Queued:
+    """Return an item that is sent again, and whose receipt the receiver had told by a call."""
+    item = await post.enqueue()
+    receiver.behaviour = always(answer(202))
+    await deliver(post, item)
+    await tell(relay, item)
+    await list_of_day(relay)
+    await send_again(relay, count=1)
+    return item
+
+
+LATER = {"receipt_id": "R-8", "received_at": "2021-03-24T12:45:00Z"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"receipt_id": "R-6"}, {"received_at": LATER["received_at"]}],
+    ids=["the same", "another of before", "the same with a later time"],
+)
+@pytest.mark.parametrize("status", [503, 409])
+async def test_a_receipt_of_before_ends_nothing_that_is_sent_again(
+    relay: Relay, post: Post, receiver: Server, *, status: int, changes: dict[str, str]
+) -> None:
+    item = await promised_told_and_lost(relay, post, receiver)
+    unsent = await tell(relay, item, **changes)
+    receiver.behaviour = always(answer(status, headers=["Retry-After: 600"]))
+    async with post.courier():
+        await post.until_attempted(item, times=2)
+    (before, _) = await post.state_of(item)
+
+    failed = await tell(relay, item, **changes)
+
+    assert (unsent, failed) == ((200, "waiting"), (200, before))
+    assert (await post.state_of(item))[0] == before != "delivered"
+    assert put_ids(receiver) == [item.information_id] * 2
+    assert [name for name, _ in await post.events()].count("information.delivered") == 1
+
+
+@pytest.mark.parametrize("changes", [{}, LATER], ids=["the same", "a later one"])
+async def test_a_receipt_that_was_promised_for_what_is_sent_again_proves_it(
+    relay: Relay, post: Post, receiver: Server, *, changes: dict[str, str]
+) -> None:
+    item = await promised_told_and_lost(relay, post, receiver)
+    async with post.courier():
+        await post.until_attempted(item, times=2)
+
+    assert await tell(relay, item, **changes) == (200, "delivered")
+    assert await post.state_of(item) == ("delivered", None)
+
+
+async def test_a_newer_receipt_proves_what_is_sent_again_before_its_turn(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    item = await promised_told_and_lost(relay, post, receiver)
+
+    assert await tell(relay, item, **LATER) == (200, "delivered")
+    assert put_ids(receiver) == [item.information_id]
+
+
+async def test_a_receipt_of_before_is_no_proof_of_what_was_sent_again_and_given_up(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    item = await promised_told_and_lost(relay, post, receiver)
+    operator = relay.caller("operator", "deliveries.write")
+    await operator.post(f"/deliveries/{item.information_id}:skip", WHY)
+
+    old, new = await tell(relay, item), await tell(relay, item, **LATER)
+
+    assert (old, new) == ((409, "delivery_settled"), (200, "delivered"))

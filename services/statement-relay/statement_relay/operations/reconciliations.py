@@ -1,7 +1,7 @@
 """A receiver's own list of a day, held against our receipts; what it lost is sent again."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from kuntavayla import audit
 from kuntavayla.database import Connection
@@ -73,9 +73,17 @@ async def list_unproven(
 
 
 async def prove(
-    connection: Connection, held: HeldItem, *, receiver_id: str, call: Call, moment: Moment
+    connection: Connection,
+    held: HeldItem,
+    *,
+    asked_at: datetime,
+    receiver_id: str,
+    call: Call,
+    moment: Moment,
 ) -> None:
     """Take a receipt out of a receiver's own list, as if it had been posted.
+
+    `asked_at` is when the list was asked for: of what was sent again since it proves nothing.
 
     Raises InformationNotFound for what was never sent, DeliverySettled for what has ended, and
     SuccessorOvertaken for what was skipped and overtaken.
@@ -85,6 +93,7 @@ async def prove(
         digest=held.receipt.digest,
         receipt=held.receipt,
         code=None,
+        held_at=asked_at,
     )
     await receipts.take(connection, told, receiver_ids=[receiver_id], call=call, moment=moment)
 

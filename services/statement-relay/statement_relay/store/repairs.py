@@ -26,6 +26,8 @@ _IS_HEAD = """NOT EXISTS (
 _UNDELIVERED = f"""
 {TRACKED}, i.number, i.state, i.state_reason, i.attempts, i.digest, i.receipt_id, i.accepted_at,
 i.deliver_by_at,
+(SELECT max(n.noted_at) FROM delivery_notes n
+ WHERE n.information_id = i.information_id AND n.action = 'resent') AS resent_at,
 q.lease_token IS NOT NULL AND q.lease_until > clock_timestamp() AS is_leased,
 {_IS_HEAD} AS is_head
 """
@@ -258,6 +260,7 @@ def _undelivered(row: Any) -> Undelivered:  # noqa: ANN401 - a record of the dri
         attempts=row["attempts"],
         digest=row["digest"],
         receipt_id=row["receipt_id"],
+        resent_at=row["resent_at"],
         accepted_at=row["accepted_at"],
         deliver_by_at=row["deliver_by_at"],
         is_leased=row["is_leased"],
