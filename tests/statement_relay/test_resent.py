@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import msgspec
 import pytest
 
-from statement_relay.rules.answers import Action, Answer, Verdict
+from statement_relay.rules.answers import Answer, Verdict
 from statement_relay.rules.deliveries import Called, Delivery
 from statement_relay.rules.digests import digest_of
 from tests.served import Json
@@ -50,15 +51,15 @@ async def send_again(relay: Relay, *, count: int) -> None:
     assert answered.json() == {"handled": count}
 
 
-def ended(delivery: Delivery, *, status: int, action: Action, code: str) -> Called:
-    """Return a call that has ended with an answer without a receipt."""
+def ended(delivery: Delivery, answered: Answer, verdict: Verdict) -> Called:
+    """Return a call that has ended so."""
     return Called(
         delivery=delivery,
         request_id=delivery.lease_token,
         started_at=NOW,
         ended_at=NOW,
-        answer=Answer(status=status),
-        verdict=Verdict(action, code, is_receivers_fault=False),
+        answer=answered,
+        verdict=verdict,
     )
 
 
@@ -92,12 +93,16 @@ async def claimed(post: Post) -> Sequence[Delivery]:
 
 
 @pytest.mark.parametrize(
-    ("status", "action", "code", "state"),
+    ("status", "verdict", "state"),
     [
-        (409, "human", "known_with_other_content", "parked"),
-        (202, "receipt_follows", "receipt_follows", "awaiting_receipt"),
-        (423, "next_working_day", "client_locked", "waiting"),
-        (503, "wait", "receiver_failed", "waiting"),
+        (409, Verdict("human", "rejected", is_receivers_fault=False), "parked"),
+        (
+            202,
+            Verdict("receipt_follows", "receipt_follows", is_receivers_fault=False),
+            "awaiting_receipt",
+        ),
+        (423, Verdict("next_working_day", "client_locked", is_receivers_fault=False), "waiting"),
+        (503, Verdict("wait", "receiver_away", is_receivers_fault=True), "waiting"),
     ],
     ids=str,
 )
@@ -107,8 +112,7 @@ async def test_what_is_sent_again_waits_for_nothing_that_came_of_the_item_behind
     receiver: Server,
     *,
     status: int,
-    action: Action,
-    code: str,
+    verdict: Verdict,
     state: str,
 ) -> None:
     first = await post.enqueue()
@@ -118,7 +122,7 @@ async def test_what_is_sent_again_waits_for_nothing_that_came_of_the_item_behind
     [under_way] = await claimed(post)
 
     await send_again(relay, count=1)
-    await post.settle([ended(under_way, status=status, action=action, code=code)])
+    await post.settle([ended(under_way, Answer(status=status), verdict)])
     queue = [tuple(row) for row in await post.rows(QUEUE)]
     [again] = await claimed(post)
 
@@ -263,3 +267,42 @@ async def test_a_receipt_of_before_is_no_proof_of_what_was_sent_again_and_given_
     old, new = await tell(relay, item), await tell(relay, item, **LATER)
 
     assert (old, new) == ((409, "delivery_settled"), (200, "delivered"))
+
+
+async def test_a_list_is_repaired_once_however_often_it_is_asked_for(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    item = await post.enqueue()
+    await deliver(post, item)
+    await list_of_day(relay)
+    for _ in range(2):
+        await send_again(relay, count=1)
+        await deliver(post, item)
+    twice = put_ids(receiver)
+
+    relay.clock.now += timedelta(hours=1)
+    await list_of_day(relay)
+    await send_again(relay, count=1)
+    await deliver(post, item)
+
+    assert twice == [item.information_id] * 2
+    assert put_ids(receiver) == [item.information_id] * 3
+
+
+async def test_what_has_got_a_receipt_of_another_day_is_not_sent_again_for_an_old_list(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    item = await post.enqueue()
+    receiver.behaviour = always(answer(202))
+    await deliver(post, item)
+    await tell(relay, item)
+    await list_of_day(relay)
+    await post.rows(
+        "UPDATE information SET received_at = received_at + interval '1 day'"
+        " WHERE information_id = $1",
+        item.information_id,
+    )
+
+    await send_again(relay, count=1)
+
+    assert await post.state_of(item) == ("delivered", None)

@@ -138,7 +138,7 @@ async def resend(
     """Send what a receiver's newest list of a day lacks again, with the same bytes and ids.
 
     Locks the queues of the items. They go before what waits in their queues, in their old order.
-    Returns how many there are; those that are on their way again are not sent twice. Raises
+    Returns how many there are; those that were sent again since the list are not sent twice. Raises
     ReconciliationNotFound, and DeliveryCountDiffers where another number was expected.
     """
     results = await reconciliations.list_results(connection, day, receiver_id=receiver_id)
@@ -149,8 +149,14 @@ async def resend(
     if len(missing) != expected_count:
         raise DeliveryCountDiffers(item_count=len(missing))
     items = await repairs.lock_items(connection, missing)
-    again = await reconciliations.let_resend(connection, missing, receiver_id=receiver_id)
-    await repairs.refresh(connection, [item.tracked for item in items.values()])
+    placed = [item.tracked for item in items.values()]
+    again = await reconciliations.let_resend(
+        connection,
+        missing,
+        scope=scope_of(receiver_id, day, may_see_restricted=True),
+        listed_at=result.reconciled_at,
+    )
+    await repairs.refresh(connection, placed)
     sent = [items[information_id] for information_id in sorted(again)]
     await _write_resent(connection, sent, why=why, moment=moment)
     return len(missing)
