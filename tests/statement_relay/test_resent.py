@@ -306,3 +306,20 @@ async def test_what_has_got_a_receipt_of_another_day_is_not_sent_again_for_an_ol
     await send_again(relay, count=1)
 
     assert await post.state_of(item) == ("delivered", None)
+
+
+async def test_an_attempt_cut_off_behind_what_is_sent_again_stands_in_the_story(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    first = await post.enqueue()
+    await deliver(post, first)
+    await list_of_day(relay)
+    second = await post.enqueue(client_id=first.client_id)
+    await post.claim(lease_s=0.001)
+
+    await send_again(relay, count=1)
+    await deliver(post, first, second)
+
+    assert await post.outcomes_of(first) == ["delivered", "delivered"]
+    assert await post.outcomes_of(second) == ["cut_off", "delivered"]
+    assert put_ids(receiver) == [one.information_id for one in (first, first, second)]

@@ -48,6 +48,7 @@ async def take(
         return _state_again(item, told)
     if is_of_before(told, item):
         return item.state
+    await repairs.append_cut_off(connection, [item.tracked], now=moment.now)
     telling = Telling(call, moment)
     state = await _change(connection, item, told, telling=telling, moment=moment)
     await repairs.refresh(connection, [item.tracked])

@@ -150,6 +150,7 @@ async def resend(
         raise DeliveryCountDiffers(item_count=len(missing))
     items = await repairs.lock_items(connection, missing)
     placed = [item.tracked for item in items.values()]
+    await repairs.append_cut_off(connection, placed, now=moment.now)
     again = await reconciliations.let_resend(
         connection,
         missing,

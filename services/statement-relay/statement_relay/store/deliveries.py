@@ -6,12 +6,14 @@ Locks go from receivers to queues to items, each in order of their keys.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
-from statement_relay.rules.deliveries import Delivery, Tracked
+from kuntavayla.events import instant_of_id
+from statement_relay.rules.deliveries import CUT_OFF, Delivery, Tracked
 from statement_relay.rules.states import InformationState
 
 NOTIFY_CHANNEL = "relay_queue"
@@ -235,6 +237,21 @@ async def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -
     """Add attempts; one that is known already stays as it is."""
     if attempts:
         await connection.execute(APPEND_ATTEMPTS, _ATTEMPTS.argument(attempts))
+
+
+def cut_off(information_id: str, attempt: int, lease_token: str, *, now: datetime) -> Attempt:
+    """Return an attempt that its courier did not settle: it began when it was claimed."""
+    return Attempt(
+        information_id=information_id,
+        attempt=attempt,
+        request_id=lease_token,
+        started_at=min(now, instant_of_id(UUID(lease_token))),
+        ended_at=now,
+        status=None,
+        outcome=CUT_OFF,
+        code=None,
+        request_hash=None,
+    )
 
 
 async def settle(
