@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from kuntavayla import outbox
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
+from statement_relay.operations import receipts
 from statement_relay.operations.rejecting import reject_successors
 from statement_relay.operations.telling import Telling
 from statement_relay.rules.answers import Answer, Verdict
@@ -23,6 +24,7 @@ from statement_relay.rules.deliveries import (
     Called,
     Delivery,
     Fate,
+    LateReceipt,
     Pace,
     Tracked,
     breaker_after,
@@ -126,7 +128,8 @@ async def settle(
     """Record every attempt, settle items and their queues, tell of them; return what was given.
 
     A call whose lease has gone to somebody else changes nothing but the record of attempts, and
-    not that where the attempt stands as cut off. Locks queues, items, and the outbox head last,
+    not that where the attempt stands as cut off; but the proof that it brought is taken as a
+    receipt that comes later. Locks queues, items, and the outbox head last,
     each in order of their keys.
     """
     telling = Telling(desk.call, desk.moment)
@@ -262,6 +265,24 @@ async def _settle(
         if called.delivery.information_id not in settled
     ]
     await repairs.refresh(connection, overtaken)
+    lost = [one.called for one in decided if lease_of(one.called.delivery) not in held]
+    await receipts.take_proofs(
+        connection, _proofs(lost), telling=telling, call=desk.call, moment=desk.moment
+    )
+
+
+def _proofs(lost: Sequence[Called]) -> list[LateReceipt]:
+    """Return the receipts of the very bytes that were sent."""
+    return [
+        LateReceipt(
+            information_id=called.delivery.information_id,
+            digest=called.answer.receipt.digest,
+            receipt=called.answer.receipt,
+            code=None,
+        )
+        for called in lost
+        if called.answer.receipt is not None and called.verdict.action == "delivered"
+    ]
 
 
 def _tell(item: Tracked, called: Called, fate: Fate, *, telling: Telling) -> None:

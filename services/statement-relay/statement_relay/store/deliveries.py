@@ -26,7 +26,7 @@ _LEASES = Columns({"receiver_id": "text", "client_id": "uuid", "lease_token": "u
 LOCK_LEASES = f"""
 SELECT q.receiver_id, q.client_id::text, q.lease_token::text
 FROM {_LEASES.recordset()} JOIN client_queues q
-  ON q.receiver_id = r.receiver_id AND q.client_id = r.client_id AND q.lease_token = r.lease_token
+  ON q.receiver_id = r.receiver_id AND q.client_id = r.client_id
 ORDER BY q.receiver_id, q.client_id FOR UPDATE OF q
 """  # noqa: S608 - a constant of ours
 _ATTEMPTS = Columns(
@@ -227,10 +227,10 @@ def lease_of(delivery: Delivery) -> Lease:
 
 
 async def lock_leases(connection: Connection, deliveries: Sequence[Delivery]) -> set[Lease]:
-    """Lock the queues whose lease still is the delivery's; return these leases."""
+    """Lock the queues of deliveries; return the leases that still are a delivery's."""
     leases = [lease_of(delivery) for delivery in deliveries]
     rows = await connection.fetch(LOCK_LEASES, _LEASES.argument(leases))
-    return {Lease(*row) for row in rows}
+    return {Lease(*row) for row in rows}.intersection(leases)
 
 
 async def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
