@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
@@ -258,6 +258,38 @@ async def test_a_partial_list_of_the_office_does_not_keep_the_relay_from_asking(
     [row] = await post.rows("SELECT is_partial, our_count, counts FROM reconciliations")
     assert (row["is_partial"], row["our_count"]) == (False, 2)
     assert msgspec.json.decode(row["counts"])["missing"] == 1
+
+
+async def test_what_an_offices_list_shows_as_unproven_is_asked_for_and_a_parked_item_proved(
+    post: Post, receiver: Server, relay: Relay
+) -> None:
+    item = await post.enqueue()
+    receiver.behaviour = holding(put=answer(409))
+    await deliver(post, item)
+    parked, asker = await post.state_of(item), asker_of(post)
+    post.now = datetime(2021, 3, 31, 7, 0, tzinfo=UTC)
+    await asker.ask_all()
+    receiver.behaviour = holding(line(item, receipt_id="R-9"))
+    office = relay.caller(RECEIVER, "reconciliations.write", "events.restricted")
+    sent = {"information_id": item.information_id, "digest": digest_of(item.body)}
+
+    told = await office.post(
+        "/reconciliations",
+        msgspec.json.encode(sent),
+        params={"day": DAY.isoformat(), "count": 1},
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    await post.rows("UPDATE reconciliations SET reconciled_at = $1", post.now)
+    at_once = await asker.ask_all()
+    post.now += timedelta(hours=1)
+    asked = [await asker.ask_all(), await asker.ask_all()]
+
+    assert (parked[0], told.json()["unproven"]) == ("parked", 1)
+    assert (at_once, asked) == (0, [1, 0])
+    assert await post.state_of(item) == ("delivered", None)
+    assert await post.value(
+        "SELECT counts->>'unproven' FROM reconciliations WHERE day = $1", DAY
+    ) == "0"
 
 
 async def test_a_paused_receiver_is_left_alone_and_one_that_is_away_asked_again(
