@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kuntavayla.telemetry import log
 from statement_relay.clients.answers import answer_of
@@ -267,7 +267,7 @@ def _token_cache(credentials: ClientCredentials, *, authorities_file: str | None
 
 def _authorized(sent: Sent, token: str) -> Sent:
     headers: Mapping[str, str] = {**sent.headers, "Authorization": f"Bearer {token}"}
-    return Sent(method=sent.method, url=sent.url, headers=headers, body=sent.body)
+    return structs.replace(sent, headers=headers)
 
 
 def _left_s(ends_at: float) -> float:
