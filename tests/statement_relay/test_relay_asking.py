@@ -10,16 +10,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
+from kuntavayla.database import transaction
 from kuntavayla.service.moments import Call
 from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.testing import TestDatabase
 from statement_relay.errors import ReceiverListMissing, ReceiverNotFound
 from statement_relay.events import SOURCE
+from statement_relay.operations.operating import load_figures
 from statement_relay.rules.clocks import BusinessHours, days_to_compare
 from statement_relay.rules.digests import digest_of
 from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.reconciliations import Reconciliation
+from statement_relay.workers.figures import FigureGauges
 from statement_relay.workers.reconciling import Asker
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
 from tests.statement_relay.misbehaving import (
@@ -310,6 +314,35 @@ async def test_what_an_offices_list_shows_as_unproven_is_asked_for_and_a_parked_
     assert await post.value(
         "SELECT counts->>'unproven' FROM reconciliations WHERE day = $1", DAY
     ) == "0"
+
+
+async def test_a_day_whose_list_never_came_is_a_metric_until_it_is_compared(
+    post: Post, receiver: Server
+) -> None:
+    item = await post.enqueue()
+    await deliver(post, item)
+    receiver.behaviour = always(answer(503))
+    post.now, asker = NEXT_MORNING, asker_of(post)
+
+    await asker.ask_all()
+    on_its_working_day = await days_not_compared(post)
+    post.now += timedelta(days=1)
+    after = await days_not_compared(post)
+    receiver.behaviour = holding(line(item))
+    await ask(post)
+    compared = await days_not_compared(post)
+
+    assert (on_its_working_day, after, compared) == (None, 1, None)
+
+
+async def days_not_compared(post: Post) -> float | None:
+    registry = CollectorRegistry()
+    async with transaction(post.pool) as connection:
+        moment = moment_at(post.clock, source=SOURCE)
+        figures = await load_figures(connection, moment=moment)
+    FigureGauges(registry).show(figures, [], now=moment.now)
+    labels = {"receiver": RECEIVER}
+    return registry.get_sample_value("kuntavayla_relay_days_not_compared", labels)
 
 
 async def test_a_paused_receiver_is_left_alone_and_one_that_is_away_asked_again(

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from kuntavayla.database import Pool, transaction
 from kuntavayla.service.moments import Call, Moment
-from kuntavayla.telemetry import new_traceparent
+from kuntavayla.telemetry import log, new_traceparent
 from statement_relay.clients.adapters import make_adapter
 from statement_relay.errors import (
     DeliverySettled,
@@ -81,6 +81,7 @@ class Asker(Struct, frozen=True, kw_only=True):
             try:
                 await self.ask(receiver_id, day, call=call)
             except ReceiverListMissing:
+                log.warning("receiver.list_missing", receiver=receiver_id)
                 continue
             asked += 1
         return asked
