@@ -311,9 +311,10 @@ async def test_what_an_offices_list_shows_as_unproven_is_asked_for_and_a_parked_
     assert (parked[0], told.json()["unproven"]) == ("parked", 1)
     assert (at_once, asked) == (0, [1, 0])
     assert await post.state_of(item) == ("delivered", None)
-    assert await post.value(
-        "SELECT counts->>'unproven' FROM reconciliations WHERE day = $1", DAY
-    ) == "0"
+    assert (
+        await post.value("SELECT counts->>'unproven' FROM reconciliations WHERE day = $1", DAY)
+        == "0"
+    )
 
 
 async def test_a_day_whose_list_never_came_is_a_metric_until_it_is_compared(
