@@ -8,8 +8,10 @@ from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 
 from kuntavayla.database import transaction
@@ -25,7 +27,13 @@ from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.reconciliations import Reconciliation
 from statement_relay.workers.figures import FigureGauges
 from statement_relay.workers.reconciling import Asker
-from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
+from tests.statement_relay.deliveries import (
+    OTHER_RECEIVER,
+    RECEIVER,
+    Post,
+    Queued,
+    put_ids,
+)
 from tests.statement_relay.misbehaving import (
     Behaviour,
     Heard,
@@ -38,6 +46,7 @@ from tests.statement_relay.misbehaving import (
     running,
 )
 from tests.statement_relay.service import TRACE, Relay, running_relay
+from tests.statement_relay.test_delivering_refused import raise_at
 
 DAY = date(2021, 3, 24)
 NEXT_MORNING = datetime(2021, 3, 25, 7, 0, tzinfo=UTC)
@@ -315,6 +324,26 @@ async def test_what_an_offices_list_shows_as_unproven_is_asked_for_and_a_parked_
         await post.value("SELECT counts->>'unproven' FROM reconciliations WHERE day = $1", DAY)
         == "0"
     )
+
+
+async def test_a_receiver_at_which_asking_fails_holds_up_none_behind_it_and_the_look_has_failed(
+    post: Post, receiver: Server
+) -> None:
+    await deliver(post, await post.enqueue())
+    receiver.behaviour = holding()
+    post.endpoints[OTHER_RECEIVER] = post.endpoints[RECEIVER]
+    await post.make_known(RECEIVER, OTHER_RECEIVER)
+    asker = asker_of(post)
+    asker = structs.replace(asker, receiver_ids=frozenset({RECEIVER, OTHER_RECEIVER}))
+    await raise_at(post, "reconciliations", f"NEW.receiver_id = '{RECEIVER}'")
+    post.now = NEXT_MORNING
+
+    with pytest.raises(ExceptionGroup) as failed:
+        await asker.ask_all()
+
+    assert failed.group_contains(asyncpg.RaiseError)
+    rows = await post.rows("SELECT receiver_id FROM reconciliations")
+    assert [row["receiver_id"] for row in rows] == [OTHER_RECEIVER]
 
 
 async def test_a_day_whose_list_never_came_is_a_metric_until_it_is_compared(
