@@ -9,6 +9,8 @@ from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -30,7 +32,7 @@ ASKED = {
         SELECT information_id::text, attempt, request_id, status, outcome
         FROM delivery_attempts ORDER BY information_id, attempt
     """,
-    "notes": "SELECT information_id::text, action FROM delivery_notes",
+    "notes": "SELECT information_id::text, action, noted_at FROM delivery_notes",
     "queues": "SELECT receiver_id, next_attempt_at, is_blocked, lease_token FROM client_queues",
     "audit": "SELECT action, outcome, resource_id::text FROM audit",
     "outbox": """
@@ -98,6 +100,14 @@ class Stored:
     def resent(self) -> set[str]:
         """Return the items that were delivered, and sent again to a receiver that lost them."""
         return {row["resource_id"] for row in self.audit if row["action"] == "delivery.resent"}
+
+    def resent_at(self) -> dict[str, datetime]:
+        """Return when items that were sent again were so last; those of one call at one instant."""
+        notes = [each for each in self.notes if each["action"] == "resent"]
+        return {
+            each["information_id"]: each["noted_at"]
+            for each in sorted(notes, key=itemgetter("noted_at"))
+        }
 
     def skipped(self) -> set[str]:
         """Return the items that an operator gave up."""
@@ -222,11 +232,13 @@ def check_order(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
 
 
 def _check_reception(stored: Stored) -> Iterator[str]:
-    received: dict[tuple[str, str], list[int]] = defaultdict(list)
-    resent = stored.resent()
-    for row in (each for each in stored.held if each["information_id"] not in resent):
-        received[row["receiver_id"], row["client_id"]].append(row["sequence"])
-    for (_, client_id), numbers in received.items():
+    """What came at first is in order, and what was sent again together is too, among itself."""
+    received: dict[tuple[str, str, datetime | None], list[int]] = defaultdict(list)
+    resent = stored.resent_at()
+    for row in stored.held:
+        together = resent.get(row["information_id"])
+        received[row["receiver_id"], row["client_id"], together].append(row["sequence"])
+    for (_, client_id, _), numbers in received.items():
         if numbers != sorted(set(numbers)):
             yield f"items of {client_id} were received out of order or twice"
 
