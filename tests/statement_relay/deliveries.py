@@ -95,6 +95,7 @@ class Post:
         client_id: str | None = None,
         receiver_id: str = RECEIVER,
         replaces: Queued | None = None,
+        root: Queued | None = None,
         is_restricted: bool = False,
         deliver_by_at: datetime | None = None,
     ) -> Queued:
@@ -113,7 +114,7 @@ class Post:
                 f"SOT-{next(_numbers)}",
                 "new" if replaces is None else "correct",
                 None if replaces is None else replaces.information_id,
-                None if replaces is None else replaces.information_id,
+                None if replaces is None else (root or replaces).information_id,
                 self.now,
                 is_restricted,
                 body,
@@ -214,15 +215,26 @@ class Post:
         lease_s: float = 60.0,
     ) -> Turn:
         """Take one turn as a courier does, and begin no call."""
-        desk = DeliveryDesk(
+        desk = self._desk(lease_s=lease_s)
+        async with transaction(self.pool) as connection:
+            return await delivering.take_turn(connection, ended, unsettled=unsettled, desk=desk)
+
+    async def settle(self, ended: Sequence[Called]) -> None:
+        """Decide on calls and settle them, as a courier does when it ends."""
+        desk = self._desk()
+        async with transaction(self.pool) as connection:
+            decided = await delivering.decide(connection, ended, desk=desk)
+        async with transaction(self.pool) as connection:
+            await delivering.settle(connection, decided, desk=desk)
+
+    def _desk(self, *, lease_s: float = 60.0) -> DeliveryDesk:
+        return DeliveryDesk(
             endpoints=Endpoints(None, self.endpoints),
             pace=Pace(lease_s=lease_s),
             call=Call(organisation=SERVICE, request_id=self.new_id(), traceparent=""),
             moment=moment_at(self.clock, source=SOURCE),
             draw=lambda: 0.0,
         )
-        async with transaction(self.pool) as connection:
-            return await delivering.take_turn(connection, ended, unsettled=unsettled, desk=desk)
 
     @contextlib.asynccontextmanager
     async def courier(self, *, pace: Pace = QUICK) -> AsyncIterator[Courier]:

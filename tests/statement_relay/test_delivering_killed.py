@@ -10,8 +10,11 @@ import pytest
 
 from statement_relay.rules.endpoints import Endpoint
 from tests.statement_relay.courier_process import Plan
-from tests.statement_relay.deliveries import DEADLINE_S, RECEIVER, Post
-from tests.statement_relay.misbehaving import Heard, answer, receipt_of, receiving, running
+from tests.statement_relay.deliveries import DEADLINE_S, RECEIVER, Post, put_ids
+from tests.statement_relay.misbehaving import Heard, Server, answer, receipt_of, receiving, running
+from tests.statement_relay.service import Relay
+from tests.statement_relay.test_skipped import WHY
+from tests.statement_relay.test_skipped import receipt_of as receipt_told
 
 LEASE_S = 1.0
 
@@ -129,3 +132,39 @@ async def test_a_courier_killed_between_claim_and_call_leaves_a_lease_that_runs_
     assert await post.state_of(item) == ("delivered", None)
     assert (attempts, len(receiver.heard)) == (2, 1)
     assert dict(cut_off) == {"outcome": "cut_off", "status": None, "is_in_order": True}
+
+
+@pytest.mark.parametrize("verb", ["retry", "skip"])
+async def test_an_attempt_cut_off_before_a_repair_stands_in_the_story(
+    relay: Relay, post: Post, *, receiver: Server, verb: str
+) -> None:
+    item = await post.enqueue()
+    behind = await post.enqueue(client_id=item.client_id)
+    await post.claim(lease_s=0.001)
+    [row] = await post.rows("SELECT lease_token::text FROM client_queues")
+
+    operator = relay.caller("operator", "deliveries.write")
+    done = await operator.post(f"/deliveries/{item.information_id}:{verb}", WHY)
+    async with post.courier():
+        await post.until_settled([item, behind])
+
+    assert done.json() == {"handled": 1}
+    [first, *_] = await post.rows("SELECT * FROM delivery_attempts ORDER BY information_id")
+    assert (first["outcome"], first["request_id"]) == ("cut_off", row["lease_token"])
+    ends = ["delivered"] if verb == "retry" else []
+    assert await post.outcomes_of(item) == ["cut_off", *ends]
+    assert await post.outcomes_of(behind) == ["delivered"]
+    assert put_ids(receiver)[-1] == behind.information_id
+
+
+async def test_an_attempt_cut_off_before_a_receipt_came_stands_in_the_story(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    item = await post.enqueue()
+    await post.claim(lease_s=0.001)
+
+    taken = await relay.caller(RECEIVER, "receipts.write").post("/receipts", receipt_told(item))
+
+    assert taken.json()["state"] == "delivered"
+    assert await post.outcomes_of(item) == ["cut_off"]
+    assert put_ids(receiver) == []

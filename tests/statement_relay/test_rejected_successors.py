@@ -124,6 +124,34 @@ async def test_every_successor_that_comes_or_falls_makes_a_version_of_its_own(
     assert [refusal(one) for one in stale] == [(412, "version_differs")] * 2
 
 
+async def test_a_skipped_correction_that_comes_back_by_its_receipt_makes_another_version(
+    post: Post, receiver: Server, sotkamo: Caller, *, relay: Relay
+) -> None:
+    original = await delivered(post, receiver, sotkamo)
+    correction = (await sotkamo.correct(original, another_item())).json()["information_id"]
+    receiver.behaviour = always(answer(409))
+    await settle(post)
+    versions = [await etag_of(sotkamo, original)]
+    operator = relay.caller("operator", "deliveries.write")
+    await operator.post(f"/deliveries/{correction}:skip", WHY)
+    versions.append(await etag_of(sotkamo, original))
+    receipt = {
+        "information_id": correction,
+        "digest": (await story_of(sotkamo, correction))["digest"],
+        "result": "received",
+        "receipt_id": "R-7",
+        "received_at": "2021-03-24T11:45:00Z",
+    }
+
+    taken = await relay.caller(RECEIVER, "receipts.write").post("/receipts", receipt)
+    versions.append(await etag_of(sotkamo, original))
+    stale = await sotkamo.correct(original, another_item(), version=2)
+
+    assert taken.json()["state"] == "delivered"
+    assert versions == ['"2"', '"3"', '"4"']
+    assert refusal(stale) == (412, "version_differs")
+
+
 async def test_a_rejected_new_item_has_nothing_to_correct_and_is_sent_anew(
     post: Post, receiver: Server, sotkamo: Caller
 ) -> None:

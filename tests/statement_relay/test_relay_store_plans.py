@@ -23,6 +23,7 @@ LOOK_UPS = {
         "'{}'",
         {
             "ix_information_waiting_for_client",
+            "ix_delivery_notes_information_id",
             "ix_information_replaces",
             "ix_information_successor",
         },

@@ -5,10 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from statement_relay.rules.answers import Answer, Receipt, Verdict
+from statement_relay.rules.deliveries import Called, Delivery
 from statement_relay.rules.digests import digest_of
+from statement_relay.rules.endpoints import Endpoint
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
 from tests.statement_relay.misbehaving import Server, always, answer, receiving
-from tests.statement_relay.service import Caller, Relay
+from tests.statement_relay.service import NOW, Caller, Relay
 
 Json = Any
 WHY = {
@@ -185,3 +188,78 @@ async def test_a_skipped_correction_is_not_brought_back_beside_a_newer_one(
     assert [(one["kind"], one["information_id"]) for one in told["differences"]] == [
         ("skipped", first.information_id)
     ]
+
+
+def answered_later(delivery: Delivery, *, receipt_id: str) -> Called:
+    """Return a call that ended with a receipt of what was sent."""
+    return Called(
+        delivery=delivery,
+        request_id=delivery.lease_token,
+        started_at=NOW,
+        ended_at=NOW,
+        answer=Answer(status=201, is_json=True, receipt=Receipt(receipt_id, NOW, delivery.digest)),
+        verdict=Verdict("delivered", "delivered", is_receivers_fault=False),
+    )
+
+
+async def test_the_answer_to_a_call_beside_which_its_item_was_skipped_delivers_it(
+    relay: Relay, post: Post, office: Caller
+) -> None:
+    item = await post.enqueue()
+    post.endpoints[RECEIVER] = Endpoint(url="http://127.0.0.1:9")
+    await post.make_known(RECEIVER)
+    [under_way] = (await post.turn(lease_s=0.001)).deliveries
+    operator = relay.caller("operator", "deliveries.write")
+    await operator.post(f"/deliveries/{item.information_id}:skip", WHY)
+
+    for _ in range(2):
+        await post.settle([answered_later(under_way, receipt_id="R-1")])
+
+    [row] = await post.rows("SELECT * FROM information")
+    assert (row["state"], row["state_reason"], row["receipt_id"]) == ("delivered", None, "R-1")
+    names = [name for name, _ in await post.events()]
+    assert names == ["information.rejected", "information.delivered"]
+    notes = await post.rows("SELECT action FROM delivery_notes ORDER BY ctid")
+    assert [note["action"] for note in notes] == ["skipped", "received"]
+    assert (await list_of_day(office, item))["is_equal"] is True
+
+
+async def test_the_answer_to_a_call_whose_item_is_put_again_meanwhile_delivers_it_once(
+    relay: Relay, post: Post
+) -> None:
+    item = await post.enqueue()
+    behind = await post.enqueue(client_id=item.client_id)
+    post.endpoints[RECEIVER] = Endpoint(url="http://127.0.0.1:9")
+    await post.make_known(RECEIVER)
+    [first] = (await post.turn(lease_s=0.001)).deliveries
+    operator = relay.caller("operator", "deliveries.write")
+    await operator.post(f"/deliveries/{item.information_id}:retry", WHY)
+    [second] = (await post.turn()).deliveries
+
+    await post.settle([answered_later(first, receipt_id="R-1")])
+    await post.settle([answered_later(second, receipt_id="R-2")])
+    [third] = (await post.turn()).deliveries
+
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert await post.value("SELECT receipt_id FROM information WHERE state = 'delivered'") == "R-1"
+    assert await post.outcomes_of(item) == ["cut_off", "delivered"]
+    assert await post.events() == [("information.delivered", "common")]
+    assert third.information_id == behind.information_id
+
+
+async def test_the_answer_to_a_call_about_an_overtaken_item_leaves_it_skipped(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    original = await post.enqueue()
+    async with post.courier():
+        await post.until_settled([original])
+    item = await post.enqueue(client_id=original.client_id, replaces=original)
+    [under_way] = (await post.turn(lease_s=0.001)).deliveries
+    operator = relay.caller("operator", "deliveries.write")
+    await operator.post(f"/deliveries/{item.information_id}:skip", WHY)
+    await post.enqueue(client_id=original.client_id, replaces=original)
+
+    await post.settle([answered_later(under_way, receipt_id="R-1")])
+
+    assert await post.state_of(item) == ("rejected", "skipped")
+    assert put_ids(receiver) == [original.information_id]

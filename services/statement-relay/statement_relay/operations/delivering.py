@@ -8,24 +8,23 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
-from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from kuntavayla import outbox
 from kuntavayla.database import Connection
-from kuntavayla.events import instant_of_id
 from kuntavayla.service.moments import Call, Moment
+from statement_relay.operations import receipts
 from statement_relay.operations.rejecting import reject_successors
 from statement_relay.operations.telling import Telling
 from statement_relay.rules.answers import Answer, Verdict
 from statement_relay.rules.deliveries import (
-    CUT_OFF,
     SETTLING_REFUSED,
     Called,
     Delivery,
     Fate,
+    LateReceipt,
     Pace,
     Tracked,
     breaker_after,
@@ -129,7 +128,8 @@ async def settle(
     """Record every attempt, settle items and their queues, tell of them; return what was given.
 
     A call whose lease has gone to somebody else changes nothing but the record of attempts, and
-    not that where the attempt stands as cut off. Locks queues, items, and the outbox head last,
+    not that where the attempt stands as cut off; but the proof that it brought is taken as a
+    receipt that comes later. Locks queues, items, and the outbox head last,
     each in order of their keys.
     """
     telling = Telling(desk.call, desk.moment)
@@ -188,8 +188,7 @@ async def _claim(
     claimed = await deliveries.claim(
         connection, slots, over=over, new_token=desk.moment.new_id, lease_s=desk.pace.lease_s
     )
-    cut_off = [_cut_off(one, now=desk.moment.now) for one in claimed if one.is_taken_over]
-    await deliveries.append_attempts(connection, cut_off)
+    await deliveries.append_attempts(connection, _cut_off(claimed, now=desk.moment.now))
     for name, count in Counter(map(attrgetter("receiver_id"), claimed)).items():
         endpoint = known[name]
         assert endpoint is not None, "only receivers with an address have slots"
@@ -266,6 +265,24 @@ async def _settle(
         if called.delivery.information_id not in settled
     ]
     await repairs.refresh(connection, overtaken)
+    lost = [one.called for one in decided if lease_of(one.called.delivery) not in held]
+    await receipts.take_proofs(
+        connection, _proofs(lost), telling=telling, call=desk.call, moment=desk.moment
+    )
+
+
+def _proofs(lost: Sequence[Called]) -> list[LateReceipt]:
+    """Return the receipts of the very bytes that were sent."""
+    return [
+        LateReceipt(
+            information_id=called.delivery.information_id,
+            digest=called.answer.receipt.digest,
+            receipt=called.answer.receipt,
+            code=None,
+        )
+        for called in lost
+        if called.answer.receipt is not None and called.verdict.action == "delivered"
+    ]
 
 
 def _tell(item: Tracked, called: Called, fate: Fate, *, telling: Telling) -> None:
@@ -316,17 +333,10 @@ def _attempt(called: Called) -> Attempt:
     )
 
 
-def _cut_off(delivery: Delivery, *, now: datetime) -> Attempt:
-    """Return the attempt before, whose courier did not settle it: it began when it was claimed."""
-    assert delivery.lapsed_token is not None, "only what is taken over was cut off"
-    return Attempt(
-        information_id=delivery.information_id,
-        attempt=delivery.attempt - 1,
-        request_id=delivery.lapsed_token,
-        started_at=min(now, instant_of_id(UUID(delivery.lapsed_token))),
-        ended_at=now,
-        status=None,
-        outcome=CUT_OFF,
-        code=None,
-        request_hash=None,
-    )
+def _cut_off(claimed: Sequence[Delivery], *, now: datetime) -> list[Attempt]:
+    """Return the attempts before, of couriers that did not settle them."""
+    return [
+        deliveries.cut_off(one.information_id, one.attempt - 1, one.lapsed_token, now=now)
+        for one in claimed
+        if one.lapsed_token is not None and one.is_taken_over
+    ]

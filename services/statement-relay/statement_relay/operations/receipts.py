@@ -1,6 +1,6 @@
 """Receipts and rejections that receivers send later than in their answers."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from kuntavayla import audit, outbox
 from kuntavayla.database import Connection
@@ -8,7 +8,7 @@ from kuntavayla.service.moments import Call, Moment
 from statement_relay.errors import DeliverySettled, InformationNotFound, SuccessorOvertaken
 from statement_relay.operations.rejecting import reject
 from statement_relay.operations.telling import Telling
-from statement_relay.rules.deliveries import DeliveryNote, LateReceipt, Undelivered
+from statement_relay.rules.deliveries import DeliveryNote, LateReceipt, Undelivered, is_of_before
 from statement_relay.rules.states import SETTLED, SKIPPED, InformationState, NoteAction
 from statement_relay.store import repairs
 
@@ -33,8 +33,9 @@ async def take(
     """Take what is said for receivers of an item that one was sent; return its state by that.
 
     A receipt of other bytes than were sent parks the item. The same again answers as before. What
-    was skipped is delivered after all by its receipt; what was rejected with it stays so. Locks the
-    item's queue; commits together: state, audit line, events.
+    was skipped is delivered after all by its receipt; what was rejected with it stays so. A
+    receipt of before an item was sent again changes nothing of it. Locks the item's queue; commits
+    together: state, audit line, events.
 
     Raises InformationNotFound for what is not of these receivers or was never sent, DeliverySettled
     where the item has ended otherwise, and SuccessorOvertaken where what was skipped has been
@@ -46,6 +47,9 @@ async def take(
         raise InformationNotFound
     if item.state in SETTLED and not await _was_only_skipped(connection, item, told):
         return _state_again(item, told)
+    if is_of_before(told, item):
+        return item.state
+    await repairs.append_cut_off(connection, [item.tracked], now=moment.now)
     telling = Telling(call, moment)
     state = await _change(connection, item, told, telling=telling, moment=moment)
     await repairs.refresh(connection, [item.tracked])
@@ -61,6 +65,42 @@ async def take(
     await audit.append(connection, telling.gathered.audit)
     await outbox.append(connection, telling.gathered.events, origin=moment.origin)
     return state
+
+
+async def take_proofs(
+    connection: Connection,
+    proofs: Sequence[LateReceipt],
+    *,
+    telling: Telling,
+    call: Call,
+    moment: Moment,
+) -> None:
+    """Take receipts out of answers to calls whose leases had gone, as if they had been posted.
+
+    The caller has locked the queues, and writes what is told. What has ended otherwise stays so,
+    and what was skipped and has been replaced by another successor.
+    """
+    if not proofs:
+        return
+    found = await repairs.lock_items(connection, [told.information_id for told in proofs])
+    for told in {one.information_id: one for one in proofs}.values():
+        item = found[told.information_id]
+        if not await _is_open_to(connection, item, told):
+            continue
+        await repairs.append_cut_off(connection, [item.tracked], now=moment.now)
+        state = await _change(connection, item, told, telling=telling, moment=moment)
+        await repairs.refresh(connection, [item.tracked])
+        await repairs.append_notes(connection, [_note(told, state, call=call, moment=moment)])
+
+
+async def _is_open_to(connection: Connection, item: Undelivered, told: LateReceipt) -> bool:
+    """Say whether a receipt out of an answer changes an item."""
+    if item.state not in SETTLED:
+        return not is_of_before(told, item)
+    try:
+        return await _was_only_skipped(connection, item, told)
+    except SuccessorOvertaken:
+        return False
 
 
 def _note(
@@ -83,7 +123,9 @@ async def _was_only_skipped(connection: Connection, item: Undelivered, told: Lat
 
     Raises SuccessorOvertaken where another successor of the same item stands.
     """
-    is_proof = told.receipt is not None and told.digest == item.digest
+    is_proof = (
+        told.receipt is not None and told.digest == item.digest and not is_of_before(told, item)
+    )
     is_skipped = is_proof and item.state == "rejected" and item.state_reason == SKIPPED
     if is_skipped and await repairs.is_overtaken(connection, told.information_id):
         raise SuccessorOvertaken

@@ -1,7 +1,7 @@
 """A receiver's own list of a day, held against our receipts; what it lost is sent again."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from kuntavayla import audit
 from kuntavayla.database import Connection
@@ -75,9 +75,17 @@ async def list_unproven(
 
 
 async def prove(
-    connection: Connection, held: HeldItem, *, receiver_id: str, call: Call, moment: Moment
+    connection: Connection,
+    held: HeldItem,
+    *,
+    asked_at: datetime,
+    receiver_id: str,
+    call: Call,
+    moment: Moment,
 ) -> None:
     """Take a receipt out of a receiver's own list, as if it had been posted.
+
+    `asked_at` is when the list was asked for: of what was sent again since it proves nothing.
 
     Raises InformationNotFound for what was never sent, DeliverySettled for what has ended, and
     SuccessorOvertaken for what was skipped and overtaken.
@@ -87,6 +95,7 @@ async def prove(
         digest=held.receipt.digest,
         receipt=held.receipt,
         code=None,
+        held_at=asked_at,
     )
     await receipts.take(connection, told, receiver_ids=[receiver_id], call=call, moment=moment)
 
@@ -136,7 +145,7 @@ async def resend(
     """Send what a receiver's newest list of a day lacks again, with the same bytes and ids.
 
     Locks the queues of the items. They go before what waits in their queues, in their old order.
-    Returns how many there are; those that are on their way again are not sent twice. Raises
+    Returns how many there are; those that were sent again since the list are not sent twice. Raises
     ReconciliationNotFound, and DeliveryCountDiffers where another number was expected.
     """
     results = await reconciliations.list_results(connection, day, receiver_id=receiver_id)
@@ -147,8 +156,15 @@ async def resend(
     if len(missing) != expected_count:
         raise DeliveryCountDiffers(item_count=len(missing))
     items = await repairs.lock_items(connection, missing)
-    again = await reconciliations.let_resend(connection, missing, receiver_id=receiver_id)
-    await repairs.refresh(connection, [item.tracked for item in items.values()])
+    placed = [item.tracked for item in items.values()]
+    await repairs.append_cut_off(connection, placed, now=moment.now)
+    again = await reconciliations.let_resend(
+        connection,
+        missing,
+        scope=scope_of(receiver_id, day, may_see_restricted=True),
+        listed_at=result.reconciled_at,
+    )
+    await repairs.refresh(connection, placed)
     sent = [items[information_id] for information_id in sorted(again)]
     await _write_resent(connection, sent, why=why, moment=moment)
     return len(missing)

@@ -93,6 +93,7 @@ async def retry(
     items is refused with, and then nothing was done.
     """
     items = await _load_heads(connection, information_ids)
+    await repairs.append_cut_off(connection, [item.tracked for item in items], now=moment.now)
     await repairs.put_back(connection, [item.tracked for item in items])
     await repairs.refresh(connection, [item.tracked for item in items])
     telling = Telling(why.call, moment)
@@ -111,6 +112,7 @@ async def skip(
     open_items = [item for item in items if item.state not in SETTLED]
     telling = Telling(why.call, moment)
     tracked = [item.tracked for item in open_items]
+    await repairs.append_cut_off(connection, tracked, now=moment.now)
     await reject(connection, tracked, code=SKIPPED, telling=telling, moment=moment)
     await repairs.refresh(connection, tracked)
     await _write(connection, open_items, telling, action="skipped", why=why, moment=moment)

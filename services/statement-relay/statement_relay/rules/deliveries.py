@@ -179,6 +179,7 @@ class Undelivered(Struct, frozen=True, kw_only=True):
     attempts: int
     digest: str
     receipt_id: str | None
+    resent_at: datetime | None
     accepted_at: datetime
     deliver_by_at: datetime
     is_leased: bool
@@ -195,12 +196,30 @@ class DeliveryFilter(Struct, frozen=True, kw_only=True):
 
 
 class LateReceipt(Struct, frozen=True, kw_only=True):
-    """What a receiver says of an item later than in its answer; a `code` says that it rejects."""
+    """What a receiver says of an item later than in its answer; a `code` says that it rejects.
+
+    `held_at` is when the receiver was asked for the list in which the receipt stands.
+    """
 
     information_id: str
     digest: str
     receipt: Receipt | None
     code: str | None
+    held_at: datetime | None = None
+
+
+def is_of_before(told: LateReceipt, item: Undelivered) -> bool:
+    """Say whether a receipt proves no more than what a receiver held before it lost an item.
+
+    What it has promised for the item sent again is believed, and what it lists since then.
+    """
+    if told.receipt is None or told.digest != item.digest or item.resent_at is None:
+        return False
+    if item.state == "awaiting_receipt":
+        return False
+    if told.held_at is not None:
+        return told.held_at < item.resent_at
+    return told.receipt.received_at < item.resent_at or told.receipt.receipt_id == item.receipt_id
 
 
 class DeliverySummary(Struct, frozen=True, kw_only=True):

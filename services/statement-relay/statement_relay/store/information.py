@@ -65,7 +65,7 @@ FROM information WHERE information_id = ANY($1::uuid[])
 """
 # A successor that was rejected or refused replaces nothing, unless what replaces that one stands:
 # it was taken once, and rejected when it was sent again. Each that comes, and each that falls,
-# makes another version.
+# makes another version; so does one that was skipped, and has come back by its receipt.
 STANDING_OF_SUCCESSORS = """
 (SELECT s.information_id::text FROM information s
  WHERE s.replaces_information_id = i.information_id
@@ -74,6 +74,9 @@ STANDING_OF_SUCCESSORS = """
          AND n.state NOT IN ('rejected', 'refused')))
  ORDER BY s.state IN ('rejected', 'refused'), s.information_id LIMIT 1) AS replaced_by,
 (SELECT 1 + count(*) + count(*) FILTER (WHERE s.state IN ('rejected', 'refused'))
+   + 2 * coalesce(sum((SELECT count(*) FROM delivery_notes n
+                       WHERE n.information_id = s.information_id AND n.action = 'skipped')
+                      - (s.state_reason IS NOT DISTINCT FROM 'skipped')::int), 0)
  FROM information s WHERE s.replaces_information_id = i.information_id)::int AS version"""
 _HELD = f"""
 i.information_id::text, i.organisation, i.client_id::text, i.municipality_code, i.kind, i.action,

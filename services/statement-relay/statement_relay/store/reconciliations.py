@@ -72,10 +72,15 @@ SELECT receiver_id, day, reconciled_at, their_count, our_count, counts, differen
 FROM reconciliations WHERE day = $1 AND ($2::text IS NULL OR receiver_id = $2)
 ORDER BY receiver_id LIMIT $3
 """
+# A list tells what a receiver lacked when it was compared: what was sent again since then may have
+# come meanwhile, and is sent once more only for a newer list.
 RESEND = """
-UPDATE information SET state = 'waiting', state_reason = 'resent', settled_at = NULL
-WHERE information_id = ANY($1::uuid[]) AND receiver_id = $2 AND state = 'delivered'
-RETURNING information_id::text
+UPDATE information i SET state = 'waiting', state_reason = 'resent', settled_at = NULL
+WHERE i.information_id = ANY($1::uuid[]) AND i.receiver_id = $2 AND i.state = 'delivered'
+  AND i.received_at >= $3 AND i.received_at < $4 AND NOT EXISTS (
+      SELECT FROM delivery_notes n
+      WHERE n.information_id = i.information_id AND n.action = 'resent' AND n.noted_at >= $5)
+RETURNING i.information_id::text
 """
 # A whole result is asked for anew where receipts of its day came later: the receiver's clock is
 # off, or items were sent again. A receipt may commit some time after the instant that it bears.
@@ -192,13 +197,21 @@ async def list_results(
 
 
 async def let_resend(
-    connection: Connection, information_ids: Sequence[str], *, receiver_id: str
+    connection: Connection, information_ids: Sequence[str], *, scope: Scope, listed_at: datetime
 ) -> frozenset[str]:
     """Let delivered items, whose queues the caller has locked, be sent again with the same bytes.
 
-    Returns those that were; what is on its way again already is left as it is.
+    Returns those that were. What was sent again since the list was compared is left as it is, and
+    what has got a receipt of another day.
     """
-    rows = await connection.fetch(RESEND, [*information_ids], receiver_id)
+    rows = await connection.fetch(
+        RESEND,
+        [*information_ids],
+        scope.receiver_id,
+        scope.starts_at,
+        scope.ends_at,
+        listed_at,
+    )
     return frozenset(row["information_id"] for row in rows)
 
 

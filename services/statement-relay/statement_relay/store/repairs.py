@@ -15,7 +15,13 @@ from statement_relay.rules.deliveries import (
     Undelivered,
 )
 from statement_relay.store import queues
-from statement_relay.store.deliveries import NOTIFY_CHANNEL, TRACKED, tracked
+from statement_relay.store.deliveries import (
+    NOTIFY_CHANNEL,
+    TRACKED,
+    append_attempts,
+    cut_off,
+    tracked,
+)
 from statement_relay.store.queues import Queue
 
 _IS_HEAD = """NOT EXISTS (
@@ -26,9 +32,11 @@ _IS_HEAD = """NOT EXISTS (
 _UNDELIVERED = f"""
 {TRACKED}, i.number, i.state, i.state_reason, i.attempts, i.digest, i.receipt_id, i.accepted_at,
 i.deliver_by_at,
+(SELECT max(n.noted_at) FROM delivery_notes n
+ WHERE n.information_id = i.information_id AND n.action = 'resent') AS resent_at,
 q.lease_token IS NOT NULL AND q.lease_until > clock_timestamp() AS is_leased,
 {_IS_HEAD} AS is_head
-"""
+"""  # noqa: S608 - constants of ours
 _ON_ITS_WAY = """
 i.settled_at IS NULL AND i.number IS NOT NULL
 AND ($1::text IS NULL OR i.state = $1) AND ($2::text IS NULL OR i.receiver_id = $2)
@@ -114,6 +122,14 @@ FROM {_QUEUES.recordset()} LEFT JOIN LATERAL (
 ) h ON true
 WHERE q.receiver_id = r.receiver_id AND q.client_id = r.client_id
 """  # noqa: S608 - a constant of ours
+LAPSED = f"""
+SELECT i.information_id::text, i.attempts AS attempt, q.lease_token::text
+FROM {_QUEUES.recordset()} JOIN client_queues q
+  ON q.receiver_id = r.receiver_id AND q.client_id = r.client_id
+JOIN information i ON i.receiver_id = q.receiver_id AND i.client_id = q.client_id
+WHERE q.lease_until <= clock_timestamp() AND i.number IS NOT NULL AND i.settled_at IS NULL
+  AND i.state = 'delivering'
+"""  # noqa: S608 - a constant of ours
 _NOTES = Columns(
     {
         "note_id": "uuid",
@@ -130,6 +146,18 @@ APPEND_NOTES = f"""
 INSERT INTO delivery_notes ({_NOTES.listed}) SELECT {_NOTES.read} FROM {_NOTES.recordset()}
 """  # noqa: S608 - a constant of ours
 WAKE = f"SELECT pg_notify('{NOTIFY_CHANNEL}', '')"
+
+
+class Placed(Protocol):
+    """What stands in a queue, or is one."""
+
+    @property
+    def receiver_id(self) -> str:
+        """Whose queue it is."""
+
+    @property
+    def client_id(self) -> str:
+        """About whom."""
 
 
 async def lock_items(
@@ -214,6 +242,17 @@ async def reject(
     await connection.execute(REJECT, [item.information_id for item in items], code, at)
 
 
+async def append_cut_off(
+    connection: Connection, placed: Collection[Placed], *, now: datetime
+) -> None:
+    """Add the attempts whose leases have run out unsettled on locked queues: they end by this."""
+    places = sorted({(one.receiver_id, one.client_id) for one in placed})
+    if places:
+        argument = _QUEUES.argument([Queue(*place) for place in places])
+        rows = await connection.fetch(LAPSED, argument)
+        await append_attempts(connection, [cut_off(**dict(row), now=now) for row in rows])
+
+
 async def put_back(connection: Connection, items: Collection[Tracked]) -> None:
     """Let items wait for another attempt whose queues the caller has locked."""
     await connection.execute(PUT_BACK, [item.information_id for item in items])
@@ -223,18 +262,6 @@ async def append_notes(connection: Connection, notes: Sequence[DeliveryNote]) ->
     """Add notes of what was done to deliveries."""
     if notes:
         await connection.execute(APPEND_NOTES, _NOTES.argument(notes))
-
-
-class Placed(Protocol):
-    """What stands in a queue, or is one."""
-
-    @property
-    def receiver_id(self) -> str:
-        """Whose queue it is."""
-
-    @property
-    def client_id(self) -> str:
-        """About whom."""
 
 
 async def refresh(connection: Connection, placed: Collection[Placed]) -> None:
@@ -258,6 +285,7 @@ def _undelivered(row: Any) -> Undelivered:  # noqa: ANN401 - a record of the dri
         attempts=row["attempts"],
         digest=row["digest"],
         receipt_id=row["receipt_id"],
+        resent_at=row["resent_at"],
         accepted_at=row["accepted_at"],
         deliver_by_at=row["deliver_by_at"],
         is_leased=row["is_leased"],

@@ -48,13 +48,14 @@ class Asker(Struct, frozen=True, kw_only=True):
         """
         if receiver_id not in self.receiver_ids:
             raise ReceiverNotFound
+        asked_at = self.moment().now
         held = await self._list_held(receiver_id, day)
         async with transaction(self.pool) as connection:
             unproven = await operations.list_unproven(
                 connection, held, day=day, receiver_id=receiver_id
             )
         for item in unproven:
-            await self._prove(item, receiver_id=receiver_id, call=call)
+            await self._prove(item, asked_at=asked_at, receiver_id=receiver_id, call=call)
         async with transaction(self.pool) as connection:
             return await operations.reconcile(
                 connection,
@@ -114,12 +115,19 @@ class Asker(Struct, frozen=True, kw_only=True):
             raise ReceiverListMissing
         return held
 
-    async def _prove(self, item: HeldItem, *, receiver_id: str, call: Call) -> None:
+    async def _prove(
+        self, item: HeldItem, *, asked_at: datetime, receiver_id: str, call: Call
+    ) -> None:
         """Take one receipt in a transaction of its own: it locks the item's queue."""
         try:
             async with transaction(self.pool) as connection:
                 await operations.prove(
-                    connection, item, receiver_id=receiver_id, call=call, moment=self.moment()
+                    connection,
+                    item,
+                    asked_at=asked_at,
+                    receiver_id=receiver_id,
+                    call=call,
+                    moment=self.moment(),
                 )
         except (InformationNotFound, DeliverySettled, SuccessorOvertaken):
             return
