@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from kuntavayla.testing import TestDatabase
 from statement_relay.clients.adapters import Adapters
 from statement_relay.rules.answers import Answer
 from statement_relay.rules.endpoints import (
@@ -28,13 +27,10 @@ from tests.statement_relay.certificates import (
     tomorrow,
 )
 from tests.statement_relay.deliveries import OTHER_RECEIVER, QUICK, RECEIVER, Post, put_ids
-from tests.statement_relay.items import another_item, responsible
 from tests.statement_relay.misbehaving import Server, receiving, running
-from tests.statement_relay.service import running_relay
 from tests.statement_relay.test_adapters import ENOUGH_S, NOW, PARCEL, adapter_of
 
 YESTERDAY = tomorrow() - 2 * DAY
-UNUSABLE = "kuntavayla_relay_receiver_unusable"
 ENDS = "kuntavayla_relay_certificate_end_timestamp_seconds"
 
 
@@ -211,48 +207,6 @@ async def test_a_default_that_cannot_be_used_is_found_before_anybody_needs_it(
         assert answered.receipt is not None
 
 
-async def test_a_receiver_whose_certificate_is_no_good_holds_up_no_other_and_is_not_called(
-    post: Post, receiver: Server, authority: Authority, *, own: OwnFiles
-) -> None:
-    own.put(authority.issue("kuntavayla"))
-    own.certificate_file.write_text("half a certificate", encoding="utf-8")
-    async with running(receiving, tls=asking(authority)) as secured:
-        post.endpoints[OTHER_RECEIVER] = with_mtls(secured, authority, own)
-        held = await post.enqueue(receiver_id=OTHER_RECEIVER)
-        async with post.courier() as courier:
-            courier.prepare()
-            sent = await post.enqueue()
-            await post.until_settled([sent])
-            unusable = courier.unusable()
-            state, calls = await post.state_of(held), await post.outcomes_of(held)
-            own.put(authority.issue("renewed"))
-            await courier.renew(Endpoints(None, post.endpoints))
-            await post.until_settled([held])
-
-    assert unusable == {OTHER_RECEIVER}
-    assert (state, calls) == (("waiting", None), [])
-    assert put_ids(receiver) == [sent.information_id]
-    assert put_ids(secured) == [held.information_id]
-    assert await post.outcomes_of(held) == ["delivered"]
-    assert courier.unusable() == set()
-
-
-async def test_a_service_starts_though_a_receivers_certificate_is_no_good(
-    relay_database: TestDatabase, tmp_path: Path
-) -> None:
-    file = tmp_path / "receivers.toml"
-    own = 'certificate_file = "/nowhere/own.pem", key_file = "/nowhere/own-key.pem"'
-    file.write_text(
-        f'[receivers.{RECEIVER}]\nurl = "https://te.example"\nmtls = {{ {own} }}\n', "utf-8"
-    )
-
-    async with running_relay(relay_database, receivers_file=str(file)) as relay:
-        await relay.learn(responsible())
-        taken = await relay.case_system().send(another_item())
-
-    assert taken.status_code == 201
-
-
 async def test_a_file_that_goes_away_later_leaves_its_receiver_without_an_adapter(
     authority: Authority, own: OwnFiles
 ) -> None:
@@ -402,24 +356,6 @@ async def test_a_look_tells_when_certificates_end_and_a_broken_file_leaves_all_a
     assert ends("ours") == own_ends_at
     assert ends("theirs") == pytest.approx(tomorrow().timestamp(), abs=DAY.total_seconds())
     assert put_ids(secured) == [first.information_id, second.information_id]
-
-
-async def test_a_look_tells_whose_certificate_is_no_good_until_it_is(
-    post: Post, authority: Authority, own: OwnFiles
-) -> None:
-    registry, told = CollectorRegistry(), []
-    own.put(authority.issue("kuntavayla"))
-    endpoint = Endpoint(url="https://te.example", mtls=own.mtls)
-    async with post.courier() as courier:
-        renewing = Renewing(
-            courier, lambda: Endpoints(None, {RECEIVER: endpoint}), registry=registry
-        )
-        for put in (own.put, own.put_certificate, own.put):
-            put(authority.issue("renewed"))
-            await renewing.look()
-            told.append(registry.get_sample_value(UNUSABLE, {"receiver": RECEIVER}))
-
-    assert told == [None, 1, None]
 
 
 def text_of(endpoint: Endpoint) -> str:
