@@ -9,13 +9,15 @@ from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from kuntavayla_sandbox.te_office.tables import DATABASE as TE_OFFICES
 from tests.faults.postgres import Postgres
-from tests.faults.relay_items import RECEIVERS, Sent
+from tests.faults.relay_items import Sent
 from tests.faults.relay_site import OPENING, RELAY, SKEWS_S
 
 ASKED = {
@@ -30,7 +32,7 @@ ASKED = {
         SELECT information_id::text, attempt, request_id, status, outcome
         FROM delivery_attempts ORDER BY information_id, attempt
     """,
-    "notes": "SELECT information_id::text, action FROM delivery_notes",
+    "notes": "SELECT information_id::text, action, noted_at FROM delivery_notes",
     "queues": "SELECT receiver_id, next_attempt_at, is_blocked, lease_token FROM client_queues",
     "audit": "SELECT action, outcome, resource_id::text FROM audit",
     "outbox": """
@@ -45,27 +47,7 @@ SELECT position, receiver_id, information_id::text, client_id::text, sequence, a
        receipt_id, received_at, state, repeats
 FROM items ORDER BY position
 """
-AUDITED = {
-    "new": "information.accepted",
-    "correct": "information.corrected",
-    "withdraw": "information.withdrawn",
-}
-NOTED = {
-    "retried": "delivery.retried",
-    "skipped": "delivery.skipped",
-    "resent": "delivery.resent",
-}
 ACCEPTED = "information.accepted"
-REFUSALS = frozenset(
-    {
-        "information_ended",
-        "in_progress",
-        "municipal_id_reused",
-        "municipality_not_served",
-        "only_by_rest",
-    }
-)
-"""Outcomes of calls and records that leave nothing but a line of the audit."""
 CAMPAIGN_S_MAX = 1_200
 """Far less than a receiver's clock is off."""
 Rows = list[dict[str, Any]]
@@ -98,6 +80,14 @@ class Stored:
     def resent(self) -> set[str]:
         """Return the items that were delivered, and sent again to a receiver that lost them."""
         return {row["resource_id"] for row in self.audit if row["action"] == "delivery.resent"}
+
+    def resent_at(self) -> dict[str, datetime]:
+        """Return when items that were sent again were so last; those of one call at one instant."""
+        notes = [each for each in self.notes if each["action"] == "resent"]
+        return {
+            each["information_id"]: each["noted_at"]
+            for each in sorted(notes, key=itemgetter("noted_at"))
+        }
 
     def skipped(self) -> set[str]:
         """Return the items that an operator gave up."""
@@ -222,11 +212,13 @@ def check_order(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
 
 
 def _check_reception(stored: Stored) -> Iterator[str]:
-    received: dict[tuple[str, str], list[int]] = defaultdict(list)
-    resent = stored.resent()
-    for row in (each for each in stored.held if each["information_id"] not in resent):
-        received[row["receiver_id"], row["client_id"]].append(row["sequence"])
-    for (_, client_id), numbers in received.items():
+    """What came at first is in order, and what was sent again together is too, among itself."""
+    received: dict[tuple[str, str, datetime | None], list[int]] = defaultdict(list)
+    resent = stored.resent_at()
+    for row in stored.held:
+        together = resent.get(row["information_id"])
+        received[row["receiver_id"], row["client_id"], together].append(row["sequence"])
+    for (_, client_id, _), numbers in received.items():
         if numbers != sorted(set(numbers)):
             yield f"items of {client_id} were received out of order or twice"
 
@@ -294,7 +286,10 @@ def check_clocks(stored: Stored) -> Iterator[str]:
 
 
 def check_attempts(stored: Stored) -> Iterator[str]:
-    """Each call is on record once; whatever ended was called for, or told of by a receipt."""
+    """Each call is on record once; whatever ended was called for, or told of by a receipt.
+
+    Calls that were cut off are too.
+    """
     by_item: dict[str, Rows] = defaultdict(list)
     for row in stored.attempts:
         by_item[row["information_id"]].append(row)
@@ -305,7 +300,7 @@ def check_attempts(stored: Stored) -> Iterator[str]:
     for row in stored.items:
         mine, name = by_item.pop(row["information_id"], []), row["municipal_id"]
         numbers = [each["attempt"] for each in mine]
-        if len(set(numbers)) != len(numbers) or max(numbers, default=0) > row["attempts"]:
+        if numbers != list(range(1, row["attempts"] + 1)):
             yield f"{name} has attempts {numbers} of {row['attempts']}"
         if repeats.get(row["information_id"], 0) >= max(row["attempts"], 1):
             yield f"{name} came more often than it was sent"
@@ -334,15 +329,15 @@ def check_events(stored: Stored) -> Iterator[str]:
     retried = Counter(
         note["information_id"] for note in stored.notes if note["action"] == "retried"
     )
-    resent, skipped = stored.resent(), stored.skipped()
+    resent = Counter(note["information_id"] for note in stored.notes if note["action"] == "resent")
+    skipped = stored.skipped()
     for row in stored.items:
         mine = told.pop(row["information_id"], [])
-        times = 2 if row["information_id"] in resent else 1
         yield from _unlike_told(
             row,
             mine,
             retried=retried[row["information_id"]],
-            times=times,
+            times=1 + resent[row["information_id"]],
             is_skipped=row["information_id"] in skipped,
         )
     yield from (f"events of an item that is not there: {each}" for each in told)
@@ -373,27 +368,3 @@ def _unlike_told(
         yield f"{name} was told with another proof"
     if len(told) - len(kinds) > retried + 1:
         yield f"{name} was parked {len(told) - len(kinds)} times and retried {retried} times"
-
-
-def check_audit(stored: Stored, *, pauses: int, resumptions: int) -> Iterator[str]:
-    """Each acceptance, repair, later receipt and pause has its line."""
-    lines = Counter(
-        (row["action"], row["resource_id"])
-        for row in stored.audit
-        if row["outcome"] not in REFUSALS
-    )
-    wanted = Counter((AUDITED[row["action"]], row["information_id"]) for row in stored.items)
-    for note in stored.notes:
-        wanted[NOTED.get(note["action"], "receipt.received"), note["information_id"]] += 1
-    kinds = {*AUDITED.values(), *NOTED.values(), "receipt.received"}
-    yield from _unlike({key: n for key, n in lines.items() if key[0] in kinds}, wanted)
-    for done, times in (("paused", pauses), ("resumed", resumptions)):
-        counted = sum(lines[f"receiver.{done}:{each}", None] for each in RECEIVERS)
-        if counted < times:
-            yield f"{counted} lines say that a receiver was {done}, of {times}"
-
-
-def _unlike(lines: Mapping[Any, int], wanted: Mapping[Any, int]) -> Iterable[str]:
-    for key in {*lines, *wanted}:
-        if lines.get(key, 0) != wanted.get(key, 0):
-            yield f"{key} has {lines.get(key, 0)} lines, not {wanted.get(key, 0)}"

@@ -32,6 +32,19 @@ def _swap_reception(stored: Stored) -> None:
     stored.held[here], stored.held[there] = second, first
 
 
+def _swap_resent(stored: Stored) -> None:
+    """Of what was sent again together, two items of a client have changed places."""
+    resent, last = stored.resent_at(), {}
+    for row in (each for each in stored.held if each["information_id"] in resent):
+        together = (row["client_id"], resent[row["information_id"]])
+        if together in last:
+            here, there = stored.held.index(last[together]), stored.held.index(row)
+            stored.held[here], stored.held[there] = row, last[together]
+            return
+        last[together] = row
+    raise AssertionError("no client was sent two items again together")
+
+
 def _swap_places(stored: Stored) -> None:
     one, other = stored.items[0], stored.items[-1]
     one["number"], other["number"] = 9_999, 9_998
@@ -136,6 +149,7 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
     "an effect is lost": lambda stored: _none(stored.held.pop()),
     "an effect is doubled": lambda stored: _double(stored.held),
     "effects change places": _swap_reception,
+    "what is sent again changes places": _swap_resent,
     "an effect has other bytes": _tear_bytes,
     "an effect has another digest": lambda stored: stored.held[-1].update(digest="another"),
     "an effect stands with another": lambda stored: stored.held[-1].update(receiver_id="te-hame"),
@@ -145,6 +159,7 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
     "a receipt has no time": lambda stored: _delivered(stored).update(received_at=None),
     "the digest of a receipt differs": lambda stored: _delivered(stored).update(receipt_digest=""),
     "the proof of a delivery is lost": _lose_proof,
+    "a call is not on record": lambda stored: _none(stored.attempts.pop()),
     "a call is doubled": lambda stored: _double(stored.attempts),
     "a queue is leased for ever": lambda stored: stored.queues[0].update(lease_token="somebody"),
     "an event is lost": _make_hole,

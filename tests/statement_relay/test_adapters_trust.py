@@ -90,14 +90,26 @@ async def test_with_mutual_tls_we_show_our_certificate(authority: Authority) -> 
     assert without.failure in {"connection_lost", "tls_failed"}
 
 
-def test_a_certificate_that_can_not_be_read_is_found_at_start(tmp_path: Path) -> None:
+def test_a_certificate_that_can_not_be_read_is_found_at_start_and_its_receiver_told(
+    tmp_path: Path,
+) -> None:
     missing = OwnCertificate(
         certificate_file=str(tmp_path / "none.pem"), key_file=str(tmp_path / "none-key.pem")
     )
-    endpoints = Endpoints(None, {"te-kainuu": Endpoint(url="https://te.example", mtls=missing)})
+    endpoints = Endpoints(
+        None,
+        {
+            "te-kainuu": Endpoint(url="https://te.example", mtls=missing),
+            "te-lappi": Endpoint(url="https://te.example"),
+        },
+    )
+    adapters = Adapters(endpoints, clock=lambda: NOW)
 
-    with pytest.raises(OSError, match="No such file"):
-        Adapters(endpoints, clock=lambda: NOW).prepare()
+    adapters.prepare()
+
+    assert adapters.unusable(["te-kainuu", "te-lappi"]) == {"te-kainuu"}
+    assert adapters.find("te-kainuu") is None
+    assert adapters.find("te-lappi") is not None
 
 
 def credentials(url: str) -> ClientCredentials:

@@ -17,6 +17,60 @@ async def refuse(post: Post, table: str, condition: str) -> None:
         await connection.close()
 
 
+async def raise_at(post: Post, table: str, condition: str) -> None:
+    """Let the database raise what nobody foresees where a row of a table comes to be such a one."""
+    connection = await asyncpg.connect(post.database.owner_url)
+    try:
+        await connection.execute(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE 'unforeseen'; END $$"
+        )
+        await connection.execute(
+            f"CREATE TRIGGER fails BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
+            f" WHEN ({condition}) EXECUTE FUNCTION fail()"
+        )
+    finally:
+        await connection.close()
+
+
+async def test_an_item_at_which_settling_fails_unforeseen_parks_and_others_are_delivered(
+    post: Post, receiver: Server
+) -> None:
+    poison, *others = [await post.enqueue() for _ in range(6)]
+    await raise_at(
+        post,
+        "information",
+        f"NEW.information_id = '{poison.information_id}' AND NEW.state = 'delivered'",
+    )
+    receiver.behaviour = receiving
+
+    async with post.courier():
+        await post.until_settled([poison, *others])
+        later = await post.enqueue()
+        await post.until_settled([later])
+
+    assert await post.state_of(poison) == ("parked", "settling_refused")
+    assert [await post.state_of(item) for item in (*others, later)] == [("delivered", None)] * 6
+    assert put_ids(receiver).count(poison.information_id) == 1
+
+
+async def test_an_item_that_cannot_be_settled_at_all_is_left_to_its_lease_and_calls_go_on(
+    post: Post, receiver: Server
+) -> None:
+    poison, *others = [await post.enqueue() for _ in range(6)]
+    await raise_at(post, "delivery_attempts", f"NEW.information_id = '{poison.information_id}'")
+    receiver.behaviour = receiving
+
+    async with post.courier():
+        await post.until_settled(others)
+        later = await post.enqueue()
+        await post.until_settled([later])
+
+    assert await post.state_of(poison) == ("delivering", None)
+    assert [await post.state_of(item) for item in (*others, later)] == [("delivered", None)] * 6
+    assert put_ids(receiver).count(poison.information_id) == 1
+
+
 async def test_an_item_whose_outcome_the_database_refuses_parks_and_is_not_sent_again(
     post: Post, receiver: Server
 ) -> None:

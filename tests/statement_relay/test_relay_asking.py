@@ -1,6 +1,7 @@
 """The relay asks receivers what they took: real receivers over HTTP, however they answer."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
@@ -20,7 +21,12 @@ from statement_relay.rules.digests import digest_of
 from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.reconciliations import Reconciliation
 from statement_relay.workers.reconciling import Asker
-from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
+from tests.statement_relay.deliveries import (
+    RECEIVER,
+    Post,
+    Queued,
+    put_ids,
+)
 from tests.statement_relay.misbehaving import (
     Behaviour,
     Heard,
@@ -109,6 +115,25 @@ async def test_a_list_is_read_page_by_page_and_each_difference_found(
         "/statement-information?received_on=2021-03-24&limit=200",
         "/statement-information?received_on=2021-03-24&limit=200&after=1",
     ]
+
+
+def spaced(length: int) -> Behaviour:
+    """Answer an empty list of so many bytes: what stands between is white space."""
+    first, last = page([]).partition(b"\r\n\r\n")[2].split(b":", 1)
+    return always(answer(200, first + b":" + b" " * (length - len(first + last) - 1) + last))
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(1_048_576, True), (1_048_577, False)])
+async def test_a_page_is_read_up_to_the_bound_that_the_contract_names(
+    post: Post, receiver: Server, *, length: int, is_read: bool
+) -> None:
+    await deliver(post, await post.enqueue())
+    receiver.behaviour = spaced(length)
+
+    with contextlib.nullcontext() if is_read else pytest.raises(ReceiverListMissing):
+        await ask(post)
+
+    assert await post.value("SELECT count(*) FROM reconciliations") == int(is_read)
 
 
 async def test_what_a_receiver_holds_while_we_wait_becomes_delivered_with_that_proof(

@@ -119,7 +119,7 @@ async def test_an_own_certificate_that_is_replaced_is_shown_from_the_next_look_o
     assert after.receipt is not None
 
 
-async def test_half_a_replacement_changes_nothing_and_the_whole_one_is_taken(
+async def test_half_a_replacement_leaves_its_receiver_as_it_was_and_the_whole_one_is_taken(
     authority: Authority, own: OwnFiles
 ) -> None:
     renewed = authority.issue("renewed")
@@ -129,13 +129,15 @@ async def test_half_a_replacement_changes_nothing_and_the_whole_one_is_taken(
         async with adapters_of(te=with_mtls(server, authority, own)) as adapters:
             made = adapters.find("te")
             own.put_certificate(renewed)
-            with pytest.raises(ssl.SSLError):
-                await adapters.renew(endpoints)
+            await adapters.renew(endpoints)
+            halved = adapters.unusable(["te"])
             between = (adapters.find("te") is made, await put(adapters))
             own.put(renewed)
             await adapters.renew(endpoints)
+            whole = adapters.unusable(["te"])
             after = (adapters.find("te") is made, await put(adapters))
 
+    assert (halved, whole) == ({"te"}, set())
     assert (between[0], after[0]) == (True, False)
     assert (between[1].status, after[1].status) == (201, 201)
 
@@ -196,11 +198,13 @@ async def test_a_default_that_cannot_be_used_is_found_before_anybody_needs_it(
 ) -> None:
     default = Endpoint(url="https://te.example", mtls=own.mtls)
 
-    async with adapters_of() as adapters:
-        with pytest.raises(FileNotFoundError):
-            await adapters.renew(Endpoints(default, {}))
+    async with running(receiving) as server, adapters_of() as adapters:
+        await adapters.renew(Endpoints(default, {"te": Endpoint(url=server.url)}))
+        answered = await put(adapters)
 
+        assert adapters.unusable(["te", "te-lappi"]) == {"te-lappi"}
         assert adapters.find("te-lappi") is None
+        assert answered.receipt is not None
 
 
 async def test_a_file_that_goes_away_later_leaves_its_receiver_without_an_adapter(
@@ -347,7 +351,6 @@ async def test_a_look_tells_when_certificates_end_and_a_broken_file_leaves_all_a
             await renewing.look()
         second = await post.enqueue()
         await post.until_settled([second])
-
     assert known_before_a_call is None
     assert own_ends_at == pytest.approx(tomorrow().timestamp(), abs=DAY.total_seconds())
     assert ends("ours") == own_ends_at

@@ -276,7 +276,7 @@ class _Composition:
         return self._routing.consumption(consumer) or self._inbound.consumption(consumer)
 
     def _courier(self, pool: Pool) -> Courier:
-        """Return what delivers; a receiver's certificate that is no good is found here."""
+        """Return what delivers; a receiver's certificate that is no good holds up no other."""
         known = tables_of_release().receivers.receiver_ids()
         courier = Courier(
             pool,

@@ -1,11 +1,11 @@
 """How items leave: one call puts one item, whichever road leads to the receiver."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kuntavayla.telemetry import log
 from statement_relay.clients.answers import answer_of
@@ -27,6 +27,7 @@ from statement_relay.rules.endpoints import ClientCredentials, Endpoint, Endpoin
 from statement_relay.rules.reconciliations import HeldItem
 
 _UNAUTHORIZED = 401
+DEFAULT = "default"
 UNEXPLAINED = ("connection_lost", "not_connected")
 HELD_MAX = 100_000
 """Items of one day that a receiver may list; a longer list is not read to its end."""
@@ -157,6 +158,8 @@ class Adapters:
         self._clock = clock
         self._made: dict[str, _Made] = {}
         self._retired: list[Adapter] = []
+        self._bad: set[str] = set()
+        self._is_default_bad = False
 
     def find(self, receiver_id: str) -> Adapter | None:
         """Return a receiver's adapter, or None where nobody said where it is.
@@ -168,26 +171,36 @@ class Adapters:
             endpoint = self._endpoints.find(receiver_id)
             if endpoint is None:
                 return None
-            try:
-                made = self._made[receiver_id] = self._make(endpoint)
-            except OSError as error:
-                log.error(
-                    "receiver.unusable", receiver=receiver_id, error_type=type(error).__name__
-                )
+            made = self._find_made(receiver_id, endpoint)
+            if made is None:
                 return None
+            self._made[receiver_id] = made
         return made.adapter
 
-    def prepare(self) -> None:
-        """Make those that the operator named, so that a bad certificate is found at start.
+    def unusable(self, receiver_ids: Collection[str]) -> set[str]:
+        """Return those of the receivers of which a file is no good, by the newest look."""
+        return {
+            receiver_id
+            for receiver_id in receiver_ids
+            if receiver_id in self._bad
+            or (self._is_default_bad and self._is_by_default(receiver_id))
+        }
 
-        Raises OSError (ssl.SSLError among them).
+    def callable(self, receiver_ids: Collection[str]) -> Endpoints:
+        """Return where receivers are, without those of these that cannot be called.
+
+        One whose newer file is no good is called as before it came.
         """
+        return self._endpoints.without(self.unusable(receiver_ids) - self._made.keys())
+
+    def prepare(self) -> None:
+        """Make those that the operator named, so that a bad certificate is found at start."""
         self._made |= self._make_anew(self._endpoints)
 
     async def renew(self, newer: Endpoints) -> None:
         """Let new calls go by a newer file and by certificates that were replaced since.
 
-        All or nothing: raises OSError where a file cannot be used, and all stays as it was. Calls
+        A receiver of which a file cannot be used stays as it was, and holds up no other. Calls
         under way end over the connections that they have.
         """
         # Those replaced at an earlier look: a call that has just begun may still hold a newer one.
@@ -220,16 +233,34 @@ class Adapters:
     def _make_anew(self, endpoints: Endpoints) -> dict[str, _Made]:
         """Return adapters of receivers that are named or in use and have no such one yet.
 
-        What others would get is tried as well. Raises OSError.
+        What others would get is tried as well. Notes of which of them a file is no good.
         """
-        if endpoints.default is not None:
-            self._make(endpoints.default)
+        self._bad.clear()
+        default = endpoints.default
+        self._is_default_bad = default is not None and self._find_made(DEFAULT, default) is None
         fresh = {}
         for receiver_id in sorted(self._made.keys() | endpoints.named):
-            endpoint, made = endpoints.find(receiver_id), self._made.get(receiver_id)
-            if endpoint is not None and (made is None or not made.is_of(endpoint)):
-                fresh[receiver_id] = self._make(endpoint)
+            endpoint = endpoints.find(receiver_id)
+            if endpoint is None:
+                continue
+            made = self._find_made(receiver_id, endpoint)
+            if made is not None and made is not self._made.get(receiver_id):
+                fresh[receiver_id] = made
         return fresh
+
+    def _find_made(self, receiver_id: str, endpoint: Endpoint) -> _Made | None:
+        """Return what is made of an endpoint already, or now; None where a file is no good."""
+        made = self._made.get(receiver_id)
+        try:
+            return made if made is not None and made.is_of(endpoint) else self._make(endpoint)
+        except OSError as error:
+            self._bad.add(receiver_id)
+            log.error("receiver.unusable", receiver=receiver_id, error_type=type(error).__name__)
+            return None
+
+    def _is_by_default(self, receiver_id: str) -> bool:
+        """Tell whether a receiver that was not called yet would be by the default."""
+        return receiver_id not in self._endpoints.named and receiver_id not in self._made
 
     async def _close_retired(self) -> None:
         """Close those replaced ones over which nothing is on its way any more."""
@@ -267,7 +298,7 @@ def _token_cache(credentials: ClientCredentials, *, authorities_file: str | None
 
 def _authorized(sent: Sent, token: str) -> Sent:
     headers: Mapping[str, str] = {**sent.headers, "Authorization": f"Bearer {token}"}
-    return Sent(method=sent.method, url=sent.url, headers=headers, body=sent.body)
+    return structs.replace(sent, headers=headers)
 
 
 def _left_s(ends_at: float) -> float:

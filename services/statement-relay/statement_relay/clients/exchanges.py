@@ -1,7 +1,7 @@
 """One HTTP exchange with a counterpart that may misbehave: bounded in time and size, no redirects.
 
 The caller sets the time: whatever the counterpart does, the exchange ends with it. What is read of
-an answer is at most `BODY_BYTES_MAX`, never inflated, and the rest is not waited for.
+an answer is at most as long as the caller says, never inflated, and the rest is not waited for.
 """
 
 import asyncio
@@ -22,12 +22,13 @@ IDLE_CONNECTION_S = 15.0
 
 
 class Sent(Struct, frozen=True, kw_only=True):
-    """What is sent: exactly these bytes."""
+    """What is sent: exactly these bytes; of the answer at most `answer_bytes_max` are read."""
 
     method: Literal["GET", "PUT", "POST"]
     url: str
     headers: Mapping[str, str]
     body: bytes
+    answer_bytes_max: int = BODY_BYTES_MAX
 
 
 class Received(Struct, frozen=True, kw_only=True):
@@ -75,7 +76,7 @@ class Line:
             headers=sent.headers,
             allow_redirects=False,
         ) as response:
-            body = await _read(response)
+            body = await _read(response, bytes_max=sent.answer_bytes_max)
             if body is None:
                 return "answer_too_large"
             return Received(status=response.status, headers=response.headers, body=body)
@@ -98,7 +99,7 @@ class Line:
         return self._session
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+async def _read(response: aiohttp.ClientResponse, *, bytes_max: int) -> bytes | None:
     """Return the body, or None for one that is larger than we read, or coded though not asked."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         response.close()
@@ -106,7 +107,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     parts = bytearray()
     async for chunk in response.content.iter_any():
         parts += chunk
-        if len(parts) > BODY_BYTES_MAX:
+        if len(parts) > bytes_max:
             response.close()
             return None
     return bytes(parts)

@@ -16,7 +16,9 @@ from statement_relay.rules.digests import Digest
 from statement_relay.rules.reconciliations import HeldItem
 
 PAGE_LINES = 200
-"""Lines asked for at once, so that a page stays below what is read of an answer."""
+"""Lines asked for at once, so that a page stays below what is read of it."""
+PAGE_BYTES_MAX = 1_048_576
+"""Bytes that are read of a page; the receiver contract names this bound."""
 _OK = 200
 
 

@@ -1,7 +1,7 @@
 """Straight to a receiver: the receiver contract over HTTP as it stands."""
 
 from statement_relay.clients.exchanges import Sent
-from statement_relay.clients.listings import Question, question_headers
+from statement_relay.clients.listings import PAGE_BYTES_MAX, Question, question_headers
 from statement_relay.clients.parcels import PATH, Parcel, contract_headers
 
 
@@ -27,4 +27,5 @@ class RestRoad:
             url=f"{self._url}/{PATH}?{question.query}",
             headers=question_headers(question),
             body=b"",
+            answer_bytes_max=PAGE_BYTES_MAX,
         )

@@ -1,7 +1,7 @@
 """Over X-Road to a receiver: its message protocol for REST, through our own security server."""
 
 from statement_relay.clients.exchanges import Sent
-from statement_relay.clients.listings import Question, question_headers
+from statement_relay.clients.listings import PAGE_BYTES_MAX, Question, question_headers
 from statement_relay.clients.parcels import PATH, Parcel, contract_headers
 from statement_relay.rules.endpoints import XRoadNames
 
@@ -42,5 +42,9 @@ class XRoad:
             "X-Road-Id": question.request_id,
         }
         return Sent(
-            method="GET", url=f"{self._url}/{PATH}?{question.query}", headers=headers, body=b""
+            method="GET",
+            url=f"{self._url}/{PATH}?{question.query}",
+            headers=headers,
+            body=b"",
+            answer_bytes_max=PAGE_BYTES_MAX,
         )

@@ -9,8 +9,9 @@ from kuntavayla.database import Connection
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.operations.standing import ServiceFigures, load_service_figures
 from kuntavayla.values.calendar import legal_day
+from statement_relay.rules.clocks import days_asked_for
 from statement_relay.store import figures
-from statement_relay.store.figures import Differing, ReceiverWaiting, Unsettled
+from statement_relay.store.figures import Differing, NotCompared, ReceiverWaiting, Unsettled
 
 DIFFERENCE_DAYS = timedelta(days=7)
 """How far back the days lie whose differences are counted: what is older is history."""
@@ -19,7 +20,8 @@ DIFFERENCE_DAYS = timedelta(days=7)
 class Figures(Struct, frozen=True, kw_only=True):
     """Where the service stands, and what of the information is not settled.
 
-    `oldest_unsettled_s` is 0 where everything is settled; `differences` are those of seven days.
+    `oldest_unsettled_s` is 0 where everything is settled; `differences` are those of seven days, as
+    `not_compared` is.
     """
 
     service: ServiceFigures
@@ -27,6 +29,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     receivers: Sequence[ReceiverWaiting]
     oldest_unsettled_s: float
     differences: Sequence[Differing]
+    not_compared: Sequence[NotCompared]
     overdue_requests: int
 
 
@@ -43,6 +46,9 @@ async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
         oldest_unsettled_s=max(0.0, *ages_s) if ages_s else 0.0,
         differences=await figures.load_differences(
             connection, since=legal_day(moment.now) - DIFFERENCE_DAYS
+        ),
+        not_compared=await figures.load_not_compared(
+            connection, days_asked_for(moment.now, days_back=DIFFERENCE_DAYS.days)
         ),
         overdue_requests=await figures.count_overdue_requests(connection),
     )

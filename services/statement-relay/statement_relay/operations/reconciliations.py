@@ -7,7 +7,7 @@ from kuntavayla import audit
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import line_of, witness
-from kuntavayla.values.calendar import helsinki_instant
+from kuntavayla.values.calendar import helsinki_instant, legal_day
 from statement_relay.errors import DeliveryCountDiffers, ReconciliationNotFound
 from statement_relay.operations import receipts
 from statement_relay.operations.repairs import Why, note_of
@@ -23,6 +23,8 @@ from statement_relay.rules.reconciliations import (
 from statement_relay.store import reconciliations, repairs
 from statement_relay.store.reconciliations import AskedDay, Scope
 
+UNPROVEN_DAYS = timedelta(days=7)
+"""How far back the days lie that are asked for again while items of them are unproven."""
 EQUAL, DIFFERING = "equal", "differing"
 
 
@@ -101,11 +103,16 @@ async def prove(
 async def list_missing(connection: Connection, *, moment: Moment) -> list[tuple[str, date]]:
     """Return receivers that are not paused, with days to compare that lack a whole result of them.
 
-    A result that was made before all receipts of its day had come is made anew.
+    A result that was made before all receipts of its day had come is made anew, and each hour one
+    of the last seven days that shows items as unproven: what the receiver lists of them ends that,
+    also where an item is parked and nothing repeats its call.
     """
     first_looks, again = days_to_compare(moment.now), days_to_compare_again(moment.now)
     days = [_asked(day, is_first_look=day in first_looks) for day in (*again, *first_looks)]
-    return await reconciliations.list_missing(connection, days, now=moment.now)
+    since = legal_day(moment.now) - UNPROVEN_DAYS
+    return await reconciliations.list_missing(
+        connection, days, unproven_since=since, now=moment.now
+    )
 
 
 def _asked(day: date, *, is_first_look: bool) -> AskedDay:

@@ -35,6 +35,14 @@ class Due(Struct, frozen=True):
     warn_at: datetime
 
 
+class DayBounds(Struct, frozen=True):
+    """A day in Helsinki: when it begins, and when the next one does."""
+
+    day: date
+    starts_at: datetime
+    ends_at: datetime
+
+
 class BusinessHours(Struct, frozen=True, forbid_unknown_fields=True):
     """The hours of every working day in which a receiver takes calls; it closes at `closes`."""
 
@@ -101,6 +109,21 @@ def days_to_compare(now: datetime) -> list[date]:
         day -= timedelta(days=1)
         days.append(day)
     return days[::-1]
+
+
+def days_asked_for(now: datetime, *, days_back: int) -> list[DayBounds]:
+    """Return the days, so many days back, of which the working day is over on which lists come.
+
+    The newest are not among them: receivers are still asked for those of `days_to_compare`.
+    """
+    newest, today = days_to_compare(now)[0], legal_day(now)
+    days = [today - timedelta(days=back) for back in range(days_back, 0, -1)]
+    return [bounds_of(day) for day in days if day < newest]
+
+
+def bounds_of(day: date) -> DayBounds:
+    """Return when a day begins and ends in Helsinki."""
+    return DayBounds(day, _at(day, time()), _at(day + timedelta(days=1), time()))
 
 
 def next_working_day_at(hours: BusinessHours | None, *, now: datetime, opens: time) -> datetime:

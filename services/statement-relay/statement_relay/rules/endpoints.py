@@ -6,7 +6,7 @@ for the receiver's id.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -84,9 +84,16 @@ class Endpoints:
     A process has one, and all its parts look things up in it when they need them.
     """
 
-    def __init__(self, default: Endpoint | None, named: Mapping[str, Endpoint]) -> None:
+    def __init__(
+        self,
+        default: Endpoint | None,
+        named: Mapping[str, Endpoint],
+        *,
+        withheld: Collection[str] = (),
+    ) -> None:
         self._default = default
         self._named: Mapping[str, Endpoint] = named
+        self._withheld = withheld
 
     def become(self, newer: "Endpoints") -> None:
         """Say from now on what a newer file says."""
@@ -107,8 +114,16 @@ class Endpoints:
         """Return the receivers that the file names."""
         return frozenset(self._named)
 
+    def without(self, receiver_ids: Collection[str]) -> "Endpoints":
+        """Return the same as it stands now, which says nothing of these receivers."""
+        return (
+            Endpoints(self._default, self._named, withheld=receiver_ids) if receiver_ids else self
+        )
+
     def find(self, receiver_id: str) -> Endpoint | None:
         """Return where a receiver is, or None where the file says nothing of it."""
+        if receiver_id in self._withheld:
+            return None
         found = self._named.get(receiver_id, self._default)
         if found is None or RECEIVER_ID not in found.url:
             return found

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from msgspec import Struct
 
 from kuntavayla.database import Connection
+from statement_relay.rules.clocks import DayBounds
 from statement_relay.rules.states import InformationState
 
 UNSETTLED = """
@@ -38,6 +39,20 @@ FROM reconciliations r CROSS JOIN LATERAL json_each_text(r.counts) c
 WHERE r.day >= $1
 GROUP BY 1, 2
 ORDER BY 1, 2
+"""
+# A day of which the receiver gave no receipt has nothing to compare.
+NOT_COMPARED = """
+SELECT r.receiver_id, count(*) AS days FROM receivers r
+CROSS JOIN unnest($1::date[], $2::timestamptz[], $3::timestamptz[]) AS d (day, starts_at, ends_at)
+WHERE NOT EXISTS (
+    SELECT FROM reconciliations known
+    WHERE known.receiver_id = r.receiver_id AND known.day = d.day AND NOT known.is_partial
+  ) AND EXISTS (
+    SELECT FROM information i
+    WHERE i.receiver_id = r.receiver_id
+      AND i.received_at >= d.starts_at AND i.received_at < d.ends_at
+  )
+GROUP BY r.receiver_id ORDER BY r.receiver_id
 """
 OVERDUE_REQUESTS = """
 SELECT count(*) FROM information_requests WHERE state = 'open' AND overdue_at IS NOT NULL
@@ -85,6 +100,26 @@ class Differing(Struct, frozen=True, kw_only=True):
 async def load_differences(connection: Connection, *, since: date) -> Sequence[Differing]:
     """Return the differences of the newest results of each day, by receiver and kind."""
     return [Differing(**dict(row)) for row in await connection.fetch(DIFFERENCES, since)]
+
+
+class NotCompared(Struct, frozen=True, kw_only=True):
+    """A receiver, and of how many days with receipts of it no whole list was compared."""
+
+    receiver_id: str
+    days: int
+
+
+async def load_not_compared(
+    connection: Connection, days: Sequence[DayBounds]
+) -> Sequence[NotCompared]:
+    """Return receivers with those of the days that lack a whole result, in order."""
+    rows = await connection.fetch(
+        NOT_COMPARED,
+        [each.day for each in days],
+        [each.starts_at for each in days],
+        [each.ends_at for each in days],
+    )
+    return [NotCompared(**dict(row)) for row in rows]
 
 
 async def count_overdue_requests(connection: Connection) -> int:

@@ -89,6 +89,7 @@ RETURNING i.information_id::text
 """
 # A whole result is asked for anew where receipts of its day came later: the receiver's clock is
 # off, or items were sent again. A receipt may commit some time after the instant that it bears.
+# So is one that shows items as unproven: only the receiver's own list has their receipts.
 LIST_MISSING = """
 SELECT r.receiver_id, asked.day FROM receivers r
 CROSS JOIN unnest($1::date[], $2::timestamptz[], $3::timestamptz[], $4::bool[])
@@ -101,10 +102,17 @@ WHERE (NOT r.is_paused OR r.paused_until <= $5)
       WHERE i.receiver_id = r.receiver_id AND i.state = 'delivered'
         AND i.received_at >= asked.starts_at AND i.received_at < asked.ends_at
         AND i.settled_at > known.reconciled_at - $6 * interval '1 second') END
-ORDER BY r.receiver_id, asked.day
+UNION
+SELECT receiver_id, known.day FROM reconciliations known JOIN receivers r USING (receiver_id)
+WHERE (NOT r.is_paused OR r.paused_until <= $5) AND known.day >= $7
+  AND known.reconciled_at <= $5 - $8 * interval '1 second'
+  AND (known.counts->>'unproven')::int > 0
+ORDER BY receiver_id, day
 """
 COMMITTING_S_MAX = 60.0
 """Seconds between the instant that a receipt bears and its commit; a turn ends within a lease."""
+UNPROVEN_AGAIN_S = 3_600.0
+"""Seconds after which a day is asked for again whose list shows items without a receipt."""
 RESULTS_MAX = 1_000
 _encode = msgspec.json.encode
 _counts = msgspec.json.Decoder(dict[str, int]).decode
@@ -232,11 +240,12 @@ class AskedDay(Struct, frozen=True, kw_only=True):
 
 
 async def list_missing(
-    connection: Connection, days: Sequence[AskedDay], *, now: datetime
+    connection: Connection, days: Sequence[AskedDay], *, unproven_since: date, now: datetime
 ) -> list[tuple[str, date]]:
     """Return receivers that are not paused, with those of the days that lack a whole result.
 
-    A result lacks what was proved for its day after it.
+    A result lacks what was proved for its day after it. Any day from `unproven_since` on comes
+    beside them whose result is an hour old and shows items that nothing proves yet.
     """
     rows = await connection.fetch(
         LIST_MISSING,
@@ -246,5 +255,7 @@ async def list_missing(
         [each.is_first_look for each in days],
         now,
         COMMITTING_S_MAX,
+        unproven_since,
+        UNPROVEN_AGAIN_S,
     )
     return [(row["receiver_id"], row["day"]) for row in rows]

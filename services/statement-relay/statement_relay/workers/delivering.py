@@ -100,12 +100,16 @@ class Courier:
         self._settler = Settler(self._settle, settled=self._look_again)
 
     def prepare(self) -> None:
-        """Raise OSError where a receiver's certificate can not be used: before anything is sent."""
+        """Find receivers whose certificates can not be used: before anything is sent."""
         self._adapters.prepare()
 
     async def renew(self, endpoints: Endpoints) -> None:
-        """Go by newer addresses and certificates; raises OSError, and all stays as it was then."""
+        """Go by newer addresses and certificates, receiver by receiver."""
         await self._adapters.renew(endpoints)
+
+    def unusable(self) -> set[str]:
+        """Return receivers of which a file is no good, by the newest look at them."""
+        return self._adapters.unusable(self._known)
 
     def certificate_ends(self) -> Iterator[tuple[str, Whose, datetime]]:
         """Yield until when the certificates in use hold, by receiver."""
@@ -251,10 +255,14 @@ class Courier:
         await self._settler.end()
         await self._adapters.close()
 
+    @property
+    def _known(self) -> frozenset[str]:
+        return self._route.receiver_ids | self._route.endpoints.named
+
     def _desk(self) -> DeliveryDesk:
         moment = moment_at(self._clock, source=SOURCE)
         return DeliveryDesk(
-            endpoints=self._route.endpoints,
+            endpoints=self._adapters.callable(self._known),
             pace=self._route.pace,
             call=Call(
                 organisation=SERVICE, request_id=moment.new_id(), traceparent=new_traceparent()

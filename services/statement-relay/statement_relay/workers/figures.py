@@ -83,6 +83,12 @@ class FigureGauges:
             ("receiver", "kind"),
             registry=registry,
         )
+        self._not_compared = LabelledGauge(
+            "kuntavayla_relay_days_not_compared",
+            "Days of the last seven of which a receiver that was asked gave no whole list.",
+            ("receiver",),
+            registry=registry,
+        )
         self._overdue_requests = Gauge(
             "kuntavayla_relay_overdue_requests",
             "Questions of TE offices that are open and whose time has passed.",
@@ -108,6 +114,7 @@ class FigureGauges:
         self._differences.show(
             {(one.receiver_id, one.kind): one.count for one in figures.differences}
         )
+        self._not_compared.show({(one.receiver_id,): one.days for one in figures.not_compared})
         self._overdue_requests.set(figures.overdue_requests)
         self._receivers.show(figures, now=now)
 

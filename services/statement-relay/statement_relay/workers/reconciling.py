@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from kuntavayla.database import Pool, transaction
 from kuntavayla.service.moments import Call, Moment
-from kuntavayla.telemetry import new_traceparent
+from kuntavayla.telemetry import log, new_traceparent
 from statement_relay.clients.adapters import make_adapter
 from statement_relay.errors import (
     DeliverySettled,
@@ -69,12 +69,13 @@ class Asker(Struct, frozen=True, kw_only=True):
     async def ask_all(self) -> int:
         """Ask every receiver that is open for the days before that lack a result; return how many.
 
-        One that gives no list holds up none after it; it is asked again at the next look.
+        One that gives no list, or at which anything fails, holds up none after it; it is asked
+        again at the next look. Raises ExceptionGroup of what failed and was not foreseen, at last.
         """
         at = self.moment()
         async with transaction(self.pool) as connection:
             missing = await operations.list_missing(connection, moment=at)
-        asked = 0
+        asked, failures = 0, []
         for receiver_id, day in missing:
             if not self._is_open(receiver_id):
                 continue
@@ -82,8 +83,16 @@ class Asker(Struct, frozen=True, kw_only=True):
             try:
                 await self.ask(receiver_id, day, call=call)
             except ReceiverListMissing:
-                continue
-            asked += 1
+                log.warning("receiver.list_missing", receiver=receiver_id)
+            except Exception as error:  # noqa: BLE001 - the others are asked, whatever failed
+                log.warning(
+                    "receiver.asking_failed", receiver=receiver_id, error_type=type(error).__name__
+                )
+                failures.append(error)
+            else:
+                asked += 1
+        if failures:
+            raise ExceptionGroup("asking receivers failed", failures)
         return asked
 
     def _is_open(self, receiver_id: str) -> bool:

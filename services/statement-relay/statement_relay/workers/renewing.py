@@ -26,16 +26,24 @@ class Renewing:
             ("receiver", "whose"),
             registry=registry,
         )
+        self._unusable = LabelledGauge(
+            "kuntavayla_relay_receiver_unusable",
+            "1 for a receiver of which a certificate, key or list of authorities is no good.",
+            ("receiver",),
+            registry=registry,
+        )
 
     async def look(self) -> None:
         """Let new calls go by what the files say now; show until when certificates hold.
 
-        Raises EndpointsInvalid, OSError or UnicodeDecodeError where a file is no good: what was
-        read before holds then, and its certificates are shown.
+        Raises EndpointsInvalid, OSError or UnicodeDecodeError where the file of receivers is no
+        good: what was read before holds then, and its certificates are shown. Where a file that it
+        names is no good, that receiver alone stays as it was, or is not called, and is shown.
         """
         try:
             await self._courier.renew(self._read())
         finally:
+            self._unusable.show({(one,): 1.0 for one in self._courier.unusable()})
             self._ends.show(
                 {
                     (receiver_id, whose): ends_at.timestamp()

@@ -6,15 +6,20 @@ One transaction at a time, over everything that has been decided meanwhile.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from kuntavayla.http import run_halving
+from kuntavayla.database import AGAIN, AWAY, BUSY
+from kuntavayla.http import Remedy, run_halving
 from kuntavayla.service.running import remedy_of
 from kuntavayla.telemetry import log
 from statement_relay.operations.delivering import Decided, refused
 
 PAUSE_S = 0.5
 """The pause after a settling that failed."""
+FAILURES_MAX = 3
+"""So often a settling fails in a row for what is unforeseen; then its culprits are found."""
 UNSETTLED_MAX = 1_000
 """Beyond these a courier begins no call: what it is told it could not write down in time."""
+PASSING = (*AWAY, *AGAIN, *BUSY)
+"""Failures of the database that pass by themselves, whatever is settled."""
 Settle = Callable[[Sequence[Decided]], Awaitable[Sequence[Decided]]]
 
 
@@ -52,25 +57,30 @@ class Settler:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        unforeseen = 0
         while self._unsettled:
             part = tuple(self._unsettled)
+            remedy = remedy_of if unforeseen < FAILURES_MAX else _remedy_at_last
             try:
-                await self._settle_apart(part)
+                await self._settle_apart(part, remedy_of=remedy)
             except Exception as error:  # noqa: BLE001 - a loop that tries again, whatever failed
                 self._has_failed = True
+                unforeseen += not isinstance(error, PASSING)
                 log.warning("relay.settling_failed", error_type=type(error).__name__)
                 if self._is_ending:
                     return
                 await asyncio.sleep(PAUSE_S)
                 continue
-            self._has_failed = False
+            self._has_failed, unforeseen = False, 0
             del self._unsettled[: len(part)]
             self._settled(part)
 
-    async def _settle_apart(self, decided: Sequence[Decided]) -> None:
+    async def _settle_apart(
+        self, decided: Sequence[Decided], *, remedy_of: Callable[[Exception], Remedy]
+    ) -> None:
         """Settle part by part; park what the database refuses for its content.
 
-        What it does not even take as parked is left to its lease.
+        What it does not even take as parked is left to its lease, and harms nothing else.
         """
         outcomes = await run_halving(self._settle, decided, remedy_of=remedy_of)
         culprits = [
@@ -83,6 +93,13 @@ class Settler:
         for outcome in await run_halving(self._settle, culprits, remedy_of=remedy_of):
             if isinstance(outcome, Exception):
                 log.error("relay.unsettled", error_type=type(outcome).__name__)
+
+
+def _remedy_at_last(error: Exception) -> Remedy:
+    """Say what helps against a failure that nobody foresaw and that stays: to find its culprit."""
+    remedy = remedy_of(error)
+    is_foreseen = remedy is not Remedy.NONE or isinstance(error, PASSING)
+    return remedy if is_foreseen else Remedy.SPLIT
 
 
 def _told(decided: Decided, error: Exception) -> Decided:
