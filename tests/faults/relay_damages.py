@@ -1,7 +1,7 @@
 """Damages to what the relay and its receivers hold, one of each kind that the checker must find."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.faults.relay_checking import Rows, Stored
@@ -34,7 +34,8 @@ def _swap_reception(stored: Stored) -> None:
 
 def _swap_resent(stored: Stored) -> None:
     """Of what was sent again together, two items of a client have changed places."""
-    resent, last = stored.resent_at(), {}
+    resent = stored.resent_at()
+    last: dict[tuple[str, datetime], dict[str, Any]] = {}
     for row in (each for each in stored.held if each["information_id"] in resent):
         together = (row["client_id"], resent[row["information_id"]])
         if together in last:

@@ -54,17 +54,23 @@ async def take(
     state = await _change(connection, item, told, telling=telling, moment=moment)
     await repairs.refresh(connection, [item.tracked])
     await repairs.append_notes(connection, [_note(told, state, call=call, moment=moment)])
+    _witness(telling, item, state, call=call, moment=moment)
+    await audit.append(connection, telling.gathered.audit)
+    await outbox.append(connection, telling.gathered.events, origin=moment.origin)
+    return state
+
+
+def _witness(
+    telling: Telling, item: Undelivered, state: InformationState, *, call: Call, moment: Moment
+) -> None:
     telling.gathered.witness(
         call,
         action=RECEIVED,
         outcome=state,
         moment=moment,
         client_id=item.tracked.client_id,
-        resource_id=told.information_id,
+        resource_id=item.tracked.information_id,
     )
-    await audit.append(connection, telling.gathered.audit)
-    await outbox.append(connection, telling.gathered.events, origin=moment.origin)
-    return state
 
 
 async def take_proofs(
