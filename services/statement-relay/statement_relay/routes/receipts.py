@@ -36,9 +36,11 @@ async def take(request: Request) -> Response:
 
     The item is known by its id and the digest of its bytes; another digest parks it until a human
     has looked. The item itself is the key: a repeat answers as before, so no Idempotency-Key is
-    needed. An item that an operator had given up is delivered after all by its receipt. An item of
-    another receiver is answered like one that does not exist: an organisation speaks for itself and
-    for the receiver that takes its information by the table of receivers.
+    needed; where the item was sent again since, a receipt of before that changes nothing, and how
+    the item stands now is answered. An item that an operator had given up is delivered after all by
+    its receipt. An item of another receiver is answered like one that does not exist: an
+    organisation speaks for itself and for the receiver that takes its information by the table of
+    receivers.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *ASKERS)
