@@ -48,6 +48,7 @@ from kuntavayla.service.running import (
 from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
 from kuntavayla.service.workers.publishing import publisher_of
 from kuntavayla.service.workers.reading import read_inbound
+from kuntavayla.service.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
 from kuntavayla.values.digests import KeyedDigest
@@ -56,6 +57,7 @@ from statement_relay.events import EVENT_TYPES, SERVICE, SOURCE
 from statement_relay.operations.accepting import accept
 from statement_relay.operations.deciding import Outcome
 from statement_relay.operations.law import Law
+from statement_relay.operations.projecting import project
 from statement_relay.operations.submissions import Submission
 from statement_relay.operations.successors import Stale
 from statement_relay.routes import ROUTERS, SCOPES
@@ -84,7 +86,6 @@ from statement_relay.workers.figures import FigureGauges, look
 from statement_relay.workers.inbound import INBOUND, InboundDesk
 from statement_relay.workers.reconciling import RECONCILING_INTERVAL_S, Asker
 from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
-from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
 DATA = files("statement_relay") / "data"
 DESCRIPTION = (
@@ -222,7 +223,9 @@ class _Composition:
         self._clock = clock
         self._metrics = metrics
         self._law = law_of(settings, register)
-        self._routing = RoutingDesk(self._law, moment=self._moment, clock=clock)
+        self._routing = RoutingDesk(
+            partial(project, law=self._law), service=SERVICE, moment=self._moment, clock=clock
+        )
         self._inbound = InboundDesk(
             self._law, moment=self._moment, clock=clock, sealing=sealing_of(settings)
         )
@@ -246,7 +249,7 @@ class _Composition:
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
-        following = follow_routing(desk.pool, self._access(), desk=self._routing)
+        following = follow_routing(desk.pool, self._access(), service=SERVICE, desk=self._routing)
         delivering = self._courier(desk.pool).deliver(url)
         loops = [*self._timed_loops(desk), sealing, following, delivering]
         broker = self._settings.kafka_connection

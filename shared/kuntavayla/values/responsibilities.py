@@ -48,6 +48,12 @@ def responsible_on(versions: Sequence[Responsibility], day: date) -> Responsibil
     return max(counting, key=lambda version: version.clienthood_version, default=None)
 
 
+def told_in_order(told: Sequence[Responsibility]) -> list[Responsibility]:
+    """Return each version as it was told last, by the order of the events."""
+    in_order = sorted(told, key=lambda one: one.sequence)
+    return list({(one.client_id, one.clienthood_version): one for one in in_order}.values())
+
+
 def is_restricted(versions: Sequence[Responsibility]) -> bool:
     """Say whether the client's events go over the restricted feed, by what was told last."""
     return _told_last(versions).is_restricted

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
-from statement_relay.rules.responsibilities import Responsibility
+from kuntavayla.values.responsibilities import Responsibility
 
 PROJECTION_LOCK = 0x72656C79
 """The advisory lock between what changes what is known of clients and what goes by it."""

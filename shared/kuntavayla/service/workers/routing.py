@@ -1,20 +1,23 @@
 """Reads routing-api's internal events: who is responsible for whom, over both of its feeds.
 
 The common stream comes by the transport of the service, the restricted one always over HTTP. Only
-`responsibility.changed` has an effect here.
+`responsibility.changed` has an effect: the service's own `Project` keeps what was told, and does
+what it does when a client becomes known.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Protocol
 
 import httpx
 import msgspec
 from msgspec import Struct
 from typing_extensions import override
 
+from kuntavayla.auth import HttpTokenLine, TokenCache
 from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.inbox import (
@@ -34,14 +37,8 @@ from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.workers.reading import keep_reading
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import trace_of
-from statement_relay.clients.exchanges import Line
-from statement_relay.clients.tokens import TokenCache
-from statement_relay.clients.trust import trusted_by
-from statement_relay.events import SERVICE
-from statement_relay.operations.law import Law
-from statement_relay.operations.projecting import project
-from statement_relay.rules.endpoints import ClientCredentials
-from statement_relay.rules.responsibilities import Authority, Responsibility
+from kuntavayla.values.credentials import ClientCredentials
+from kuntavayla.values.responsibilities import Authority, Responsibility
 
 RESPONSIBILITY_CHANGED = "fi.kuntavayla.responsibility.changed.v1"
 TOPIC = "kv.routing-api.internal.v1"
@@ -86,23 +83,45 @@ class RoutingFeed(Struct, frozen=True, kw_only=True):
     client: httpx.AsyncClient
     url: str
     token: TokenSource
+    service: str
     broker: KafkaConnection | None
 
     def streams(self, stream: Stream) -> Streams:
         """Return where a stream is read: the common one from the broker, where there is one."""
         if self.broker is not None and stream is Stream.COMMON:
-            return KafkaSource(self.broker, topics=[TOPIC], group=f"{SERVICE}.{stream}")
+            return KafkaSource(self.broker, topics=[TOPIC], group=f"{self.service}.{stream}")
         source = FeedSource(self.client, url=f"{self.url}{stream.path}", token=self.token)
         return OneStream(source, stream)
 
 
+class Project(Protocol):
+    """Keeps what was told of clients, and does what the service does when they become known."""
+
+    def __call__(
+        self,
+        connection: Connection,
+        told: Sequence[Responsibility],
+        /,
+        *,
+        call: Call,
+        moment: Moment,
+    ) -> Awaitable[None]:
+        """Give what was told its effect, in the transaction that moves the reader's place."""
+
+
 class RoutingDesk:
-    """How routing-api's events are handled, whichever way they come."""
+    """How a service handles routing-api's events, whichever way they come."""
 
     def __init__(
-        self, law: Law, *, moment: Callable[[], Moment], clock: Callable[[], datetime]
+        self,
+        project: Project,
+        *,
+        service: str,
+        moment: Callable[[], Moment],
+        clock: Callable[[], datetime],
     ) -> None:
-        self._law = law
+        self._project = project
+        self._service = service
         self._moment = moment
         self._clock = clock
 
@@ -120,18 +139,18 @@ class RoutingDesk:
                 if event.type == RESPONSIBILITY_CHANGED
             ]
             if told:
-                await self._project(connection, told, traceparent=events[0].traceparent)
+                await self._tell(connection, told, traceparent=events[0].traceparent)
 
         return Consumption(handle, Parking(clock=self._clock, check=_check))
 
-    async def _project(
+    async def _tell(
         self, connection: Connection, told: Sequence[Responsibility], *, traceparent: str
     ) -> None:
         trace = trace_of(None, traceparent)
         call = Call(
-            organisation=SERVICE, request_id=trace.request_id, traceparent=trace.traceparent
+            organisation=self._service, request_id=trace.request_id, traceparent=trace.traceparent
         )
-        await project(connection, told, call=call, law=self._law, moment=self._moment())
+        await self._project(connection, told, call=call, moment=self._moment())
 
 
 class RoutingAccess(Struct, frozen=True, kw_only=True):
@@ -148,29 +167,29 @@ class RoutingAccess(Struct, frozen=True, kw_only=True):
         return f"RoutingAccess(url={self.url!r}, client_id={self.client_id!r})"
 
 
-async def follow_routing(pool: Pool, access: RoutingAccess, *, desk: RoutingDesk) -> None:
+async def follow_routing(
+    pool: Pool, access: RoutingAccess, *, service: str, desk: RoutingDesk
+) -> None:
     """Read routing-api's events until cancelled, over connections and a token of its own."""
     credentials = ClientCredentials(
         token_url=access.token_url,
         client_id=access.client_id,
         client_secret=access.client_secret,
     )
-    line = Line(connections_max=1, trust=trusted_by(None))
-    tokens = TokenCache(credentials, line=line, clock=time.monotonic)
-
-    async def token() -> str:
-        """Return a token; raises SourceAway where the issuer gives none."""
-        found = await tokens.find(timeout_s=TOKEN_S_MAX)
-        if found is None:
-            raise SourceAway
-        return found
-
     async with httpx.AsyncClient() as client:
-        try:
-            feed = RoutingFeed(client=client, url=access.url, token=token, broker=access.broker)
-            await read_routing(pool, feed, desk=desk)
-        finally:
-            await tokens.close()
+        tokens = TokenCache(credentials, line=HttpTokenLine(client), clock=time.monotonic)
+
+        async def token() -> str:
+            """Return a token; raises SourceAway where the issuer gives none."""
+            found = await tokens.find(timeout_s=TOKEN_S_MAX)
+            if found is None:
+                raise SourceAway
+            return found
+
+        feed = RoutingFeed(
+            client=client, url=access.url, token=token, service=service, broker=access.broker
+        )
+        await read_routing(pool, feed, desk=desk)
 
 
 async def read_routing(pool: Pool, feed: RoutingFeed, *, desk: RoutingDesk) -> None:
