@@ -1,0 +1,216 @@
+"""The composition root of quota-ledger: settings in, app out; nothing else builds its parts."""
+
+import time
+from collections.abc import Coroutine
+from functools import cache, partial
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
+from kuntavayla.database import Pool
+from kuntavayla.events import event_schemas
+from kuntavayla.feed import Readings, StreamWaiters
+from kuntavayla.http import (
+    BodyLimits,
+    RateLimiter,
+    ServiceDocuments,
+    ServiceSpec,
+    create_service,
+)
+from kuntavayla.outbox import Told, asyncapi_document
+from kuntavayla.register import Register, load_register
+from kuntavayla.service.moments import Moment
+from kuntavayla.service.routes.desk import moment_at
+from kuntavayla.service.routes.refusals import record_refusal
+from kuntavayla.service.running import (
+    UNAVAILABLE,
+    Clock,
+    Composed,
+    Running,
+    machine_clock,
+    metrics_of_process,
+    rate_limit_of,
+    seal_key_of,
+    seal_keys_of,
+)
+from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
+from kuntavayla.service.workers.publishing import publisher_of
+from kuntavayla.service.workers.routing import RoutingAccess, RoutingDesk, follow_routing
+from kuntavayla.service.workers.sealing import keep_sealed
+from kuntavayla.telemetry import Jobs, RequestMetrics
+from kuntavayla.values.digests import KeyedDigest
+from quota_ledger.events import EVENT_TYPES, SERVICE, SOURCE
+from quota_ledger.operations.law import Law
+from quota_ledger.operations.projecting import project
+from quota_ledger.routes import ROUTERS, SCOPES
+from quota_ledger.routes.answers import PREFIX
+from quota_ledger.routes.desk import RESYNC, Desk
+from quota_ledger.settings import Settings
+from quota_ledger.workers.figures import FigureGauges, look
+
+DESCRIPTION = (
+    "Books decisions on pay subsidy, start-up grant, training and coaching against each area's"
+    " allocation, which is never exceeded. Problems: docs/problems; events: /schemas."
+)
+
+
+def law_of(settings: Settings, register: Register) -> Law:
+    """Return the law of a process, from the packaged data and the settings."""
+    return Law(
+        register=register,
+        fingerprints=tuple(map(KeyedDigest, settings.fingerprint_key.secrets)),
+        binds_persons=settings.binds_persons,
+    )
+
+
+@cache
+def documents_of_release() -> ServiceDocuments:
+    """Return what this release publishes about its events."""
+    return ServiceDocuments(
+        asyncapi=asyncapi_document(
+            Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES),
+            title="Kuntaväylä quota-ledger events",
+            version=version("kuntavayla-quota-ledger"),
+        ),
+        schemas=event_schemas(EVENT_TYPES),
+    )
+
+
+def create_app(
+    settings: Settings, *, clock: Clock = machine_clock, keys: KeySource | None = None
+) -> FastAPI:
+    """Return the app; it opens its pool and ports when it starts and closes them when it ends.
+
+    `keys` are where the issuer's public keys come from, when not from the address in the settings.
+    """
+    register = load_register()
+    metrics = metrics_of_process()
+    client = httpx.AsyncClient()
+    verifier = TokenVerifier(
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        keys=keys or HttpKeySource(client, settings.token_jwks_url),
+        organisation_of=register.organisation,
+        clock=time.time,
+    )
+    composition = _Composition(settings, register, clock=clock, metrics=metrics)
+    running = Running(settings, metrics=metrics, client=client, compose=composition.compose)
+    return create_service(
+        ServiceSpec(
+            name=SERVICE,
+            title="Kuntaväylä quota-ledger",
+            version=version("kuntavayla-quota-ledger"),
+            description=DESCRIPTION,
+            prefix=PREFIX,
+            routers=ROUTERS,
+            scopes=SCOPES,
+            verifier=verifier,
+            metrics=RequestMetrics(metrics),
+            documents=documents_of_release(),
+            probes={"database": running.probe},
+            unavailable=UNAVAILABLE,
+            lifespan=running.lifespan,
+            on_refused=record_refusal,
+            rates=RateLimiter(rate_limit_of(settings), clock=time.monotonic),
+        )
+    )
+
+
+class _Composition:
+    """Puts the parts of a process together, once its pool is open."""
+
+    def __init__(
+        self, settings: Settings, register: Register, *, clock: Clock, metrics: CollectorRegistry
+    ) -> None:
+        self._settings = settings
+        self._register = register
+        self._clock = clock
+        self._metrics = metrics
+        self._law = law_of(settings, register)
+        self._routing = RoutingDesk(project, service=SERVICE, moment=self._moment, clock=clock)
+
+    def compose(self, pool: Pool, waiters: StreamWaiters) -> Composed:
+        """Return the desk of the process and the loops beside it."""
+        desk = self._desk(pool, waiters)
+        return Composed(desk=desk, loops=self._loops(desk))
+
+    def _moment(self) -> Moment:
+        return moment_at(self._clock, source=SOURCE)
+
+    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+        """Return the loops beside the desk."""
+        settings = self._settings
+        url = settings.database_url.get_secret_value()
+        sealing = keep_sealed(
+            url,
+            seal_key_of(settings),
+            moment=self._moment,
+            registry=self._metrics,
+            interval_s=settings.audit_seal_interval_ms / 1_000,
+        )
+        following = follow_routing(desk.pool, self._access(), service=SERVICE, desk=self._routing)
+        loops = [*self._timed_loops(desk), sealing, following]
+        broker = settings.kafka_connection
+        if broker is None:
+            return loops
+        publisher = publisher_of(
+            desk.pool,
+            broker,
+            service=SERVICE,
+            url=url,
+            clock=self._clock,
+            registry=self._metrics,
+        )
+        return [*loops, publisher.run()]
+
+    def _timed_loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+        """Return what is done again and again; each may run in every process at the same time."""
+        look_at_figures = partial(
+            look,
+            desk.pool,
+            moment=desk.moment,
+            gauges=FigureGauges(self._metrics),
+            readings=desk.readings,
+            transport=desk.transport,
+        )
+        return [desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S)]
+
+    def _access(self) -> RoutingAccess:
+        """Return where routing-api is, and by what right it is read."""
+        settings = self._settings
+        return RoutingAccess(
+            url=settings.routing_url,
+            token_url=settings.routing_token_url,
+            client_id=settings.routing_client_id,
+            client_secret=settings.routing_client_secret.get_secret_value(),
+            broker=settings.kafka_connection,
+        )
+
+    def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
+        settings, register = self._settings, self._register
+        bulk = settings.bulk_inflated_bytes_max
+        return Desk(
+            source=SOURCE,
+            pool=pool,
+            clock=self._clock,
+            newest_register=lambda: register,
+            official_days_ahead_max=0,
+            fingerprints=self._law.fingerprints,
+            law=self._law,
+            duplicate_wait_s_max=settings.duplicate_wait_s_max,
+            body_limits=BodyLimits(
+                settings.body_received_bytes_max, settings.body_inflated_bytes_max
+            ),
+            bulk_limits=BodyLimits(bulk, bulk),
+            waiters=waiters,
+            readings=Readings(),
+            resync=RESYNC,
+            transport=settings.transport,
+            consumptions=self._routing.consumption,
+            jobs=Jobs(self._clock, registry=self._metrics),
+            seal_keys=seal_keys_of(settings),
+        )

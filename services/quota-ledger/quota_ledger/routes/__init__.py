@@ -1,0 +1,49 @@
+"""The HTTP edge of quota-ledger: parse, call one operation in one transaction, shape the answer.
+
+One file per noun; `desk.py` is what all of them share. The scope of every call stands in `SCOPES`.
+"""
+
+from fastapi import APIRouter
+
+from kuntavayla.auth import ScopeTable
+from kuntavayla.service.routes.audit import audit_router
+from kuntavayla.service.routes.consumers import consumers_router
+from kuntavayla.service.routes.feeds import feeds_router
+from kuntavayla.service.routes.parked import parked_router
+from kuntavayla.service.routes.recipients import recipients_router
+from kuntavayla.service.routes.redeliveries import redeliveries_router
+from quota_ledger.routes.answers import PREFIX
+from quota_ledger.routes.desk import RESTART
+from quota_ledger.routes.operating import router as operating
+
+ROUTERS: tuple[APIRouter, ...] = (
+    feeds_router(PREFIX, restart=RESTART),
+    recipients_router(PREFIX),
+    redeliveries_router(PREFIX),
+    operating,
+    parked_router(PREFIX),
+    consumers_router(PREFIX),
+    audit_router(PREFIX),
+)
+SCOPES: ScopeTable = {
+    ("GET", "/events"): "events.read",
+    ("GET", "/events/restricted"): "events.restricted",
+    ("GET", "/recipients"): "recipients.read",
+    ("POST", "/recipients/{recipient_id}:pause"): "recipients.write",
+    ("POST", "/recipients/{recipient_id}:resume"): "recipients.write",
+    ("POST", "/redeliveries"): "redeliveries.write",
+    ("POST", "/redeliveries:preview"): "redeliveries.read",
+    ("GET", "/parked-messages"): "parked-messages.read",
+    ("GET", "/parked-messages/{parked_message_id}"): "parked-messages.read",
+    ("POST", "/parked-messages:preview"): "parked-messages.read",
+    ("POST", "/parked-messages:retry"): "parked-messages.write",
+    ("POST", "/parked-messages:skip"): "parked-messages.write",
+    ("POST", "/parked-messages/{parked_message_id}:retry"): "parked-messages.write",
+    ("POST", "/parked-messages/{parked_message_id}:skip"): "parked-messages.write",
+    ("POST", "/parked-messages/{parked_message_id}:edit"): "parked-messages.write",
+    ("POST", "/consumers/{consumer_id}:start"): "consumers.write",
+    ("GET", "/audit"): "audit.read",
+    ("GET", "/audit/keys"): "audit.read",
+    ("POST", "/audit:verify"): "audit.read",
+    ("GET", "/status"): "status.read",
+}

@@ -1,0 +1,3 @@
+"""Domain values shaped into the wire types of `quota_ledger.schemas`."""
+
+PREFIX = "/quota/v1"
