@@ -16,9 +16,11 @@ from datetime import date
 from pathlib import Path
 
 REGISTER = Path(__file__).parents[2] / "shared" / "kuntavayla" / "data"
-SERVICES = ("routing-api", "statement-relay")
-INTERNAL_READERS = {"kv.routing-api.internal.v1": "statement-relay"}
-"""Which service of ours reads the internal events of another."""
+SERVICES = ("routing-api", "statement-relay", "quota-ledger")
+INBOUND = ("routing-api", "statement-relay")
+"""The services that read topics of case systems."""
+INTERNAL_READERS = {"kv.routing-api.internal.v1": ("statement-relay", "quota-ledger")}
+"""Which services of ours read the internal events of another."""
 PARTITIONS = 6
 DAY_MS = 86_400_000
 OUT_DAYS, IN_DAYS = 30, 7
@@ -117,15 +119,16 @@ def lines_of(parties: Sequence[Party]) -> Iterable[str]:
         yield allow(party.name, "Read", topics=[party.out_topic(one) for one in SERVICES])
         yield allow_groups(party.name)
         if party.sends:
-            yield allow(party.name, "Write", topics=[party.in_topic(one) for one in SERVICES])
+            yield allow(party.name, "Write", topics=[party.in_topic(one) for one in INBOUND])
 
 
 def service_lines(service: str, parties: Sequence[Party]) -> Iterable[str]:
     """Return the lines of a service: topics, its user, what it writes and reads."""
     internal = f"kv.{service}.internal.v1"
     out_topics = [party.out_topic(service) for party in parties] + [internal]
-    in_topics = [party.in_topic(service) for party in parties if party.sends]
-    read = in_topics + [name for name, reader in INTERNAL_READERS.items() if reader == service]
+    senders = [party for party in parties if party.sends and service in INBOUND]
+    in_topics = [party.in_topic(service) for party in senders]
+    read = in_topics + [name for name, readers in INTERNAL_READERS.items() if service in readers]
     yield ""
     yield from (f"topic {name} {OUT_DAYS * DAY_MS}" for name in out_topics)
     yield from (f"topic {name} {IN_DAYS * DAY_MS}" for name in in_topics)

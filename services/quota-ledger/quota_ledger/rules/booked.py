@@ -1,0 +1,34 @@
+"""What a booking came to: entries with their places and the balances behind them."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from quota_ledger.rules.balances import Balance, Sums
+from quota_ledger.rules.entries import EntryKind
+from quota_ledger.rules.posting import Refs
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One change of one account, and the account behind it."""
+
+    entry_id: str
+    kind: EntryKind
+    booked_at: datetime
+    change: Sums
+    balance: Balance
+    client_id: str | None
+    refs: Refs
+
+
+class Booked(Struct, frozen=True):
+    """A posting that fitted, with its entries in the order of its legs."""
+
+    entries: tuple[Entry, ...]
+
+
+class Crossing(Struct, frozen=True):
+    """An account whose use has reached a threshold, in per cent."""
+
+    balance: Balance
+    threshold_per_cent: int
