@@ -6,6 +6,7 @@ import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import asyncpg
 from httpx import ASGITransport, AsyncClient
 
 from kuntavayla.service.moments import Call
@@ -13,9 +14,13 @@ from kuntavayla.testing import TestDatabase, TestIssuer
 from kuntavayla.testing.tokens import AUDIENCE, ISSUER
 from kuntavayla.values.responsibilities import Responsibility
 from quota_ledger.app import create_app
+from quota_ledger.operations.booking import book, opened
 from quota_ledger.operations.projecting import project
 from quota_ledger.routes.desk import Desk
+from quota_ledger.rules.accounts import AccountKey
+from quota_ledger.rules.booked import Booked
 from quota_ledger.settings import Settings
+from tests.quota_ledger.accounts import KAINUU, draw
 from tests.served import Clock, Json, Served, ServiceCaller
 
 NOW = datetime(2021, 8, 24, 6, 0, 0, tzinfo=UTC)
@@ -64,6 +69,22 @@ class Ledger(Served):
     def call(self, organisation: str = "quota-ledger") -> Call:
         """Return a call that no route has made."""
         return Call(organisation=organisation, request_id="test", traceparent=TRACE)
+
+    async def execute(self, sql: str) -> None:
+        """Change the database itself, as its owner."""
+        connection = await asyncpg.connect(self.database.owner_url)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    async def reserve(self, *, cents: int, key: AccountKey = KAINUU) -> None:
+        """Reserve so much of an account, as a decision would."""
+        moment = self.desk.moment()
+        async with self.desk.transaction() as connection:
+            ids = await opened(connection, [key], binds_persons=False, moment=moment)
+            booking = await book(connection, [draw(ids[key], cents=cents)], moment=moment)
+        assert isinstance(booking.outcomes[0], Booked), booking
 
     async def learn(self, *told: Responsibility) -> None:
         """Learn who is responsible, as by events of routing-api."""

@@ -6,7 +6,35 @@ from kuntavayla.errors import DomainError, Kind
 
 
 class AreaNotYours(DomainError):
-    """The area, or the account asked for, is not one of the caller's."""
+    """The area is not one of the caller's."""
 
     kind: ClassVar[Kind] = Kind.FORBIDDEN
     code: ClassVar[str] = "area_not_yours"
+
+
+class AccountNotFound(DomainError):
+    """No such account for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "account_not_found"
+
+
+class AllocationCutBelowBound(DomainError):
+    """More would be taken away than is free; nothing was booked."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "allocation_cut_below_bound"
+
+
+class AllocationAlreadyInitial(DomainError):
+    """The account has its initial allocation; add to it or cut it."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "allocation_already_initial"
+
+
+class YearLapsed(DomainError):
+    """The account's year has lapsed; nothing is allocated to it or taken from it."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "year_lapsed"

@@ -12,11 +12,17 @@ from kuntavayla.service.routes.feeds import feeds_router
 from kuntavayla.service.routes.parked import parked_router
 from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
+from quota_ledger.routes.allocations import router as allocations
 from quota_ledger.routes.answers import PREFIX
+from quota_ledger.routes.balances import router as balances
 from quota_ledger.routes.desk import RESTART
 from quota_ledger.routes.operating import router as operating
+from quota_ledger.routes.transfers import router as transfers
 
 ROUTERS: tuple[APIRouter, ...] = (
+    allocations,
+    transfers,
+    balances,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -26,6 +32,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_router(PREFIX),
 )
 SCOPES: ScopeTable = {
+    ("POST", "/allocations"): "allocations.write",
+    ("POST", "/allocations:preview"): "allocations.read",
+    ("GET", "/allocations"): "allocations.read",
+    ("POST", "/allocation-transfers"): "allocation-transfers.write",
+    ("POST", "/allocation-transfers:preview"): "allocation-transfers.read",
+    ("GET", "/balances"): "balances.read",
+    ("GET", "/accounts/{account_id}/entries"): "accounts.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",

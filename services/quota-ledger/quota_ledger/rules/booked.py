@@ -1,6 +1,6 @@
 """What a booking came to: entries with their places and the balances behind them."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from msgspec import Struct
 
@@ -19,6 +19,28 @@ class Entry(Struct, frozen=True, kw_only=True):
     balance: Balance
     client_id: str | None
     refs: Refs
+
+
+class ListedEntry(Struct, frozen=True, kw_only=True):
+    """An entry as a statement of account shows it; no client is named."""
+
+    position: int
+    entry_id: str
+    kind: EntryKind
+    booked_at: datetime
+    value_on: date
+    change: Sums
+    after: Sums
+    decision_id: str | None
+    allocation_id: str | None
+    transfer_id: str | None
+    payment_id: str | None
+    override_id: str | None
+    reverses: str | None
+    organisation: str
+    official_id: str | None
+    reason: str | None
+    document: str | None
 
 
 class Booked(Struct, frozen=True):

@@ -9,13 +9,14 @@ _WHOLE_PER_CENT = 100
 
 def level_of(sums: Sums) -> int:
     """Return the highest level that is reached, in per cent; 0 below all, or without a limit."""
-    limit_cents, used_cents = sums.limit_cents, sums.used_cents
-    if not limit_cents:
-        return 0
-    reached = (
-        level for level in LEVELS_PER_CENT if used_cents * _WHOLE_PER_CENT >= level * limit_cents
-    )
+    reached = (level for level in LEVELS_PER_CENT if is_used_to(sums, per_cent=level))
     return max(reached, default=0)
+
+
+def is_used_to(sums: Sums, *, per_cent: int) -> bool:
+    """Say whether so much is used; of an account without a limit nothing is."""
+    limit_cents = sums.limit_cents
+    return limit_cents > 0 and sums.used_cents * _WHOLE_PER_CENT >= per_cent * limit_cents
 
 
 def told_after(sums: Sums, *, told: int, changed: Sums) -> int:
