@@ -11,12 +11,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from kuntavayla.values.tables import TableFault
 from statement_relay.rules.answers import AnswerTable
 from statement_relay.rules.competence import Tables
 from statement_relay.rules.items import InformationItem
 from statement_relay.rules.kinds import KINDS, Texts
 from statement_relay.rules.shape import Item
-from statement_relay.rules.tables import TableFault
 
 CatalogueName = Literal["information-kinds", "delivery-codes"]
 _TABLE = "examples.ndjson"

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from kuntavayla.values.calendar import helsinki_instant
-from statement_relay.rules.tables import TableFault
+from kuntavayla.values.tables import TableFault
 
 InformationKind = Literal[
     "JOB_OFFER_MADE",
