@@ -13,8 +13,10 @@ from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import (
     CURSOR_MALFORMED,
     NEXT_CURSOR,
+    AlsoCsv,
     Headed,
     caller_of,
+    csv_answer,
     described,
     json_answer,
     secured_router,
@@ -46,7 +48,7 @@ from quota_ledger.routes.questions import (
     AskedYear,
 )
 from quota_ledger.routes.rights import READERS, narrowed, seen_areas
-from quota_ledger.routes.sheets import sheet_of
+from quota_ledger.routes.sheets import SHEET, sheet_of
 from quota_ledger.schemas.balances import BalanceList, EntryList
 
 router = secured_router(PREFIX)
@@ -97,7 +99,7 @@ async def list_balances(  # noqa: PLR0913 - one parameter per question
 @router.get(
     "/accounts/{account_id}/entries",
     openapi_extra=described(
-        answers={200: Headed(EntryList, (NEXT_CURSOR,))},
+        answers={200: Headed(AlsoCsv(EntryList), (NEXT_CURSOR,))},
         problems=(CURSOR_MALFORMED, AccountNotFound),
     ),
 )
@@ -129,7 +131,7 @@ async def list_entries(
     cursor = next_cursor([str(one.position) for one in statement.entries], limit=limit)
     headers = {"Next-Cursor": cursor} if cursor else {}
     if format_ == "csv":
-        return Response(sheet_of(statement.entries), media_type="text/csv", headers=headers)
+        return csv_answer(SHEET, sheet_of(statement.entries), headers=headers)
     return json_answer(
         _statement_answer(statement, cursor, on=desk.moment().today), headers=headers
     )

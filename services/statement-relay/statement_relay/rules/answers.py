@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from kuntavayla.values.codes import Instant, Reference
+from kuntavayla.values.texts import Texts
 from statement_relay.rules.digests import Digest
-from statement_relay.rules.kinds import Texts
 from statement_relay.rules.tables import TableFault
 
 Action = Literal[
