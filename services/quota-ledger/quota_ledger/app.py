@@ -202,6 +202,7 @@ class _Composition:
             fingerprints=self._law.fingerprints,
             law=self._law,
             duplicate_wait_s_max=settings.duplicate_wait_s_max,
+            code_lists={},
             body_limits=BodyLimits(
                 settings.body_received_bytes_max, settings.body_inflated_bytes_max
             ),

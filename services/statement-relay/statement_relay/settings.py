@@ -20,7 +20,8 @@ class DeliverySettings(BaseSettings):
     receivers_file: Path | None = Field(
         default=None,
         description="TOML file that says where receivers are and how they are spoken to; it holds"
-        " secrets. Without it information is accepted and waits.",
+        " secrets, and is looked at again every minute. Its form: operations.md. Without it"
+        " information is accepted and waits.",
     )
     lease_s: float = Field(
         default=60.0,
