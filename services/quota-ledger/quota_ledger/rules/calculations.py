@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 BookingPolicy = Literal["commitment_year"]
 """All of a decision is charged to the years that it draws from. Source: sources.md#quota-years."""
+COMMITMENT_YEAR: BookingPolicy = "commitment_year"
 RefusalCode = Literal["nothing_payable", "enterprise_not_full_time"]
 
 
@@ -23,9 +25,12 @@ class CalculatedMonth(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Cut(Struct, frozen=True, kw_only=True):
-    """Why less is granted than the rate gives, and how much less in all."""
+    """Why less is granted than rate and cap give, and how much less in all.
 
-    code: Literal["cap", "wage_cost"]
+    `wage_cost`: with other support it would be more than the whole wage cost.
+    """
+
+    code: Literal["wage_cost"]
     cents: int
 
 
@@ -50,7 +55,7 @@ class Calculation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_estimate: bool = False
     cuts: tuple[Cut, ...] = ()
     rule_rows: tuple[str, ...]
-    booking_policy: BookingPolicy = "commitment_year"
+    booking_policy: BookingPolicy
     months: tuple[CalculatedMonth, ...]
 
 
@@ -71,6 +76,21 @@ class YearDraw(Struct, frozen=True):
 def charged(calculation: Calculation, draws: Sequence[YearDraw]) -> Calculation:
     """Return the calculation with its months charged to the years drawn, in the draws' order.
 
-    The draws sum to the total. A month that two years share stands twice, once for each.
+    The draws sum to the total. A month that two years share stands twice, once for
+    each, with its days in the first.
     """
-    raise NotImplementedError
+    assert sum(draw.cents for draw in draws) == calculation.total_cents
+    left = [(draw.budget_year, draw.cents) for draw in reversed(draws) if draw.cents]
+    months: list[CalculatedMonth] = []
+    for calculated in calculation.months:
+        month, rest = calculated, calculated.cents
+        while rest > 0 and left[-1][1] < rest:
+            year, cents = left.pop()
+            if cents:
+                months.append(replace(month, cents=cents, budget_year_charged=year))
+                month = replace(month, days=None)
+            rest -= cents
+        year, cents = left[-1]
+        months.append(replace(month, cents=rest, budget_year_charged=year))
+        left[-1] = (year, cents - rest)
+    return replace(calculation, months=tuple(months))

@@ -3,11 +3,17 @@
 from datetime import date
 
 
-def years_drawn(budget_year: int, *, decided_on: date) -> tuple[int, ...]:
-    """Return the budget years that a decision may draw from, oldest first.
+def is_open(budget_year: int, *, on: date) -> bool:
+    """Say whether a year may be drawn on a day: on its own days, and on those of the year behind.
 
-    A year is open on its own days and on those of the year behind it, and none newer than the
-    item's own is drawn. Whether a year has lapsed early, its account knows.
+    Whether it has lapsed early, its account knows. Source: sources.md#quota-years.
+    """
+    return budget_year <= on.year <= budget_year + 1
+
+
+def years_drawn(budget_year: int, *, decided_on: date) -> tuple[int, ...]:
+    """Return the years that a decision may draw from, oldest first; none newer than its own.
+
     Source: sources.md#quota-years.
     """
     last = decided_on.year
