@@ -254,7 +254,8 @@ class _Composition:
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
-        following = follow_routing(desk.pool, self._access(), service=SERVICE, desk=self._routing)
+        access = RoutingAccess.of(settings, broker=settings.kafka_connection)
+        following = follow_routing(desk.pool, access, service=SERVICE, desk=self._routing)
         courier = self._courier(desk.pool)
         looking = Renewing(courier, self._settings.read_endpoints, registry=self._metrics).look
         renewing = desk.jobs.repeat("receivers", looking, interval_s=RENEWING_INTERVAL_S)
@@ -329,17 +330,6 @@ class _Composition:
             hours=hours,
             moment=self._moment,
             clock=self._clock,
-        )
-
-    def _access(self) -> RoutingAccess:
-        """Return where routing-api is, and by what right it is read."""
-        settings = self._settings
-        return RoutingAccess(
-            url=settings.routing_url,
-            token_url=settings.routing_token_url,
-            client_id=settings.routing_client_id,
-            client_secret=settings.routing_client_secret.get_secret_value(),
-            broker=settings.kafka_connection,
         )
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
