@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from kuntavayla.auth import ProblemCode
 from kuntavayla.http import EDGE_PROBLEMS, problem_codes
 from kuntavayla.http.problems import page_name
+from kuntavayla.service.operations.problems import problems_of_release
 from tests.reach import Reached, failures_of_ours, status_of_failure
 from tests.releases import RELEASES, ROOT, SCOPES, Release
 from tests.snapshots import SETTINGS_PAGE, snapshots
@@ -208,6 +209,33 @@ def test_every_problem_has_a_page_that_says_what_to_do(problem: ProblemCode) -> 
         "Does it help to send it again?",
         "Who mends it?",
     ]
+
+
+def test_the_catalogue_has_a_row_for_every_problem_and_for_no_other() -> None:
+    told = [
+        (entry.code, entry.status, entry.title.en.removesuffix("."))
+        for entry in problems_of_release()
+    ]
+
+    assert told == sorted((one.code, one.status, one.title) for one in PROBLEMS)
+
+
+def test_the_list_of_pages_names_every_problem_and_no_other() -> None:
+    rows = re.findall(
+        r"^\| (\d+) \| `(\w+)` \| \[.*\]\((.*)\.md\) \|$",
+        (PAGES / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+
+    pages = {page_name(one.code, status=one.status) for one in PROBLEMS}
+    assert {path.stem for path in PAGES.glob("*.md")} == pages | {"README"}
+    assert sorted(rows) == sorted(
+        {
+            (str(one.status), page.replace("-", "_"), page)
+            for one in PROBLEMS
+            for page in [page_name(one.code, status=one.status)]
+        }
+    )
 
 
 def test_every_setting_stands_in_the_table_that_the_readme_names() -> None:

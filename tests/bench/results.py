@@ -89,6 +89,12 @@ def _cell(result: Result, name: str) -> str:
     return middle if len(found) == 1 else f"{middle} [{min(found):,.2f}, {max(found):,.2f}]"
 
 
+def share_of(found: Sequence[float], share: float) -> float:
+    """Return the value below which this share of all lies."""
+    ordered = sorted(found)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
 class Spent(Struct, frozen=True):
     """What a process of ours used: processor seconds, and the highest resident memory in MiB."""
 

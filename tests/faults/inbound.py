@@ -5,9 +5,7 @@ import random
 from typing import Any
 from uuid import UUID
 
-import aiokafka
 import msgspec
-from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from kuntavayla.register import load_register
@@ -15,12 +13,12 @@ from tests.builders import an_identity_code
 from tests.faults.postgres import ROUTING, Postgres
 from tests.faults.site import BY_TOPIC, DAY_ONE, SYSTEMS
 from tests.faults.stack import Stack
+from tests.faults.writing import Headers, Outgoing, RecordWriter
 
 TYPE = "fi.kuntavayla.transfer.taken-over.v1"
 NUMBER = "x-number"
 """A header of the campaign's own, by which a record is known again; nobody else reads it."""
 PAUSE_S_MAX = 0.2
-WRITE_S_MAX = 8
 STANDING_MIN = 60
 """So many records must stand in the end, whatever happened to the broker meanwhile."""
 GARBAGE_SHARE = 0.3
@@ -42,7 +40,6 @@ SELECT transfer_id::text, client_id::text, case_system_id FROM transfers
 WHERE case_system_id = $1 AND state = 'offered' AND NOT is_restricted
 ORDER BY offered_at, transfer_id
 """
-Headers = list[tuple[str, bytes]]
 
 
 class Sent(Struct, frozen=True):
@@ -62,14 +59,25 @@ class InboundSender:
         self._stack = stack
         self._rng = rng
         self._is_finishing = asyncio.Event()
-        self._producer: Any = None
+        self._made: RecordWriter | None = None
         systems = load_register().case_systems(on=DAY_ONE.date())
         self._contact_points = {each.case_system_id: each.contact_point for each in systems}
         self._garbage = 0
         self._acknowledged = 0
         self._standing = set[str | None]()
         self.sent: dict[int, Sent] = {}
-        self.broken = 0
+
+    @property
+    def broken(self) -> int:
+        """Return how many writes nobody confirmed."""
+        return 0 if self._made is None else self._made.broken
+
+    @property
+    def _writer(self) -> RecordWriter:
+        if self._made is None:
+            assert self._stack.broker is not None, "there are topics only on a broker"
+            self._made = RecordWriter(self._stack.broker.connection, self._rng)
+        return self._made
 
     def finish(self) -> None:
         """Write no more than is missing, without pauses."""
@@ -92,7 +100,7 @@ class InboundSender:
                 while row["transfer_id"] not in self._standing:
                     await self._acknowledge_one(row, kind="known")
         finally:
-            await self._close()
+            await self._writer.close()
 
     def _is_done(self) -> bool:
         standing = sum(sent.place is not None for sent in self.sent.values())
@@ -174,47 +182,19 @@ class InboundSender:
         self.sent[sent.number] = sent
         topic = f"kv.routing-api.in.{sent.case_system_id}.v1"
         marked = [*headers, (NUMBER, str(sent.number).encode())]
-        producer = await self._connected()
-        try:
-            async with asyncio.timeout(WRITE_S_MAX):
-                told = await producer.send_and_wait(
-                    topic, value, key=key, headers=marked, partition=sent.number % PARTITIONS
-                )
-        except (KafkaError, OSError, TimeoutError):
-            self.broken += 1
-            await self._close()
+        record = Outgoing(
+            topic=topic,
+            partition=sent.number % PARTITIONS,
+            key=key,
+            value=value,
+            headers=marked,
+        )
+        place = await self._writer.write(record)
+        if place is None:
             return
-        place = f"{topic}/{told.partition}/{told.offset}"
         self.sent[sent.number] = msgspec.structs.replace(sent, place=place)
         if sent.kind == "known":
             self._standing.add(sent.transfer_id)
-
-    async def _connected(self) -> Any:  # noqa: ANN401 - aiokafka ships no types
-        """Return a producer, waiting for a broker that is away."""
-        while True:
-            try:
-                async with asyncio.timeout(WRITE_S_MAX):
-                    return await self._open()
-            except (KafkaError, OSError, TimeoutError):
-                await self._close()
-                await asyncio.sleep(self._rng.uniform(0, PAUSE_S_MAX))
-
-    async def _open(self) -> Any:  # noqa: ANN401
-        if self._producer is None:
-            assert self._stack.broker is not None, "there are topics only on a broker"
-            options = self._stack.broker.connection.client_options()
-            self._producer = aiokafka.AIOKafkaProducer(**options, request_timeout_ms=10_000)
-            await self._producer.start()
-        return self._producer
-
-    async def _close(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            try:
-                async with asyncio.timeout(WRITE_S_MAX):
-                    await producer.stop()
-            except (KafkaError, OSError, TimeoutError):
-                self.broken += 1
 
 
 def _headers(rng: random.Random, **changes: bytes) -> Headers:

@@ -84,7 +84,7 @@ def check_topics(stored: Stored, outside: Outside) -> list[str]:
             found.append(f"{record.place} holds what is no common event")
             continue
         row, event = common[event_id]
-        found += _unlike(record, row, event)
+        found += unlike(record, row, event)
         if event_id not in seen:
             seen.add(event_id)
             place = (record.topic, record.partition)
@@ -97,11 +97,17 @@ def check_topics(stored: Stored, outside: Outside) -> list[str]:
     return found
 
 
-def _unlike(record: Record, row: Any, event: dict[str, Any]) -> list[str]:  # noqa: ANN401 - a row
+def unlike(
+    record: Record,
+    row: Any,  # noqa: ANN401 - a row
+    event: dict[str, Any],
+    *,
+    service: str = "routing-api",
+) -> list[str]:
     """Return how a record differs from its event."""
     key = event["partitionkey"].encode()
     pairs = {
-        "topic": (record.topic, f"kv.routing-api.{row['recipient']}.v1"),
+        "topic": (record.topic, f"kv.{service}.{row['recipient']}.v1"),
         "key": (record.key, key),
         "partition": (record.partition, zlib.crc32(key) % PARTITIONS),
         "data": (msgspec.json.decode(record.value or b"null"), event["data"]),

@@ -72,6 +72,9 @@ LASTS_S_MAX = {"broker paused": 8.0, "link cut": 3.0, "link stalled": 7.0, "link
     "feed link cut": 1.0,
     "feed link stalled": 1.5,
     "feed link slow": 2.0,
+    "receivers' link cut": 1.5,
+    "receivers' link stalled": 2.0,
+    "receivers' link slow": 2.0,
 }
 """How long a fault of broker and links lasts at most; what is killed is started again at once."""
 DELAY_S_MAX = 0.3

@@ -16,7 +16,7 @@ import msgspec
 from kuntavayla_sandbox.te_office.tables import DATABASE as TE_OFFICES
 from tests.faults.postgres import Postgres
 from tests.faults.relay_items import RECEIVERS, Sent
-from tests.faults.relay_site import RELAY
+from tests.faults.relay_site import OPENING, RELAY, SKEWS_S
 
 ASKED = {
     "items": """
@@ -34,7 +34,8 @@ ASKED = {
     "queues": "SELECT receiver_id, next_attempt_at, is_blocked, lease_token FROM client_queues",
     "audit": "SELECT action, outcome, resource_id::text FROM audit",
     "outbox": """
-        SELECT position, event_id::text, recipient, channel, convert_from(body, 'UTF8') AS body
+        SELECT position, event_id::text, recipient, channel, redelivery_id::text,
+               convert_from(body, 'UTF8') AS body
         FROM outbox ORDER BY position
     """,
     "head": "SELECT position FROM outbox_head",
@@ -49,6 +50,24 @@ AUDITED = {
     "correct": "information.corrected",
     "withdraw": "information.withdrawn",
 }
+NOTED = {
+    "retried": "delivery.retried",
+    "skipped": "delivery.skipped",
+    "resent": "delivery.resent",
+}
+ACCEPTED = "information.accepted"
+REFUSALS = frozenset(
+    {
+        "information_ended",
+        "in_progress",
+        "municipal_id_reused",
+        "municipality_not_served",
+        "only_by_rest",
+    }
+)
+"""Outcomes of calls and records that leave nothing but a line of the audit."""
+CAMPAIGN_S_MAX = 1_200
+"""Far less than a receiver's clock is off."""
 Rows = list[dict[str, Any]]
 
 
@@ -72,9 +91,21 @@ class Stored:
             setattr(other, name, [dict(row) for row in rows])
         return other
 
+    def told(self) -> Rows:
+        """Return the rows of events in order, without those that were sent once more."""
+        return [row for row in self.outbox if row["redelivery_id"] is None]
+
+    def resent(self) -> set[str]:
+        """Return the items that were delivered, and sent again to a receiver that lost them."""
+        return {row["resource_id"] for row in self.audit if row["action"] == "delivery.resent"}
+
+    def skipped(self) -> set[str]:
+        """Return the items that an operator gave up."""
+        return {row["information_id"] for row in self.notes if row["action"] == "skipped"}
+
     def events(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Yield kind, recipient and data of each event, in order."""
-        for row in self.outbox:
+        for row in self.told():
             event = msgspec.json.decode(row["body"])
             kind = event["type"].removeprefix("fi.kuntavayla.").removesuffix(".v1")
             yield kind, row["recipient"], event["data"]
@@ -94,25 +125,31 @@ def check_items(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
     """What was taken is stored once and as it was answered, and nothing that was never sent is."""
     times = Counter(row["municipal_id"] for row in stored.items)
     rows = {row["municipal_id"]: row for row in stored.items}
+    told = {data["municipal_id"]: data for kind, _, data in stored.events() if kind == ACCEPTED}
     for name, each in sent.items():
         expected = 0 if each.is_refused else 1
         if times[name] != expected:
             yield f"{name} is stored {times[name]} times, not {expected}"
             continue
         if expected:
-            yield from _unlike_answers(each, rows[name])
+            answers = [told[name]] if each.is_by_topic and name in told else each.answers
+            yield from _unlike_answers(each, answers, rows[name])
         elif each.replaces is None or rows[each.replaces.municipal_id]["state"] != "rejected":
             yield f"{name} was refused although its original was not rejected"
     yield from (f"{name} was never sent" for name in times if name not in sent)
 
 
-def _unlike_answers(sent: Sent, row: Mapping[str, Any]) -> Iterator[str]:
+def _unlike_answers(
+    sent: Sent, answers: Iterable[Mapping[str, Any]], row: Mapping[str, Any]
+) -> Iterator[str]:
     told = {
         (each["information_id"], each["state"], each["receiver_id"], each["digest"])
-        for each in sent.answers
+        for each in answers
     }
     # What was withdrawn before it was sent keeps its bytes, which nobody has.
     stands = (row["information_id"], row["accepted_state"], row["receiver_id"], row["digest"])
+    if row["accepted_state"] == "waiting_for_client":
+        stands = (*stands[:2], None, None)
     if told != {stands}:
         yield f"{sent.municipal_id} is not as answered: {stands}, {told}"
     replaced = None if sent.replaces is None else sent.replaces.information_id
@@ -128,24 +165,45 @@ def _unlike_answers(sent: Sent, row: Mapping[str, Any]) -> Iterator[str]:
 def check_states(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
     """Each item has ended as what was sent and what its receiver knows call for."""
     attempted = {row["information_id"] for row in stored.attempts}
-    replaced_by = {row["replaces_information_id"]: row for row in stored.items}
+    withdrawn = {
+        row["replaces_information_id"] for row in stored.items if row["action"] == "withdraw"
+    }
+    given_up = _given_up(stored)
     for row in stored.items:
         each, state = sent.get(row["municipal_id"]), row["state"]
         if each is None:
             continue
         if state == "withdrawn":
-            other = replaced_by.get(row["information_id"])
-            is_withdrawal = each.action == "withdraw" or (other or {}).get("action") == "withdraw"
+            is_withdrawal = each.action == "withdraw" or row["information_id"] in withdrawn
             if not is_withdrawal or row["attempts"] or row["information_id"] in attempted:
                 yield f"{each.municipal_id} was sent or not withdrawn, and is withdrawn"
             continue
-        known = "delivered" if each.client.is_known else "rejected"
-        expected = known if each.is_relayed else "not_relayed"
+        expected = _expected_state(each, row, given_up=given_up)
         if state != expected or row["settled_at"] is None:
             yield f"{each.municipal_id} is {state} {row['state_reason']}, not {expected}"
     for queue in stored.queues:
         if queue["next_attempt_at"] or queue["is_blocked"] or queue["lease_token"]:
             yield f"a queue of {queue['receiver_id']} has not ended"
+
+
+def _given_up(stored: Stored) -> set[str]:
+    """Return what an operator gave up, with all that corrects or withdraws it."""
+    found = stored.skipped()
+    for row in stored.items:
+        if row["replaces_information_id"] in found:
+            found.add(row["information_id"])
+    return found
+
+
+def _expected_state(sent: Sent, row: Mapping[str, Any], *, given_up: set[str]) -> str:
+    if row["information_id"] in given_up:
+        # Its receiver had it all the same: then its own list has proved that.
+        return "rejected" if row["receipt_id"] is None else "delivered"
+    if sent.client.standing == "never":
+        return "refused"
+    if not sent.is_relayed:
+        return "not_relayed"
+    return "delivered" if sent.client.is_known else "rejected"
 
 
 def check_order(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
@@ -165,7 +223,8 @@ def check_order(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
 
 def _check_reception(stored: Stored) -> Iterator[str]:
     received: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for row in stored.held:
+    resent = stored.resent()
+    for row in (each for each in stored.held if each["information_id"] not in resent):
         received[row["receiver_id"], row["client_id"]].append(row["sequence"])
     for (_, client_id), numbers in received.items():
         if numbers != sorted(set(numbers)):
@@ -186,7 +245,10 @@ def check_effects(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
             continue
         [effect] = found
         yield from _unlike_effect(row, effect, sent=sent.get(row["municipal_id"]))
-    yield from (f"an effect that nothing calls for: {key}" for key in held)
+    given_up = stored.skipped()
+    yield from (
+        f"an effect that nothing calls for: {key}" for key in held if key[1] not in given_up
+    )
 
 
 def _unlike_effect(
@@ -222,6 +284,15 @@ def _digest_of(body: bytes) -> str:
     return f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
+def check_clocks(stored: Stored) -> Iterator[str]:
+    """Receipts have the time of their receiver's own clock, however far that is off."""
+    for row in stored.held:
+        skew_s = SKEWS_S.get(row["receiver_id"], 0)
+        off_s = (row["received_at"] - OPENING).total_seconds() - skew_s
+        if not 0 <= off_s < CAMPAIGN_S_MAX:
+            yield f"{row['information_id']} was received {off_s} s behind the opening"
+
+
 def check_attempts(stored: Stored) -> Iterator[str]:
     """Each call is on record once; whatever ended was called for, or told of by a receipt."""
     by_item: dict[str, Rows] = defaultdict(list)
@@ -251,57 +322,75 @@ def check_events(stored: Stored) -> Iterator[str]:
     positions = [row["position"] for row in stored.outbox]
     if positions != list(range(1, stored.head[0]["position"] + 1)):
         yield "positions have a gap or do not end at the head"
-    if len({row["event_id"] for row in stored.outbox}) != len(positions):
+    if len({row["event_id"] for row in stored.told()}) != len(stored.told()):
         yield "an event id stands twice"
     told: dict[str, list[tuple[str, str, dict[str, Any]]]] = defaultdict(list)
     for kind, recipient, data in stored.events():
-        if kind.startswith("information."):
+        # What was refused as a record is no item: that is for the check of the topics.
+        is_record = kind == "information.refused" and data["topic"] is not None
+        if kind.startswith("information.") and not is_record:
             name = kind.removeprefix("information.")
             told[data["information_id"]].append((name, recipient, data))
     retried = Counter(
         note["information_id"] for note in stored.notes if note["action"] == "retried"
     )
+    resent, skipped = stored.resent(), stored.skipped()
     for row in stored.items:
         mine = told.pop(row["information_id"], [])
-        yield from _unlike_told(row, mine, retried=retried[row["information_id"]])
+        times = 2 if row["information_id"] in resent else 1
+        yield from _unlike_told(
+            row,
+            mine,
+            retried=retried[row["information_id"]],
+            times=times,
+            is_skipped=row["information_id"] in skipped,
+        )
     yield from (f"events of an item that is not there: {each}" for each in told)
 
 
 def _unlike_told(
-    row: Mapping[str, Any], told: list[tuple[str, str, dict[str, Any]]], *, retried: int
+    row: Mapping[str, Any],
+    told: list[tuple[str, str, dict[str, Any]]],
+    *,
+    retried: int,
+    times: int,
+    is_skipped: bool,
 ) -> Iterator[str]:
-    """Compare an item with what was told of it; it is parked anew only once it was tried again."""
+    """Compare an item with what was told of it; it is parked anew only once it was tried again.
+
+    Its end is told as many times as it was sent to its end; the last proof counts.
+    """
     name = row["municipal_id"]
     kinds = [kind for kind, _, _ in told if kind != "parked"]
-    end = [row["state"]] if row["state"] in ("delivered", "rejected") else []
-    if kinds != ["accepted", *end] or {to for _, to, _ in told} != {row["organisation"]}:
+    end = [row["state"]] if row["state"] in ("delivered", "rejected", "refused") else []
+    if is_skipped and end == ["delivered"]:
+        end = ["rejected", "delivered"]
+    if kinds != ["accepted", *(end * times)] or {to for _, to, _ in told} != {row["organisation"]}:
         yield f"{name} is {row['state']}, and told: {kinds}"
     proof = (row["receipt_id"], row["digest"])
-    for kind, _, data in told:
-        if kind == "delivered" and (data["receipt_id"], data["digest"]) != proof:
-            yield f"{name} was told with another proof"
+    proofs = [(data["receipt_id"], data["digest"]) for kind, _, data in told if kind == "delivered"]
+    if proofs and proofs[-1] != proof:
+        yield f"{name} was told with another proof"
     if len(told) - len(kinds) > retried + 1:
         yield f"{name} was parked {len(told) - len(kinds)} times and retried {retried} times"
 
 
-def check_audit(stored: Stored, *, pauses: int) -> Iterator[str]:
+def check_audit(stored: Stored, *, pauses: int, resumptions: int) -> Iterator[str]:
     """Each acceptance, repair, later receipt and pause has its line."""
     lines = Counter(
         (row["action"], row["resource_id"])
         for row in stored.audit
-        if row["outcome"] not in ("information_ended", "in_progress")
+        if row["outcome"] not in REFUSALS
     )
     wanted = Counter((AUDITED[row["action"]], row["information_id"]) for row in stored.items)
     for note in stored.notes:
-        is_repair = note["action"] == "retried"
-        action = "delivery.retried" if is_repair else "receipt.received"
-        wanted[action, note["information_id"]] += 1
-    kinds = {*AUDITED.values(), "delivery.retried", "receipt.received"}
+        wanted[NOTED.get(note["action"], "receipt.received"), note["information_id"]] += 1
+    kinds = {*AUDITED.values(), *NOTED.values(), "receipt.received"}
     yield from _unlike({key: n for key, n in lines.items() if key[0] in kinds}, wanted)
-    for done in ("paused", "resumed"):
+    for done, times in (("paused", pauses), ("resumed", resumptions)):
         counted = sum(lines[f"receiver.{done}:{each}", None] for each in RECEIVERS)
-        if counted < pauses:
-            yield f"{counted} lines say that a receiver was {done}, of {pauses}"
+        if counted < times:
+            yield f"{counted} lines say that a receiver was {done}, of {times}"
 
 
 def _unlike(lines: Mapping[Any, int], wanted: Mapping[Any, int]) -> Iterable[str]:

@@ -1,9 +1,12 @@
 """Damages to what the relay and its receivers hold, one of each kind that the checker must find."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from tests.faults.relay_checking import Rows, Stored
+from tests.faults.relay_items import Standing, clients
+from tests.faults.relay_site import SKEWS_S
 
 
 def _delivered(stored: Stored) -> dict[str, Any]:
@@ -72,6 +75,56 @@ def _lose_proof(stored: Stored) -> None:
     stored.notes = [row for row in stored.notes if row["information_id"] != gone]
 
 
+def _ids_of(standing: Standing) -> set[str]:
+    return {each.client_id for each in clients() if each.standing == standing}
+
+
+def _tell_in_common(standing: Standing) -> Callable[[Stored], None]:
+    """Return a damage: what was told of such clients is told in the common feed."""
+
+    def damage(stored: Stored) -> None:
+        hidden = _ids_of(standing)
+        for row in stored.outbox:
+            if any(each in row["body"] for each in hidden):
+                row["channel"] = "common"
+
+    return damage
+
+
+def _hide_known(stored: Stored) -> None:
+    known = min(_ids_of("known"))
+    next(row for row in stored.outbox if known in row["body"])["channel"] = "restricted"
+
+
+def _name_banned(stored: Stored) -> None:
+    row = next(row for row in stored.outbox if row["channel"] == "common")
+    row["body"] = row["body"].replace("{", f'{{"x":"{min(_ids_of("restricted"))}",', 1)
+
+
+def _wait_for_ever(stored: Stored) -> None:
+    never = _ids_of("never")
+    row = next(row for row in stored.items if row["client_id"] in never)
+    row.update(state="waiting_for_client", settled_at=None)
+
+
+def _resent(stored: Stored) -> dict[str, Any]:
+    return next(row for row in stored.audit if row["action"] == "delivery.resent")
+
+
+def _mend_clock(stored: Stored) -> None:
+    """The time of a receipt is that of the relay's clock, on both sides."""
+    known = {row["information_id"]: row for row in stored.items}
+    for row in (each for each in stored.held if each["receiver_id"] in SKEWS_S):
+        skew = timedelta(seconds=SKEWS_S[row["receiver_id"]])
+        row["received_at"] -= skew
+        if known[row["information_id"]]["received_at"] is not None:
+            known[row["information_id"]]["received_at"] -= skew
+
+
+def _redelivered(stored: Stored) -> dict[str, Any]:
+    return next(row for row in stored.outbox if row["redelivery_id"] is not None)
+
+
 DAMAGES: dict[str, Callable[[Stored], None]] = {
     "an item is lost": lambda stored: stored.items.remove(_delivered(stored)),
     "an item is doubled": lambda stored: _double(stored.items),
@@ -98,6 +151,19 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
     "a delivery is not told": _silence,
     "an event is told twice": lambda stored: _double(stored.outbox),
     "an event goes to another": _tell_another,
+    "a ban is not kept": _tell_in_common("restricted"),
+    "a ban of a while is not kept": _tell_in_common("banned"),
+    "who is not known yet is told of": _tell_in_common("late"),
+    "who has no ban is hidden": _hide_known,
+    "who has a ban is named": _name_banned,
+    "an item waits for ever": _wait_for_ever,
+    "what was lost is not sent again": lambda stored: stored.audit.remove(_resent(stored)),
+    "sent again is what was not lost": lambda stored: _resent(stored).update(resource_id="x"),
+    "an event goes to another again": lambda stored: _redelivered(stored).update(recipient="x"),
+    "an event sent again has other bytes": lambda stored: _redelivered(stored).update(
+        body=_redelivered(stored)["body"].replace("{", '{"x":1,', 1)
+    ),
+    "a receipt has the relay's time": _mend_clock,
     "a line of the audit is lost": lambda stored: stored.audit.remove(_line(stored)),
     "a line of the audit is doubled": lambda stored: stored.audit.append(_line(stored)),
 }

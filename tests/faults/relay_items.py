@@ -4,7 +4,7 @@ Written without the code of the service: what each item must come to follows fro
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -20,10 +20,21 @@ PLACES = (
 """Municipality, its case system, and the receiver of its clients' information."""
 RECEIVERS = tuple(receiver_id for _, _, receiver_id in PLACES)
 CLIENTS = 48
+Standing = Literal["known", "restricted", "late", "never", "banned"]
+STANDINGS: dict[Standing, int] = {
+    "known": CLIENTS,
+    "restricted": 6,
+    "late": 6,
+    "never": 2,
+    "banned": 5,
+}
+"""How many clients the relay knows from the start, with or without a ban, learns of later or never,
+and how many have a ban for a while."""
+TOPIC_EVERY = 5
 UNKNOWN_EVERY = 12
 """Of so many clients the receiver knows one not: all that is sent of it must be rejected."""
 Action = Literal["new", "correct", "withdraw"]
-ACTIONS: dict[Action, int] = {"new": 60, "correct": 25, "withdraw": 15}
+ACTIONS: Mapping[Action, int] = {"new": 60, "correct": 25, "withdraw": 15}
 NOT_RELAYED_SHARE = 0.05
 
 
@@ -36,6 +47,7 @@ class Client(Struct, frozen=True, kw_only=True):
     case_system_id: str
     receiver_id: str
     is_known: bool
+    standing: Standing = "known"
 
     @property
     def client_number(self) -> str:
@@ -61,6 +73,7 @@ class Sent(Struct, kw_only=True):
     is_relayed: bool = True
     answers: list[dict[str, Any]] = field(default_factory=list)
     is_refused: bool = False
+    is_by_topic: bool = False
 
     @property
     def information_id(self) -> str | None:
@@ -70,6 +83,7 @@ class Sent(Struct, kw_only=True):
 
 def clients() -> list[Client]:
     """Return all clients, spread over the places."""
+    standings = [standing for standing, count in STANDINGS.items() for _ in range(count)]
     return [
         Client(
             number=number,
@@ -78,21 +92,36 @@ def clients() -> list[Client]:
             case_system_id=case_system_id,
             receiver_id=receiver_id,
             is_known=bool(number % UNKNOWN_EVERY),
+            standing=standing,
         )
-        for number in range(1, CLIENTS + 1)
+        for number, standing in enumerate(standings, 1)
         for municipality_code, case_system_id, receiver_id in [PLACES[number % len(PLACES)]]
     ]
 
 
-def life(client: Client, rng: random.Random) -> Iterator[Sent]:
-    """Yield what is sent about a client, in order; each is answered before the next is drawn."""
+def is_for_topic(client: Client) -> bool:
+    """Say whether all that is sent of a client goes by its case system's topic, if there is one."""
+    return client.number % TOPIC_EVERY == 0 and client.standing in ("known", "late")
+
+
+def life(
+    client: Client,
+    rng: random.Random,
+    *,
+    actions: Mapping[Action, int] = ACTIONS,
+    not_relayed_share: float = NOT_RELAYED_SHARE,
+) -> Iterator[Sent]:
+    """Yield what is sent about a client, in order; each is answered before the next is drawn.
+
+    `actions` weighs what may be sent, `not_relayed_share` is of new items.
+    """
     place, last = 0, None
     while True:
         place += 1
-        [action] = rng.choices(list(ACTIONS), list(ACTIONS.values()))
+        [action] = rng.choices(list(actions), list(actions.values()))
         is_first = last is None or last.is_refused or last.action == "withdraw"
         if is_first or action == "new" or last is None or not last.is_relayed:
-            sent = new_item(client, place, is_relayed=rng.random() >= NOT_RELAYED_SHARE)
+            sent = new_item(client, place, is_relayed=rng.random() >= not_relayed_share)
         elif action == "correct":
             sent = correction(last, place)
         else:
@@ -101,9 +130,9 @@ def life(client: Client, rng: random.Random) -> Iterator[Sent]:
         last = sent
 
 
-def new_item(client: Client, place: int, *, is_relayed: bool = True) -> Sent:
+def new_item(client: Client, place: int, *, is_relayed: bool = True, prefix: str = "K") -> Sent:
     """Return a new item; one that is not relayed is for the municipality itself to decide on."""
-    municipal_id = f"K-{client.number}-{place}"
+    municipal_id = f"{prefix}-{client.number}-{place}"
     changes: dict[str, Any] = {} if is_relayed else dict(STARTED)
     item = an_item(
         municipal_id=municipal_id,

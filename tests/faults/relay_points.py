@@ -4,13 +4,17 @@ import asyncio
 import random
 from collections.abc import Mapping
 
-import httpx
-
-from tests.faults.points import MOMENT_S_MAX, Point, _serving, _strike_database
+from tests.faults.points import (
+    MOMENT_S_MAX,
+    Point,
+    _hurt,
+    _serving,
+    _strike_broker,
+    _strike_database,
+)
 from tests.faults.relay_items import RECEIVERS
-from tests.faults.relay_site import SETTLED_S_MAX, RelaySite
+from tests.faults.relay_site import RelaySite
 from tests.faults.signals import Signals
-from tests.faults.waiting import until
 
 AWAY, FAULTY = RECEIVERS[0], RECEIVERS[1:]
 """One receiver goes away for the long outage; the others misbehave by turns."""
@@ -25,8 +29,23 @@ POINTS = {
     ("session ended", "bulk_sent"): 1,
     ("session killed", "single_sent"): 1,
     ("server killed", "any time"): 1,
+    ("routing-api", "any time"): 1,
 }
-"""How many points of each kind: 14 in all; they strike one after the other."""
+"""How many points of each kind: 15 in all; they strike one after the other."""
+BROKER_POINTS = {
+    ("broker killed", "any time"): 1,
+    ("broker paused", "bulk_sent"): 1,
+    ("link cut", "any time"): 2,
+    ("link stalled", "any time"): 1,
+    ("link slow", "any time"): 1,
+}
+"""Of the broker, where there is one, and of the link to it: 6, at the same time as the others."""
+LINK_POINTS = {
+    ("receivers' link cut", "any time"): 2,
+    ("receivers' link stalled", "any time"): 1,
+    ("receivers' link slow", "bulk_sent"): 1,
+}
+"""Of the link between the relay and its receivers: 4, at the same time as the others."""
 MISBEHAVING: Mapping[str, Mapping[str, object]] = {
     "errors": {"error_per_mille": 300, "error_status": 500},
     "asks to wait": {"error_per_mille": 300, "error_status": 503, "error_retry_after": "1"},
@@ -37,31 +56,47 @@ MISBEHAVING: Mapping[str, Mapping[str, object]] = {
     "slow": {"latency_ms": 400},
     "receipt follows": {"answer": "receipt_follows", "receipt_after_ms": 300},
     "other digest": {"answer": "other_digest"},
+    "receipt with another digest follows": {
+        "answer": "receipt_follows",
+        "receipt_after_ms": 200,
+        "receipt_has_other_digest": True,
+    },
+    "the bus fails": {
+        "error_per_mille": 300,
+        "error_status": 500,
+        "error_x_road": "Server.ServerProxy.ServiceFailed",
+        "error_after_storing": True,
+    },
     "html": {"answer": "html"},
 }
 """What a receiver does for a while; all of it at the same time as the points."""
 MISBEHAVES_S_MAX = 1.4
-PAUSED_S_MAX = 1.5
 CALM_S_MAX = 0.5
-OFFICIAL = {"official_id": "campaign:op-1", "role": "operator"}
 
 
 async def strike(site: RelaySite, point: Point, *, signals: Signals, rng: random.Random) -> None:
     """Wait for the point, then kill what it says; what was killed begins again."""
     await asyncio.sleep(point.pause_s)
-    managed = {"relay": site.relay, "peer": site.peer, "receivers": site.receivers}.get(
-        point.target
-    )
+    managed = {
+        "relay": site.relay,
+        "peer": site.peer,
+        "receivers": site.receivers,
+        "routing-api": site.routing,
+    }.get(point.target)
     if managed is not None and point.waits_for_service:
         await _serving(managed)
     if point.moment != "any time":
         await signals.next(point.moment, within_s=MOMENT_S_MAX)
     await asyncio.sleep(point.later_s)
-    if managed is None:
-        await _strike_database(site.postgres, point, rng=rng)
-    else:
+    if managed is not None:
         await managed.begun.wait()
         managed.kill()
+    elif point.target.startswith("receivers' link"):
+        await _hurt(site.link, point)
+    elif site.broker is not None and point.target.startswith(("broker", "link")):
+        await _strike_broker(site.broker, point)
+    else:
+        await _strike_database(site.postgres, point, rng=rng)
 
 
 async def misbehave(site: RelaySite, rng: random.Random) -> int:
@@ -85,39 +120,3 @@ async def go_away(site: RelaySite, *, lasts_s: float) -> None:
     await site.turn(AWAY, is_away=True)
     await asyncio.sleep(lasts_s)
     await site.turn(AWAY)
-
-
-class Operator:
-    """Pauses receivers, lets them go on, and has what is parked tried again."""
-
-    def __init__(self, site: RelaySite, rng: random.Random) -> None:
-        self._site = site
-        self._rng = rng
-        self.pauses = 0
-        self.retried: list[str] = []
-
-    async def pause_each(self) -> None:
-        """Hold back each receiver for a while, one after the other."""
-        for receiver_id in RECEIVERS:
-            await self._done(f"/receivers/{receiver_id}:pause", reason="Huolto")
-            self.pauses += 1
-            await asyncio.sleep(self._rng.uniform(0, PAUSED_S_MAX))
-            await self._done(f"/receivers/{receiver_id}:resume")
-
-    async def retry(self, information_id: str) -> bool:
-        """Let a parked item be tried again; tell whether that was answered."""
-        return await self._is_done(f"/deliveries/{information_id}:retry", reason="Selvitetty")
-
-    async def _done(self, path: str, **body: str) -> None:
-        async def is_done() -> bool:
-            return await self._is_done(path, **body)
-
-        await until(is_done, within_s=SETTLED_S_MAX, poll_s=0.1)
-
-    async def _is_done(self, path: str, **body: str) -> bool:
-        async with self._site.client("operator", number=self._rng.randrange(2)) as client:
-            try:
-                answer = await client.post(path, json=body | {"acting_official": OFFICIAL})
-            except httpx.TransportError:
-                return False
-        return answer.status_code == httpx.codes.OK

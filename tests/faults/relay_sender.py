@@ -20,7 +20,8 @@ BULK_LINES_MAX = 30
 REST_S_MAX = 0.2
 NEEDLESS_REPEATS = 0.08
 """So many items that were answered are sent once more."""
-SENT_BY_BULK = 0.4
+SENT_BY_BULK = (1, 2)
+"""Of five clients these are sent in bulk, all others one by one."""
 PASSING = frozenset({"in_progress"})
 _decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
 
@@ -34,8 +35,8 @@ class InformationSender:
         self._site = site
         self._rng = rng
         self._signals = signals
-        cut = int(len(clients) * SENT_BY_BULK)
-        self._by_bulk, self._by_single = clients[:cut], clients[cut:]
+        self._by_bulk = [each for each in clients if each.number % 5 in SENT_BY_BULK]
+        self._by_single = [each for each in clients if each.number % 5 not in SENT_BY_BULK]
         self._places = dict.fromkeys((each.number for each in clients), 0)
         self._is_finishing = asyncio.Event()
         self.sent: dict[str, Sent] = {}
@@ -95,7 +96,7 @@ class InformationSender:
             await asyncio.sleep(self._rng.uniform(0, REST_S_MAX))
 
     async def _is_answered(self, client: httpx.AsyncClient, sent: Sent) -> bool:
-        path, headers = _call_of(sent)
+        path, headers = call_of(sent)
         self._signals.give("single_sent")
         try:
             answer = await client.post(path, content=sent.body, headers=headers)
@@ -159,7 +160,7 @@ class InformationSender:
         return all(line["status"] == httpx.codes.CREATED for line in answered)
 
 
-def _call_of(sent: Sent) -> tuple[str, dict[str, str]]:
+def call_of(sent: Sent) -> tuple[str, dict[str, str]]:
     """Return the path and the headers of what is sent."""
     headers = {"Idempotency-Key": sent.municipal_id}
     if sent.replaces is None:

@@ -5,15 +5,16 @@ import base64
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from kuntavayla_sandbox import relay_service
+from kuntavayla_sandbox import relay_service, routing_service
 from kuntavayla_sandbox.calls import credentials_of
 from kuntavayla_sandbox.clock import LegalClock
 from kuntavayla_sandbox.identities import load_scopes
@@ -24,10 +25,14 @@ from kuntavayla_sandbox.state import Identity
 from kuntavayla_sandbox.te_office import starting
 from kuntavayla_sandbox.te_office.tables import DATABASE as TE_OFFICES
 from tests.faults import seals
+from tests.faults.broker import FaultyBroker
+from tests.faults.link import Link
 from tests.faults.postgres import Postgres
 from tests.faults.processes import Managed, Program
 from tests.faults.relay_items import PLACES, RECEIVERS, Client
 from tests.faults.relay_process import Start
+from tests.faults.routing_process import Start as RoutingStart
+from tests.faults.site import routing_settings
 from tests.faults.waiting import plain, until
 
 RELAY = relay_service.DATABASE
@@ -35,7 +40,6 @@ ANSWER_S_MAX = 15
 SETTLED_S_MAX = 60
 OPENING = datetime(2021, 10, 5, 6, 0, tzinfo=UTC)
 """By then some kinds are the municipality's own to decide, and are not relayed."""
-NOWHERE = "http://127.0.0.1:9"
 PACE = {
     "lease_s": 3.0,
     "call_s_max": 1.0,
@@ -49,8 +53,25 @@ KNOW = """
 INSERT INTO responsibilities (client_id, clienthood_version, authority, municipality_code,
     area_code, case_system_id, te_office_code, source_system, source_client_number, valid_from,
     is_restricted, sequence)
-VALUES ($1, 1, 'municipality', $2, 'kainuu', $3, $4, 'ura', $5, $6, false, $7)
+VALUES ($1, 1, 'municipality', $2, 'kainuu', $3, $4, 'ura', $5, $6, $7,
+    '000001.000000000000000000')
 """
+
+
+X_ROAD = RECEIVERS[1]
+"""The receiver that is reached over X-Road; the others by plain HTTP."""
+BY_X_ROAD = """
+[receivers.{receiver_id}]
+url = "{url}"
+adapter = "xroad"
+[receivers.{receiver_id}.xroad]
+client = "FI-TEST/GOV/0000001-9/kuntavayla"
+service = "FI-TEST/GOV/0000002-7/te-offices/{receiver_id}"
+"""
+SKEWS_S = {RECEIVERS[0]: -1_500, RECEIVERS[1]: 1_800}
+"""How far the clocks of receivers are off, in seconds."""
+TOKEN_LIFETIME = timedelta(seconds=20)
+"""So short that the tokens of the relay and of its receivers end several times in a campaign."""
 
 
 class RelaySite(Struct, frozen=True, kw_only=True):
@@ -61,9 +82,13 @@ class RelaySite(Struct, frozen=True, kw_only=True):
     relay: Managed
     peer: Managed
     receivers: Managed
+    routing: Managed
     relay_url: str
     peer_url: str
     receivers_url: str
+    clock: LegalClock
+    link: Link
+    broker: FaultyBroker | None = None
 
     @asynccontextmanager
     async def client(
@@ -88,13 +113,26 @@ class RelaySite(Struct, frozen=True, kw_only=True):
             async def has_heard() -> bool:
                 try:
                     answer = await client.put(
-                        f"{self.receivers_url}/knobs/{receiver_id}", json=knobs
+                        f"{self.receivers_url}/knobs/{receiver_id}",
+                        json={"clock_skew_s": SKEWS_S.get(receiver_id, 0)} | knobs,
                     )
                 except httpx.TransportError:
                     return False
                 return answer.status_code == httpx.codes.OK
 
             await until(has_heard, within_s=SETTLED_S_MAX, poll_s=0.1)
+
+    async def pass_time(self, passed: timedelta) -> None:
+        """Let both processes of the relay begin anew, so much later."""
+        for each in (self.relay, self.peer):
+            assert each.configuration is not None, "who runs was told how"
+            start = msgspec.json.decode(each.configuration, type=Start)
+            clock = replace(start.clock, legal_at=start.clock.legal_at + passed)
+            each.configuration = msgspec.json.encode(replace(start, clock=clock))
+            await each.begun.wait()
+            each.kill()
+        for each in (self.relay, self.peer):
+            await each.ready()
 
 
 def identity_of(name: str) -> Identity:
@@ -107,41 +145,86 @@ def identity_of(name: str) -> Identity:
 
 @asynccontextmanager
 async def running_relay_site(
-    postgres: Postgres, folder: Path, clients: list[Client]
+    postgres: Postgres,
+    folder: Path,
+    clients: list[Client],
+    *,
+    broker: FaultyBroker | None = None,
 ) -> AsyncIterator[RelaySite]:
     """Run everything inside the block, on fresh databases whose relay knows the clients."""
     await _make_databases(postgres, clients)
     async with AsyncExitStack() as opened:
-        sockets = [opened.enter_context(bind_loopback()) for _ in range(4)]
-        at_issuer, at_relay, at_peer, at_receivers = map(address_of, sockets)
+        sockets = [opened.enter_context(bind_loopback()) for _ in range(5)]
+        at_issuer, at_relay, at_peer, at_receivers, _ = map(address_of, sockets)
         issuer = _issuer(at_issuer)
         await opened.enter_async_context(served_here(create_issuer(issuer), listening=sockets[0]))
-        settings = _settings(postgres, folder, issuer_url=at_issuer, receivers_url=at_receivers)
+        link = await opened.enter_async_context(Link())
+        link.target = at_receivers.removeprefix("http://")
         clock = LegalClock(OPENING, datetime.now(UTC))
-        told = _receivers_line(postgres, relay_url=at_relay, issuer_url=at_issuer, clock=clock)
-        programs = {
-            _relay(at_relay, folder): _start(settings, at_relay, clock=clock),
-            _relay(at_peer, folder): _start(settings, at_peer, clock=clock),
-            _receivers(sockets[3], folder): told,
-        }
-        # Programs import side by side; each is there again at once whenever it has been killed.
-        standing = [Managed(each).standing_by() for each in programs]
-        managed = await asyncio.gather(*map(opened.enter_async_context, standing))
-        for each in managed:
-            await opened.enter_async_context(each.running(programs[each.program]))
-        for each in managed:
-            await each.ready()
-        relay, peer, receivers = managed
-        yield RelaySite(
+        places = _Places(postgres, folder, sockets, link=link, clock=clock, broker=broker)
+        relay, peer, receivers, routing = await _run_all(places.programs(), opened)
+        site = RelaySite(
             postgres=postgres,
             issuer=issuer,
             relay=relay,
             peer=peer,
             receivers=receivers,
+            routing=routing,
             relay_url=f"{at_relay}{relay_service.PATH}",
             peer_url=f"{at_peer}{relay_service.PATH}",
             receivers_url=at_receivers,
+            clock=clock,
+            link=link,
+            broker=broker,
         )
+        for receiver_id in RECEIVERS:
+            await site.turn(receiver_id)
+        yield site
+
+
+async def _run_all(programs: dict[Program, bytes], opened: AsyncExitStack) -> list[Managed]:
+    """Run programs for as long as `opened` is open, and return them when all are ready."""
+    # Programs import side by side; each is there again at once whenever it has been killed.
+    standing = [Managed(each).standing_by() for each in programs]
+    managed = await asyncio.gather(*map(opened.enter_async_context, standing))
+    for each in managed:
+        await opened.enter_async_context(each.running(programs[each.program]))
+    for each in managed:
+        await each.ready()
+    return managed
+
+
+class _Places(Struct, frozen=True):
+    """Where everything is: issuer, both relays, receivers and routing-api, by their sockets."""
+
+    postgres: Postgres
+    folder: Path
+    sockets: list[socket.socket]
+    link: Link
+    clock: LegalClock
+    broker: FaultyBroker | None
+
+    def programs(self) -> dict[Program, bytes]:
+        """Return all programs with what they are told at their start."""
+        at_issuer, at_relay, at_peer, _, at_routing = map(address_of, self.sockets)
+        settings = _settings(
+            self.postgres,
+            self.folder,
+            issuer_url=at_issuer,
+            receivers_url=f"http://{self.link.address}",
+            routing_url=f"{at_routing}{routing_service.PATH}",
+        )
+        settings |= _transport(self.broker)
+        return {
+            _relay(at_relay, self.folder): _start(settings, at_relay, clock=self.clock),
+            _relay(at_peer, self.folder): _start(settings, at_peer, clock=self.clock),
+            _receivers(self.sockets[3], self.folder): _receivers_line(
+                self.postgres, relay_url=at_relay, issuer_url=at_issuer, clock=self.clock
+            ),
+            _routing(at_routing, self.folder): _routing_start(
+                self.postgres, at_routing, issuer_url=at_issuer, broker=self.broker
+            ),
+        }
 
 
 def _relay(url: str, folder: Path) -> Program:
@@ -150,6 +233,22 @@ def _relay(url: str, folder: Path) -> Program:
         ready_url=f"{url}{relay_service.PATH}/readyz",
         log_file=folder / f"relay-{_port_of(url)}.log",
     )
+
+
+def _routing(url: str, folder: Path) -> Program:
+    return Program(
+        module="tests.faults.routing_process",
+        ready_url=f"{url}{routing_service.PATH}/readyz",
+        log_file=folder / "routing-api.log",
+    )
+
+
+def _routing_start(
+    postgres: Postgres, url: str, *, issuer_url: str, broker: FaultyBroker | None
+) -> bytes:
+    settings = routing_settings(postgres, issuer_url=issuer_url, port=_port_of(url))
+    clock = LegalClock(OPENING, datetime.now(UTC))
+    return msgspec.json.encode(RoutingStart(settings | _transport(broker), clock))
 
 
 def _start(settings: dict[str, Any], url: str, *, clock: LegalClock) -> bytes:
@@ -166,12 +265,15 @@ def _receivers(listening: socket.socket, folder: Path) -> Program:
 
 
 async def _make_databases(postgres: Postgres, clients: list[Client]) -> None:
+    await postgres.make_databases()
     for name in (RELAY, TE_OFFICES):
         await postgres.execute("postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     await relay_service.prepare(postgres.server)
     await starting.prepare(postgres.server)
     async with postgres.session(RELAY) as connection:
         for client in clients:
+            if client.standing in ("late", "never"):
+                continue
             await connection.execute(
                 KNOW,
                 client.client_id,
@@ -180,7 +282,7 @@ async def _make_databases(postgres: Postgres, clients: list[Client]) -> None:
                 client.receiver_id,
                 client.client_number,
                 date(2021, 3, 1),
-                f"000001.{client.number:018d}",
+                client.standing == "restricted",
             )
 
 
@@ -191,6 +293,7 @@ def _issuer(url: str) -> Issuer:
         issuer=url,
         signing_key=make_signing_key(),
         scopes=load_scopes(on=OPENING.date()),
+        lifetime=TOKEN_LIFETIME,
     )
 
 
@@ -207,12 +310,14 @@ def _receivers_line(
 
 
 def _settings(
-    postgres: Postgres, folder: Path, *, issuer_url: str, receivers_url: str
+    postgres: Postgres, folder: Path, *, issuer_url: str, receivers_url: str, routing_url: str
 ) -> dict[str, Any]:
     """Return the settings of statement-relay, with keys of its own."""
     own = credentials_of(identity_of("statement-relay"), token_url=f"{issuer_url}/token")
     file = folder / "receivers.toml"
     relay_service.write_receivers(file, simulator_url=receivers_url, own=own, given={})
+    with file.open("a") as more:
+        more.write(BY_X_ROAD.format(receiver_id=X_ROAD, url=receivers_url))
     key = base64.b64encode(seals.SECRET).decode()
     return {
         "database_url": postgres.server.url(RELAY, role=relay_service.ROLE),
@@ -223,12 +328,22 @@ def _settings(
         "fingerprint_key": key,
         "content_keys": f"k1:{key}",
         "audit_signing_key": f"{seals.KEY_ID}:{key}",
-        "routing_url": f"{NOWHERE}/routing/v1",
+        "routing_url": routing_url,
         "routing_token_url": own.token_url,
         "routing_client_id": own.client_id,
         "routing_client_secret": own.client_secret,
         "receivers_file": str(file),
         **PACE,
+    }
+
+
+def _transport(broker: FaultyBroker | None) -> dict[str, Any]:
+    if broker is None:
+        return {}
+    return {
+        "transport": "kafka",
+        "kafka_bootstrap": broker.connection.bootstrap,
+        "kafka_security": "plaintext",
     }
 
 

@@ -62,20 +62,7 @@ class Site(Struct, frozen=True, kw_only=True):
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of routing-api, with keys of its own."""
-        return {
-            "database_url": self.postgres.server.url(ROUTING, role="routing_api"),
-            "token_issuer": self.issuer_url,
-            "token_audience": AUDIENCE,
-            "token_jwks_url": f"{self.issuer_url}/jwks.json",
-            "listen_port": self.routing_port,
-            "metrics_port": 0,
-            "identity_keys": f"k1:{_key(0)}",
-            "lookup_key_a": _key(0),
-            "lookup_key_b": _key(1),
-            "fingerprint_key": _key(2),
-            "audit_signing_key": f"{seals.KEY_ID}:{base64.b64encode(seals.SECRET).decode()}",
-            "is_test_code_allowed": True,
-        }
+        return routing_settings(self.postgres, issuer_url=self.issuer_url, port=self.routing_port)
 
     def configuration(self, broker: KafkaConnection | None = None) -> bytes:
         """Return the configuration of the case systems, whose clock starts now."""
@@ -110,6 +97,24 @@ class Site(Struct, frozen=True, kw_only=True):
         identity = self.identities[organisation]
         scopes = self.issuer.scopes_of(identity)
         return self.issuer.token(identity, scopes=scopes, now=datetime.now(UTC))
+
+
+def routing_settings(postgres: Postgres, *, issuer_url: str, port: int) -> dict[str, Any]:
+    """Return the settings of a routing-api, with keys of its own."""
+    return {
+        "database_url": postgres.server.url(ROUTING, role="routing_api"),
+        "token_issuer": issuer_url,
+        "token_audience": AUDIENCE,
+        "token_jwks_url": f"{issuer_url}/jwks.json",
+        "listen_port": port,
+        "metrics_port": 0,
+        "identity_keys": f"k1:{_key(0)}",
+        "lookup_key_a": _key(0),
+        "lookup_key_b": _key(1),
+        "fingerprint_key": _key(2),
+        "audit_signing_key": f"{seals.KEY_ID}:{base64.b64encode(seals.SECRET).decode()}",
+        "is_test_code_allowed": True,
+    }
 
 
 def clock_from_now() -> LegalClock:

@@ -42,11 +42,11 @@ async def list_ends(connection: KafkaConnection, prefix: str = PREFIX) -> dict[s
     return {f"{place.topic}/{place.partition}": end for place, end in ends.items()}
 
 
-async def load_records(connection: KafkaConnection) -> list[Record]:
+async def load_records(connection: KafkaConnection, prefix: str = PREFIX) -> list[Record]:
     """Read all topics of ours whole, each partition in its order."""
     records: list[Record] = []
     async with _reader(connection) as consumer:
-        left = {place: end for place, end in (await _ends(consumer, PREFIX)).items() if end}
+        left = {place: end for place, end in (await _ends(consumer, prefix)).items() if end}
         consumer.assign(list(left))
         for place in left:
             consumer.seek(place, 0)

@@ -1,18 +1,22 @@
 """The receivers over a real database and real HTTP, and whoever delivers to them."""
 
 import os
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+from starlette.applications import Starlette
 
 from kuntavayla.database.preparing import prepare_database
 from kuntavayla_sandbox import issuer
-from kuntavayla_sandbox.calls import Tokens, credentials_of
+from kuntavayla_sandbox.calls import Credentials, Tokens, credentials_of
+from kuntavayla_sandbox.certificates import Trust
 from kuntavayla_sandbox.clock import LegalClock
 from kuntavayla_sandbox.conformance.samples import (
     Document,
@@ -25,11 +29,12 @@ from kuntavayla_sandbox.serving import address_of, bind_loopback, served_here
 from kuntavayla_sandbox.state import Identity
 from kuntavayla_sandbox.te_office.configuration import Configuration, Issuer
 from kuntavayla_sandbox.te_office.running import CuttableProtocol, open_receivers
-from kuntavayla_sandbox.te_office.starting import SENDERS, offices
+from kuntavayla_sandbox.te_office.starting import SENDERS, offices, secured_by
 from kuntavayla_sandbox.te_office.tables import ROLE, create_tables
 
 OPENING = datetime(2021, 3, 24, 6, 0, tzinfo=UTC)
 RECEIVER, NEIGHBOUR = "te-kainuu", "te-lappi"
+BY_CERTIFICATE, BY_X_ROAD = "te-hame", "te-satakunta"
 NOWHERE = "http://127.0.0.1:9"
 AINO = TestClient(
     client_id="0177ec61-3ab9-7893-923f-0824128b2f33",
@@ -44,29 +49,25 @@ IDENTITIES = tuple(
         ("cs-sotkamo", "case_system"),
         (RECEIVER, "te"),
         (NEIGHBOUR, "te"),
+        (BY_CERTIFICATE, "te"),
+        (BY_X_ROAD, "te"),
     )
 )
 SCOPES: dict[str, tuple[str, ...]] = dict.fromkeys(("service", "case_system", "te"), ())
 
 
+@dataclass(kw_only=True)
 class Bench:
     """A running simulator, its sender's token, and samples of a client."""
 
-    def __init__(
-        self,
-        client: httpx.AsyncClient,
-        *,
-        url: str,
-        tokens: dict[str, str],
-        database_url: str,
-        relay_url: str,
-    ) -> None:
-        self.client = client
-        self.url = url
-        self.tokens = tokens
-        self.database_url = database_url
-        self.relay_url = relay_url
-        self.samples = Samples(AINO)
+    client: httpx.AsyncClient
+    url: str
+    secured_url: str
+    tokens: dict[str, str]
+    database_url: str
+    relay_url: str
+    relay: Credentials
+    samples: Samples = field(default_factory=lambda: Samples(AINO))
 
     @property
     def receiver_url(self) -> str:
@@ -119,43 +120,72 @@ async def te_office_database(server_url: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def running_bench(database_url: str, *, relay_url: str = NOWHERE) -> AsyncIterator[Bench]:
-    """Serve the receivers and an issuer inside the block."""
+async def running_bench(
+    database_url: str, *, relay_url: str = NOWHERE, trust: Trust | None = None
+) -> AsyncIterator[Bench]:
+    """Serve the receivers and an issuer inside the block; with `trust` by TLS as well."""
     async with AsyncExitStack() as opened:
-        sockets = [opened.enter_context(bind_loopback()) for _ in range(2)]
-        issuer_url, url = map(address_of, sockets)
-        tokens_app = issuer.create_app(
-            issuer.Issuer(
-                IDENTITIES,
-                issuer=issuer_url,
-                signing_key=issuer.make_signing_key(),
-                scopes=SCOPES,
-            )
-        )
+        sockets = [opened.enter_context(bind_loopback()) for _ in range(3)]
+        issuer_url, url, _ = map(address_of, sockets)
+        tokens_app = _issuer_app(issuer_url)
         await opened.enter_async_context(served_here(tokens_app, listening=sockets[0]))
         token_url = f"{issuer_url}/token"
-        app = await opened.enter_async_context(
-            open_receivers(
-                Configuration(
-                    relay_url=relay_url,
-                    database_url=database_url,
-                    clock=LegalClock(OPENING, datetime.now(UTC)),  # noqa: TID251 - the clock of a process
-                    issuer=Issuer(
-                        issuer=issuer_url,
-                        audience=issuer.AUDIENCE,
-                        keys_url=f"{issuer_url}/jwks.json",
-                        senders=SENDERS,
-                    ),
-                    offices=offices(IDENTITIES[2:], token_url=token_url),
-                )
-            )
+        configuration = Configuration(
+            relay_url=relay_url,
+            database_url=database_url,
+            clock=LegalClock(OPENING, datetime.now(UTC)),  # noqa: TID251 - the clock of a process
+            issuer=Issuer(
+                issuer=issuer_url,
+                audience=issuer.AUDIENCE,
+                keys_url=f"{issuer_url}/jwks.json",
+                senders=SENDERS,
+            ),
+            offices=offices(IDENTITIES[2:], token_url=token_url),
+            secured=None if trust is None else secured_by(trust),
         )
-        await opened.enter_async_context(
-            served_here(app, listening=sockets[1], http=CuttableProtocol)
-        )
+        await opened.enter_async_context(_receiving(configuration, sockets[1:]))
         client = await opened.enter_async_context(httpx.AsyncClient(timeout=30))
         tokens = {
             each.name: await Tokens(client, credentials_of(each, token_url=token_url))()
             for each in IDENTITIES
         }
-        yield Bench(client, url=url, tokens=tokens, database_url=database_url, relay_url=relay_url)
+        yield Bench(
+            client=client,
+            url=url,
+            tokens=tokens,
+            database_url=database_url,
+            relay_url=relay_url,
+            secured_url=address_of(sockets[2], scheme="https"),
+            relay=credentials_of(IDENTITIES[0], token_url=token_url),
+        )
+
+
+@asynccontextmanager
+async def _receiving(
+    configuration: Configuration, listening: Sequence[socket.socket]
+) -> AsyncIterator[None]:
+    """Serve the receivers on the first socket and, where it is asked for, by TLS on the second."""
+    async with AsyncExitStack() as opened:
+        served = await opened.enter_async_context(open_receivers(configuration))
+        secured = configuration.secured
+        parts: list[tuple[Starlette, socket.socket, Trust | None]] = [
+            (served.plain, listening[0], None)
+        ]
+        if served.secured is not None and secured is not None:
+            parts.append((served.secured, listening[1], secured.trust))
+        for app, where, tls in parts:
+            await opened.enter_async_context(
+                served_here(app, listening=where, http=CuttableProtocol, tls=tls)
+            )
+        yield
+
+
+def _issuer_app(url: str) -> Starlette:
+    return issuer.create_app(
+        issuer.Issuer(
+            IDENTITIES,
+            issuer=url,
+            signing_key=issuer.make_signing_key(),
+            scopes=SCOPES,
+        )
+    )

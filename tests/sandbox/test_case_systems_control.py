@@ -55,6 +55,24 @@ async def test_a_week_that_cannot_be_read_is_refused(body: str) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("query", "body", "status"),
+    [
+        ("?case_system=cs-nowhere", "[]", 404),
+        ("", "[]", 404),
+        ("?case_system=cs-nowhere", "", 422),
+        ("?case_system=cs-nowhere", '[{"municipal_id":"X-1"}]', 422),
+    ],
+)
+async def test_things_to_tell_for_nobody_or_that_are_none_are_refused(
+    query: str, body: str, status: int
+) -> None:
+    async with of_nobody() as client:
+        answer = await client.post(f"/entries{query}", content=body)
+
+    assert answer.status_code == status
+
+
 @asynccontextmanager
 async def of_nobody() -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(Fleet(cast("Pool", None), []), lifespan=idle)

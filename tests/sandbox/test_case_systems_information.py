@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -10,12 +10,13 @@ import httpx
 import pytest
 
 from kuntavayla.database import Pool
+from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox.calls import Credentials
 from kuntavayla_sandbox.case_systems.configuration import Endpoint
 from kuntavayla_sandbox.case_systems.information import store
 from kuntavayla_sandbox.case_systems.information.store import SentItem
 from kuntavayla_sandbox.case_systems.information.worker import Telling
-from kuntavayla_sandbox.week import Week, WeekClient, generate_week
+from kuntavayla_sandbox.week import Entry, Week, WeekClient, generate_week
 from tests.sandbox.case_system_bench import PATIENCE_S, case_systems_pool
 
 MONDAY = date(2021, 3, 1)
@@ -125,6 +126,7 @@ class Bench:
         self.pool = pool
         self.name = name
         self.relay = Relay()
+        self.kafka: KafkaConnection | None = None
 
     async def add_clients(self) -> None:
         for number in range(1, 201):
@@ -137,7 +139,12 @@ class Bench:
             return await store.list_information(connection, self.name, after=0, limit=1_000)
 
     async def work_until(
-        self, is_reached: Callable[[list[SentItem]], bool], *, weeks: int = 1, items: int = 200
+        self,
+        is_reached: Callable[[list[SentItem]], bool],
+        *,
+        weeks: int = 1,
+        items: int = 200,
+        more: Sequence[Entry] = (),
     ) -> list[SentItem]:
         """Let the case system keep its week and tell it until what is kept is as wanted."""
         async with httpx.AsyncClient(transport=httpx.MockTransport(self.relay)) as client:
@@ -151,10 +158,11 @@ class Bench:
                 self.pool,
                 client=client,
                 relay_url=RELAY,
-                kafka=None,
+                kafka=self.kafka,
             )
             for _ in range(weeks):
                 await telling.keep_week(Week(starts_on=MONDAY, items=items, seed=1))
+            await telling.keep(more)
             work = asyncio.create_task(telling.run())
             try:
                 async with asyncio.timeout(PATIENCE_S):
@@ -195,6 +203,16 @@ async def test_the_same_week_kept_again_is_not_sent_again(bench: Bench) -> None:
 
     assert len(items) == 200
     assert len(bench.relay.order) == 200
+
+
+async def test_single_things_are_told_behind_the_week_and_each_once(bench: Bench) -> None:
+    client = WeekClient(str(UUID(int=1_001)), "765")
+    [entry] = generate_week("cs-single", [client], week=Week(starts_on=MONDAY, items=1, seed=9))
+
+    items = await bench.work_until(is_sent, more=[entry, entry])
+
+    assert len(items) == 201
+    assert bench.relay.order[-1] == entry.municipal_id
 
 
 async def test_an_answer_that_was_cut_off_is_asked_for_again(bench: Bench) -> None:

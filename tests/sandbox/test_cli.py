@@ -30,6 +30,17 @@ from tests.sandbox.up_process import (
     wait_for,
 )
 
+STORIES = (
+    "waiting_for_client",
+    "is answered invalid_content",
+    "receipt_digest_differs",
+    "answers information_sent",
+    "waiting_period",
+    "By event: overdue",
+    "not_relayed",
+    "the same bytes",
+)
+"""What each story of the demo says, by what the services answered."""
 DEMO_SIZE = ("--registrations", "300", "--items", "150")
 SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "poller.py"
 
@@ -127,7 +138,7 @@ def test_the_stack_file_has_the_keys_that_counterparts_read(up: UpProcess) -> No
     assert set(stack["services"]) == {"routing-api", "statement-relay"}
     assert stack["services"]["routing-api"].endswith("/routing/v1")
     assert stack["services"]["statement-relay"].endswith("/relay/v1")
-    assert set(stack["simulators"]) == {"te-office", "case-systems"}
+    assert set(stack["simulators"]) == {"te-office", "te-office-tls", "case-systems"}
     assert set(stack["databases"]) == {"routing-api", "statement-relay"}
     assert all(url.startswith("postgresql://") for url in stack["databases"].values())
     assert set(stack["pids"]) == {"routing-api", "statement-relay", "te-office", "case-systems"}
@@ -223,6 +234,23 @@ def polling(up: UpProcess, *, directory: Path) -> Iterator[None]:
             poller.wait(PATIENCE_S)
 
 
+def test_the_legal_clock_is_told_moved_forward_and_never_back(up: UpProcess) -> None:
+    before = up.run("clock")
+    moved = up.run("clock", "--to", "2021-03-02T09:00")
+    back = up.run("clock", "--to", "2021-03-01T08:30")
+    headers = {
+        "Authorization": f"Bearer {up.token('auditor')}",
+        "Acting-Official": "auditor:u-0001; role=auditor",
+    }
+    url = f"{up.url()}/audit?from=2021-03-02T06:59:00Z"
+    [_, listed] = [ask(url, headers=headers).json()["items"] for _ in range(2)]
+
+    assert before.stdout.startswith("2021-03-01 08:")
+    assert moved.stdout.startswith("2021-03-02 09:0")
+    assert (back.returncode, "only goes on" in back.stderr) == (1, True)
+    assert [line["organisation"] for line in listed] == ["auditor"], "the service's clock moved too"
+
+
 def test_a_process_that_is_killed_starts_again_at_the_same_address(up: UpProcess) -> None:
     before = up.stack()
     os.kill(before["pids"]["routing-api"], signal.SIGKILL)
@@ -298,4 +326,6 @@ def test_the_demo_holds_its_check_and_its_curl_lines_work_while_it_stays_up(tmp_
     assert code == 0
     assert any("exactly once" in line for line in lines)
     assert any("nothing out of order" in line for line in lines)
+    for told in STORIES:
+        assert any(told in line for line in lines), told
     assert [bool(json.loads(answer.stdout)) for answer in answers] == [True, True, True]

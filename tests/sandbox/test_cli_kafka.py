@@ -104,3 +104,5 @@ def test_the_demo_over_a_given_broker_puts_every_client_where_the_law_puts_it(
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "exactly once" in demo.stdout
     assert "nothing out of order" in demo.stdout
+    for told in ("before_pilot", "parked, behind it: queued", "By event: overdue", "not_relayed"):
+        assert told in " ".join(demo.stdout.split()), told

@@ -3,9 +3,16 @@ import stat
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from kuntavayla_sandbox.clock import LegalDateDiffers, open_clock, write_reached
+from kuntavayla_sandbox.clock import (
+    ClockGoesOn,
+    LegalClock,
+    LegalDateDiffers,
+    open_clock,
+    write_reached,
+)
 from kuntavayla_sandbox.processes import end_leftovers
 from kuntavayla_sandbox.state import (
     Identity,
@@ -116,3 +123,38 @@ def test_another_legal_date_on_a_directory_that_has_begun_is_refused(tmp_path: P
 
     with pytest.raises(LegalDateDiffers, match="2021-03-01"):
         open_clock(tmp_path / "clock.json", legal_date=date(2025, 1, 1), default=MARCH_1)
+
+
+def test_the_clock_of_a_stack_is_moved_forward_for_all_who_have_it_and_never_back(
+    tmp_path: Path,
+) -> None:
+    clock, _ = open_clock(tmp_path / "clock.json", legal_date=MARCH_1, default=MARCH_1)
+    other = msgspec.json.decode(msgspec.json.encode(clock), type=LegalClock)
+    before = other()
+
+    clock.move(timedelta(days=3))
+
+    assert timedelta(days=3) <= other() - before < timedelta(days=3, minutes=1)
+    with pytest.raises(ClockGoesOn):
+        clock.move(timedelta(seconds=-1))
+    assert other() - before >= timedelta(days=3)
+
+
+def test_a_clock_that_was_moved_goes_on_from_there_in_the_next_stack(tmp_path: Path) -> None:
+    file = tmp_path / "clock.json"
+    clock, _ = open_clock(file, legal_date=MARCH_1, default=MARCH_1)
+    reached_at = clock.move(timedelta(days=3))
+    write_reached(file, legal_date=MARCH_1, reached_at=reached_at)
+
+    again, began_on = open_clock(file, legal_date=None, default=MARCH_1)
+
+    assert began_on == MARCH_1
+    assert timedelta() <= again() - reached_at < timedelta(minutes=1)
+
+
+def test_a_clock_of_no_stack_stands_where_it_was_put() -> None:
+    at = datetime(2021, 3, 1, 6, tzinfo=UTC)
+
+    clock = LegalClock(at, datetime.now(UTC))  # noqa: TID251 - the clock of a process
+
+    assert timedelta() <= clock() - at < timedelta(minutes=1)

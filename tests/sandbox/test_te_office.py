@@ -54,6 +54,17 @@ async def test_what_is_held_is_told_in_the_order_of_reception_with_its_bytes(ben
     assert [each["sequence"] for each in held][-3:] == [item["sequence"] for item in items]
 
 
+async def test_the_same_receiver_is_reached_by_the_names_of_x_road(bench: Bench) -> None:
+    item = bench.samples.new()
+    by_x_road = f"r1/FI-TEST/GOV/0000002-7/te-offices/{RECEIVER}"
+
+    first = await bench.put(item, receiver_id=by_x_road)
+    again = await bench.put(item)
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+
+
 async def test_receivers_hold_their_own(bench: Bench) -> None:
     item = bench.samples.new()
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from kuntavayla_sandbox.case_systems.information.store import SentItem
-from kuntavayla_sandbox.demo.told import Told, WeekChecker
+from kuntavayla_sandbox.demo.told import NOTHING_ARRANGED, Arranged, Told, WeekChecker
 from kuntavayla_sandbox.te_office.store import HeldItem
 
 CLIENT = "0177ec61-3ab9-7893-923f-0824128b2f33"
@@ -98,8 +98,13 @@ def sent(number: int, **changes: Any) -> SentItem:  # noqa: ANN401 - fields of t
     return replace(item, **changes)
 
 
-def told_of(items: list[SentItem], holdings: dict[str, list[HeldItem]]) -> Told:
-    checker = WeekChecker()
+def told_of(
+    items: list[SentItem],
+    holdings: dict[str, list[HeldItem]],
+    *,
+    arranged: Arranged = NOTHING_ARRANGED,
+) -> Told:
+    checker = WeekChecker(arranged)
     checker.read_sent(items)
     for receiver_id, there in holdings.items():
         checker.read_held(receiver_id, there)
@@ -216,6 +221,117 @@ def test_what_waits_or_was_refused_is_told_as_such() -> None:
     assert [unlike.found for unlike in refused.shown] == ["invalid_content"]
 
 
+def amiss_of(told: Told) -> list[tuple[str, str, str]]:
+    return [(unlike.what, unlike.expected, unlike.found) for unlike in told.shown]
+
+
+REJECTING = Arranged(rejected_kinds={"te-kainuu": frozenset({"SERVICE_STARTED"})})
+
+
+def test_what_a_receiver_was_told_to_reject_is_rightly_rejected_and_the_rest_is_not() -> None:
+    rejected = sent(1, outcome="rejected", outcome_code="rejected")
+
+    assert amiss_of(told_of([rejected], {}, arranged=REJECTING)) == []
+    assert amiss_of(told_of([rejected], {})) == [("what became of it", "delivered", "rejected")]
+
+
+def test_what_had_to_be_rejected_and_is_told_as_delivered_is_found() -> None:
+    there = told_of([sent(1)], {"te-kainuu": [held(1)]}, arranged=REJECTING)
+
+    assert amiss_of(there) == [("what became of it", "rejected", "delivered")]
+
+
+@pytest.mark.parametrize(
+    "arranged",
+    [
+        Arranged(rejected_kinds={"te-lappi": frozenset({"SERVICE_STARTED"})}),
+        Arranged(rejected_kinds={"te-kainuu": frozenset({"SERVICE_ENDED"})}),
+    ],
+)
+def test_another_receiver_or_kind_that_is_rejected_is_no_excuse(arranged: Arranged) -> None:
+    told = told_of([sent(1, outcome="rejected")], {}, arranged=arranged)
+
+    assert [unlike.what for unlike in told.shown] == ["what became of it"]
+
+
+@pytest.mark.parametrize(
+    ("claimed", "found"),
+    [
+        ({"accepted_state": "not_relayed", "outcome": None}, "not_relayed"),
+        ({"accepted_state": "withdrawn", "outcome": None}, "withdrawn"),
+        ({"outcome": "withdrawn"}, "withdrawn"),
+        ({"outcome": "rejected", "outcome_code": "original_rejected"}, "original_rejected"),
+        ({"outcome": "refused", "outcome_code": "client_unknown"}, "client_unknown"),
+        ({"state": "refused", "problem_code": "information_ended"}, "information_ended"),
+    ],
+)
+def test_an_item_that_had_to_be_delivered_and_is_claimed_to_have_ended_is_found(
+    claimed: dict[str, str | None], found: str
+) -> None:
+    told = told_of([sent(1, **claimed)], {"te-kainuu": []})
+
+    assert amiss_of(told) == [("what became of it", "delivered", found)]
+
+
+def of_october(**changes: object) -> SentItem:
+    document = DOCUMENT | {
+        "municipal_id": "SOT-1",
+        "kind": "EMPLOYMENT_STARTED",
+        "occurred_at": "2021-10-02T00:00:00+03:00",
+        **changes,
+    }
+    return sent(
+        1,
+        kind=document["kind"],
+        document=json.dumps(document),
+        accepted_state="not_relayed",
+        outcome=None,
+    )
+
+
+def test_what_the_municipality_decides_itself_is_rightly_sent_to_nobody() -> None:
+    before = of_october(occurred_at="2021-10-01T23:59:59+03:00")
+    another = of_october(kind="SERVICE_STARTED")
+
+    assert amiss_of(told_of([of_october()], {})) == []
+    for item in (before, another):
+        assert amiss_of(told_of([item], {})) == [("what became of it", "delivered", "not_relayed")]
+
+
+def test_what_the_municipality_decides_itself_and_somebody_holds_is_found() -> None:
+    told = told_of([of_october()], {"te-kainuu": [held(1)]})
+
+    assert ("item", "not_relayed", "held") in amiss_of(told)
+
+
+def test_what_was_wrong_on_purpose_has_to_be_refused() -> None:
+    flawed = Arranged(flawed=frozenset({"SOT-1"}))
+    refused = sent(1, state="refused", problem_code="invalid_content")
+
+    assert amiss_of(told_of([refused], {}, arranged=flawed)) == []
+    assert amiss_of(told_of([sent(1)], {"te-kainuu": [held(1)]}, arranged=flawed)) == [
+        ("what became of it", "refused", "delivered")
+    ]
+
+
+def test_a_withdrawn_item_that_somebody_holds_is_found() -> None:
+    withdrawal = sent(2, action="withdraw", replaces_municipal_id="SOT-1", outcome="withdrawn")
+
+    told = told_of([sent(1, outcome="withdrawn"), withdrawal], {"te-kainuu": [held(1)]})
+
+    assert amiss_of(told) == [("item", "withdrawn", "held")]
+
+
+def test_an_item_at_an_office_that_the_register_does_not_name_is_found_whatever_was_answered() -> (
+    None
+):
+    item = sent(1, receiver_id="te-lappi")
+
+    assert amiss_of(told_of([item], {"te-lappi": [held(1)]})) == [
+        ("receiver", "te-kainuu", "te-lappi")
+    ]
+
+
 def test_what_would_change_an_item_that_its_receiver_rejected_is_rightly_refused() -> None:
     late = sent(
         2,
@@ -225,7 +341,7 @@ def test_what_would_change_an_item_that_its_receiver_rejected_is_rightly_refused
         problem_code="information_ended",
     )
 
-    rejected = told_of([sent(1, outcome="rejected"), late], {})
+    rejected = told_of([sent(1, outcome="rejected"), late], {}, arranged=REJECTING)
     waiting = told_of([sent(1, outcome=None), late], {})
 
     assert (rejected.differences, rejected.standing["refused"]) == (0, 1)

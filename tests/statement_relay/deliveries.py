@@ -19,10 +19,10 @@ from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.testing import TestDatabase
 from statement_relay.events import SERVICE, SOURCE
 from statement_relay.operations import delivering
-from statement_relay.operations.delivering import DeliveryDesk
+from statement_relay.operations.delivering import Decided, DeliveryDesk, Turn
 from statement_relay.rules.answers import load_answers
 from statement_relay.rules.breakers import BreakerLimits
-from statement_relay.rules.deliveries import Pace
+from statement_relay.rules.deliveries import Called, Pace
 from statement_relay.rules.digests import digest_of
 from statement_relay.rules.endpoints import Endpoint, Endpoints
 from statement_relay.rules.pacing import Backoff
@@ -203,6 +203,17 @@ class Post:
 
     async def claim(self, *, lease_s: float) -> None:
         """Claim what is due and do nothing about it, as a courier that ends before its call."""
+        await self.make_known(*self.endpoints)
+        await self.turn(lease_s=lease_s)
+
+    async def turn(
+        self,
+        ended: Sequence[Called] = (),
+        *,
+        unsettled: Sequence[Decided] = (),
+        lease_s: float = 60.0,
+    ) -> Turn:
+        """Take one turn as a courier does, and begin no call."""
         desk = DeliveryDesk(
             endpoints=Endpoints(None, self.endpoints),
             pace=Pace(lease_s=lease_s),
@@ -210,9 +221,8 @@ class Post:
             moment=moment_at(self.clock, source=SOURCE),
             draw=lambda: 0.0,
         )
-        await self.make_known(*self.endpoints)
         async with transaction(self.pool) as connection:
-            await delivering.take_turn(connection, [], desk=desk)
+            return await delivering.take_turn(connection, ended, unsettled=unsettled, desk=desk)
 
     @contextlib.asynccontextmanager
     async def courier(self, *, pace: Pace = QUICK) -> AsyncIterator[Courier]:

@@ -5,7 +5,7 @@ import pytest
 
 from kuntavayla.http.faults import FaultFinder, load_json
 from kuntavayla.values.tables import TableFault
-from statement_relay.rules.catalogues import load_examples
+from statement_relay.rules.catalogues import CLOSED_LISTS, load_examples
 from statement_relay.rules.items import InformationItem
 from statement_relay.rules.kinds import KINDS
 from tests.statement_relay.scenarios.cases import DATA, examples
@@ -45,6 +45,28 @@ async def test_every_code_of_a_delivery_is_listed_with_advice_and_who_mends_it(
     assert rejected["text"]["sv"] == "TE-byrån avvisade uppgiften."
     assert set(rejected["advice"]) == {"fi", "sv", "en"}
     assert "original_rejected" in by_code
+
+
+@pytest.mark.parametrize("name", CLOSED_LISTS)
+async def test_every_code_of_a_closed_list_has_a_text_in_three_languages(
+    refusing: Relay, name: str
+) -> None:
+    items = await catalogue(refusing, name)
+
+    assert [item["code"] for item in items] == list(CLOSED_LISTS[name])
+    assert {tuple(item["text"]) for item in items} == {("fi", "sv", "en")}
+
+
+async def test_every_problem_is_explained_to_all(refusing: Relay) -> None:
+    caller = refusing.caller("ely-14", "codes.read")
+
+    listed = (await caller.get("/problems")).json()["items"]
+    one = (await caller.get("/problems/responsible_other")).json()
+
+    assert one in listed
+    assert (one["status"], one["retry"], one["mends"]) == (409, "changed", "case_system")
+    unknown = await caller.get("/problems/no_such_problem")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "path_not_found")
 
 
 async def test_a_catalogue_that_there_is_not_is_refused(relay: Relay) -> None:

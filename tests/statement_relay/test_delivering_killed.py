@@ -80,6 +80,11 @@ async def test_a_courier_killed_in_a_call_loses_nothing_and_breaks_no_order(
     assert bodies == [item.body for item in items][-len(bodies) :]
     assert [await post.state_of(item) for item in items] == [("delivered", None)] * 3
     assert await post.events() == [("information.delivered", "common")] * 3
+    sent = [heard.headers["x-request-id"] for heard in (first, *receiver.heard)]
+    stored = await post.rows("SELECT request_id FROM delivery_attempts ORDER BY request_id")
+    assert [row["request_id"] for row in stored] == sorted(sent)
+    ends = [*(["cut_off"] if bodies[0] == items[0].body else []), "delivered"]
+    assert await post.outcomes_of(items[0]) == ends
 
 
 async def killed_in_its_first_call(post: Post, behaviour: Behaviour) -> Heard:
@@ -116,6 +121,11 @@ async def test_a_courier_killed_between_claim_and_call_leaves_a_lease_that_runs_
             await post.until_settled([item])
 
     attempts = await post.value("SELECT attempts FROM information")
+    [cut_off, _] = await post.rows(
+        "SELECT outcome, status, started_at <= ended_at AS is_in_order FROM delivery_attempts"
+        " ORDER BY attempt"
+    )
     assert claimed == ("delivering", None)
     assert await post.state_of(item) == ("delivered", None)
     assert (attempts, len(receiver.heard)) == (2, 1)
+    assert dict(cut_off) == {"outcome": "cut_off", "status": None, "is_in_order": True}

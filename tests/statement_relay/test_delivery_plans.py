@@ -40,7 +40,9 @@ async def test_settling_one_call_does_not_read_what_waits_in_other_queues(post: 
         wait_s=1.0,
     )
 
-    read = await rows_read(post, deliveries.SETTLE, deliveries._SETTLEMENTS.argument([settlement]))
+    read = await rows_read(
+        post, deliveries.SETTLE, deliveries._SETTLEMENTS.argument([settlement]), "[]"
+    )
 
     assert read < WAITING / 10
 
@@ -54,9 +56,9 @@ async def test_locking_receivers_does_not_read_every_queue_that_is_due(post: Pos
     assert read < WAITING / 10
 
 
-async def rows_read(post: Post, statement: str, argument: object) -> float:
+async def rows_read(post: Post, statement: str, *arguments: object) -> float:
     """Return how many rows the busiest step of a plan has read or thrown away."""
-    [row] = await post.rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", argument)
+    [row] = await post.rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *arguments)
     [plan] = msgspec.json.decode(row[0])
     return max(_rows_of(plan["Plan"]))
 

@@ -45,6 +45,24 @@ def test_a_receiver_overrides_the_default_member_by_member() -> None:
     assert endpoints.named == {"te-kainuu"}
 
 
+def test_false_takes_a_member_of_the_default_away() -> None:
+    text = WHOLE.replace("concurrency = 4", "concurrency = 4\noauth2 = false")
+
+    kainuu = parse_endpoints(text).find("te-kainuu")
+
+    assert kainuu is not None
+    assert (kainuu.oauth2, kainuu.rate_per_s) == (None, 200)
+
+
+def test_a_newer_file_takes_the_place_of_the_one_before() -> None:
+    endpoints = parse_endpoints(WHOLE)
+
+    endpoints.become(parse_endpoints('[receivers.te-lappi]\nurl = "http://127.0.0.1:8080"'))
+
+    assert endpoints.named == {"te-lappi"}
+    assert endpoints.find("te-kainuu") is None
+
+
 def test_without_a_default_an_unnamed_receiver_is_nowhere() -> None:
     endpoints = parse_endpoints('[receivers.te-kainuu]\nurl = "http://127.0.0.1:8080"')
 

@@ -3,8 +3,10 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from statement_relay.rules.digests import digest_of
+from statement_relay.rules.receivers import ReceiverTable
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
 from tests.statement_relay.misbehaving import Heard, Server, always, answer, receiving
 from tests.statement_relay.service import Caller, Relay
@@ -180,6 +182,42 @@ async def test_an_item_of_another_receiver_is_answered_as_none(
         404,
         "information_not_found",
     )
+
+
+async def test_an_office_gives_receipts_for_the_receiver_that_takes_its_information(
+    relay: Relay, promised: Queued
+) -> None:
+    desk = relay.desk
+    [row] = [one for one in desk.law.tables.receivers.rows if one.receiver_id == RECEIVER]
+    shared = replace(row, te_office_code="te-lappi")
+    tables = replace(desk.law.tables, receivers=ReceiverTable((row, shared)))
+    relay.app.state.desk = replace(desk, law=replace(desk.law, tables=tables))
+
+    by_other = await relay.caller("te-uusimaa", "receipts.write").post(
+        "/receipts", receipt_of(promised)
+    )
+    by_served = await relay.caller("te-lappi", "receipts.write").post(
+        "/receipts", receipt_of(promised)
+    )
+
+    assert await refused(by_other) == (404, "information_not_found")
+    assert by_served.json() == {"information_id": promised.information_id, "state": "delivered"}
+
+
+async def test_a_national_centre_gives_receipts_for_itself_alone(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    post.endpoints["te-national"] = post.endpoints[RECEIVER]
+    receiver.behaviour = always(answer(202))
+    own, others = await post.enqueue(receiver_id="te-national"), await post.enqueue()
+    async with post.courier():
+        await post.until_settled([own, others])
+    centre = relay.caller("te-national", "receipts.write")
+
+    answers = [await centre.post("/receipts", receipt_of(item)) for item in (own, others)]
+
+    assert answers[0].json()["state"] == "delivered"
+    assert await refused(answers[1]) == (404, "information_not_found")
 
 
 async def test_what_was_delivered_is_not_rejected_any_more(

@@ -129,6 +129,23 @@ async def test_what_a_receiver_holds_while_we_wait_becomes_delivered_with_that_p
     assert [kind for kind, _ in await post.events()] == ["information.delivered"]
 
 
+async def test_what_was_skipped_becomes_delivered_by_the_receivers_own_list(
+    post: Post, receiver: Server
+) -> None:
+    item = await post.enqueue()
+    receiver.behaviour = holding(line(item, receipt_id="R-9"), put=answer(409))
+    await deliver(post, item)
+    await post.rows(
+        "UPDATE information SET state = 'rejected', state_reason = 'skipped', settled_at = now()"
+    )
+
+    result = await ask(post)
+
+    assert result.is_equal
+    [row] = await post.rows("SELECT state, receipt_id, receipt_digest FROM information")
+    assert tuple(row) == ("delivered", "R-9", digest_of(item.body))
+
+
 async def test_a_list_of_an_item_never_sent_proves_nothing(post: Post, receiver: Server) -> None:
     sent = await post.enqueue()
     await deliver(post, sent)
@@ -213,6 +230,34 @@ async def test_each_day_that_is_over_is_asked_for_once_in_business_hours(
     assert (before, asked) == (0, [1, 0])
     assert await post.value("SELECT day FROM reconciliations") == DAY
     assert put_ids(receiver)[0] == item.information_id
+
+
+async def test_a_partial_list_of_the_office_does_not_keep_the_relay_from_asking(
+    post: Post, receiver: Server, relay: Relay
+) -> None:
+    plain, restricted = await post.enqueue(), await post.enqueue(is_restricted=True)
+    await deliver(post, plain, restricted)
+    receiver.behaviour = holding(line(plain))
+    asker = asker_of(post)
+    office = relay.caller(RECEIVER, "reconciliations.write")
+    sent = {"information_id": plain.information_id, "digest": digest_of(plain.body)}
+    headers = {"Content-Type": "application/x-ndjson"}
+
+    async def send_partial() -> Any:  # noqa: ANN401 - an answer in JSON
+        lines, asked = msgspec.json.encode(sent), {"day": DAY.isoformat(), "count": 1}
+        return (await office.post("/reconciliations", lines, params=asked, headers=headers)).json()
+
+    before = await send_partial()
+    post.now = NEXT_MORNING
+    asked = await asker.ask_all()
+    after = await send_partial()
+    again = await asker.ask_all()
+
+    assert (before["is_partial"], before["is_equal"], after["is_partial"]) == (True, True, True)
+    assert (asked, again) == (1, 0)
+    [row] = await post.rows("SELECT is_partial, our_count, counts FROM reconciliations")
+    assert (row["is_partial"], row["our_count"]) == (False, 2)
+    assert msgspec.json.decode(row["counts"])["missing"] == 1
 
 
 async def test_a_paused_receiver_is_left_alone_and_one_that_is_away_asked_again(

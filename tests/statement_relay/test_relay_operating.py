@@ -9,7 +9,9 @@ from statement_relay.operations.operating import load_figures
 from statement_relay.routes.desk import Desk
 from statement_relay.workers.figures import FigureGauges, look
 from tests.statement_relay.announcing import ITEM, announced
+from tests.statement_relay.clients import a_responsibility, know
 from tests.statement_relay.items import OTHER_CLIENT, another_item, responsible
+from tests.statement_relay.questions import OF_OFFICE, office_of, question
 from tests.statement_relay.service import OPERATOR_SCOPES, Relay, running_relay
 
 LIMIT_S = 30
@@ -19,6 +21,11 @@ INSERT INTO receivers (receiver_id, is_paused, pause_reason, paused_by, breaker_
 VALUES ('te-kainuu', $1::boolean, 'maintenance', 'operator:u-1', $2, 0, 0)
 ON CONFLICT (receiver_id) DO UPDATE
 SET is_paused = $1, pause_reason = 'maintenance', paused_by = 'operator:u-1', breaker_state = $2
+"""
+RECONCILED = """
+INSERT INTO reconciliations
+    (receiver_id, day, reconciled_at, their_count, our_count, counts, differences)
+VALUES ('te-kainuu', $1::text::date, now(), 0, 0, $2, '[]')
 """
 ACTING = {"official_id": "operator:u-1", "role": "operator"}
 REASON = {"reason": "its cause is mended", "acting_official": ACTING}
@@ -184,3 +191,33 @@ async def test_a_receiver_that_is_held_back_is_a_metric_with_what_waits_for_it(
 
     assert [one[0] for one in held] == [1, 1, None, None]
     assert [one[1:] for one in held] == [[1, 3_600]] * 4
+
+
+async def test_differences_of_seven_days_and_overdue_questions_are_metrics(relay: Relay) -> None:
+    await know(relay, a_responsibility())
+    asked = await office_of(relay).post(
+        "/information-requests",
+        question(),
+        headers={**OF_OFFICE, "Idempotency-Key": "k-1"},
+    )
+    await relay.fetch(
+        "UPDATE information_requests SET overdue_at = due_at WHERE information_request_id = $1",
+        asked.json()["information_request_id"],
+    )
+    for day, missing in (("2021-03-16", 100), ("2021-03-17", 2), ("2021-03-23", 1)):
+        await relay.fetch(RECONCILED, day, f'{{"missing":{missing},"unknown":0}}')
+    registry = CollectorRegistry()
+
+    async with relay.desk.transaction() as connection:
+        moment = relay.desk.moment()
+        figures = await load_figures(connection, moment=moment)
+        FigureGauges(registry).show(figures, [], now=moment.now)
+    status = (await relay.operator.get("/status")).json()
+
+    def differences(kind: str) -> float | None:
+        labels = {"receiver": "te-kainuu", "kind": kind}
+        return registry.get_sample_value("kuntavayla_relay_reconciliation_differences", labels)
+
+    assert [differences(kind) for kind in ("missing", "unknown", "skipped")] == [3, 0, None]
+    assert registry.get_sample_value("kuntavayla_relay_overdue_requests") == 1
+    assert status["overdue_requests"] == 1

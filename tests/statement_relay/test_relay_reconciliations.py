@@ -176,6 +176,41 @@ async def test_the_results_of_a_day_are_listed(relay: Relay, post: Post, receive
     assert len(receiver.heard) == 1
 
 
+async def test_a_partial_list_never_takes_the_place_of_a_whole_one(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    plain, restricted = await post.enqueue(), await post.enqueue(is_restricted=True)
+    await delivered(post, [plain, restricted])
+    trusted = (*SCOPES, "events.restricted")
+
+    first = await reconcile(relay, [line(plain)])
+    whole = await reconcile(relay, [line(plain)], scopes=trusted)
+    second = await reconcile(relay, [line(plain)])
+    kept = await relay.caller("te-kainuu", *trusted).get(f"/reconciliations/{DAY}")
+
+    assert [one.json()["is_partial"] for one in (first, whole, second)] == [True, False, True]
+    assert [one.json()["is_equal"] for one in (first, whole, second)] == [True, False, True]
+    [result] = kept.json()["items"]
+    assert (result["is_partial"], result["missing"]) == (False, 1)
+    assert result["reconciled_at"] == whole.json()["reconciled_at"]
+    assert (await resend(relay, count=1)).json() == {"handled": 1}
+    assert len(receiver.heard) == 2
+
+
+async def test_a_whole_list_takes_the_place_of_a_partial_one(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    item = await post.enqueue(is_restricted=True)
+    await delivered(post, [item])
+
+    await reconcile(relay, [])
+    await reconcile(relay, [], scopes=(*SCOPES, "events.restricted"))
+
+    [row] = await post.rows("SELECT is_partial, our_count FROM reconciliations")
+    assert tuple(row) == (False, 1)
+    assert len(receiver.heard) == 1
+
+
 @pytest.mark.parametrize(
     ("lines", "changes", "fault"),
     [

@@ -22,7 +22,11 @@ LOOK_UPS = {
         information.LOCK_WAITING_FOR_CLIENT,
         "uuid[]",
         "'{}'",
-        {"ix_information_waiting_for_client", "uq_information_replaces_information_id"},
+        {
+            "ix_information_waiting_for_client",
+            "ix_information_replaces",
+            "ix_information_successor",
+        },
     ),
     "the last open item of queues": (
         queues.LAST_OPEN,

@@ -1,10 +1,14 @@
+import importlib
+import pkgutil
 import re
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
+import statement_relay
 from statement_relay.rules.kinds import KINDS
 from statement_relay.rules.requests import AnswerRequest, AskRequest
 from statement_relay.rules.statements import StatementRequest
@@ -48,6 +52,35 @@ def test_the_receivers_are_told_with_their_days_and_sureness() -> None:
         assert entry.period.starts_on == date(2021, 3, 1)
         assert str(entry.period.ends_on) in row[1]
         assert (entry.source, entry.sureness) == (row[2], row[3])
+
+
+def constants() -> Iterator[tuple[str, float]]:
+    """Yield every public number of a module of the service, but for migrations, in its unit."""
+    for found in pkgutil.walk_packages(statement_relay.__path__, "statement_relay."):
+        if ".migrations" in found.name or found.name.endswith("__main__"):
+            continue
+        module = importlib.import_module(found.name)
+        defined = re.findall(
+            r"^([A-Z][A-Z_]*)(?:: \w+)? = ",
+            Path(module.__file__ or "").read_text("utf-8"),
+            re.MULTILINE,
+        )
+        for name in defined:
+            value = getattr(module, name)
+            if isinstance(value, timedelta):
+                value = value.total_seconds()
+            if type(value) in {int, float}:
+                yield f"{found.name.removeprefix('statement_relay.')}.{name}", value
+
+
+def test_each_constant_stands_in_the_sources_with_its_value() -> None:
+    """A new number needs a row in docs/sources.md, "Constants of statement-relay"."""
+    section = SOURCES.read_text(encoding="utf-8").split("## Constants of statement-relay", 1)[1]
+    rows = re.findall(r"^\| `([a-z_.]+\.[A-Z_]+)` \| ([0-9,.]+)", section, re.MULTILINE)
+
+    told = {name: float(value.replace(",", "")) for name, value in rows}
+
+    assert told == dict(constants())
 
 
 def test_each_word_of_a_scenario_is_explained_to_the_clerk() -> None:

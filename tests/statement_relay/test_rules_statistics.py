@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from kuntavayla.events import instant_of_id, new_ids_at
 from kuntavayla.values.calendar import legal_day
 from statement_relay.rules.statistics import (
+    TIME_STEPS,
     Counts,
     Disclosure,
     Month,
@@ -17,17 +18,21 @@ from statement_relay.rules.statistics import (
 )
 
 DISCLOSURE = Disclosure(rounded_to=5, rate_of_min=20)
-AREAS = {"765": "kainuu", "205": "kainuu", "837": "pirkanmaa"}
-COUNTS = st.builds(Counts, *(st.integers(0, 1_000) for _ in Counts.__struct_fields__))
-TALLIES = st.lists(
-    st.builds(
-        Tally,
-        st.sampled_from(["RESIGNATION", "PLAN_REFUSED"]),
-        st.sampled_from([*AREAS, "588"]),
-        COUNTS,
-    ),
-    max_size=8,
+COUNTS = st.builds(Counts, **{name: st.integers(0, 1_000) for name in Counts.__struct_fields__})
+TALLIES = st.builds(
+    Tally,
+    kind=st.just("RESIGNATION"),
+    area_code=st.just("kainuu"),
+    counts=COUNTS,
+    reached=st.just((1_000,) * len(TIME_STEPS)),
 )
+
+
+def a_tally(*reached: int, **counts: int) -> Tally:
+    """Return the figures of one place; all is reached in the last steps that are not given."""
+    delivered = counts["delivered"]
+    steps = (*reached, *(delivered for _ in TIME_STEPS[len(reached) :]))
+    return Tally(kind="RESIGNATION", area_code="kainuu", counts=Counts(**counts), reached=steps)
 
 
 @pytest.mark.parametrize(
@@ -43,48 +48,42 @@ def test_a_half_is_rounded_up(count: int, expected: int) -> None:
 
 
 @given(TALLIES)
-def test_every_published_count_is_a_multiple_and_near_the_true_one(tallies: list[Tally]) -> None:
-    cells = {
-        (cell.kind, cell.area_code): cell
-        for cell in cells_of(tallies, area_of=AREAS, disclosure=DISCLOSURE)
-    }
+def test_every_published_count_is_a_multiple_and_near_the_true_one(tally: Tally) -> None:
+    [cell] = cells_of([tally], disclosure=DISCLOSURE)
 
-    for (kind, area_code), cell in cells.items():
-        true = sum(
-            tally.counts.accepted
-            for tally in tallies
-            if kind in (None, tally.kind)
-            and area_code in (None, AREAS.get(tally.municipality_code))
-        )
-        assert cell.accepted % 5 == 0
-        assert abs(cell.accepted - true) <= 2
-        assert (cell.on_time_percent is None) is (cell.delivered < 20)
-    assert (None, None) in cells
+    for name in Counts.__struct_fields__:
+        told, true = getattr(cell, name), getattr(tally.counts, name)
+        assert told % 5 == 0
+        assert abs(told - true) <= 2
+    few = cell.delivered < 20
+    assert (cell.on_time_percent is None) is few
+    assert (cell.delivered_within_s_median is None) is few
+    assert (cell.delivered_within_s_p90 is None) is few
 
 
-def test_what_is_summed_up_is_summed_up_before_it_is_rounded() -> None:
-    tallies = [Tally("RESIGNATION", code, Counts(2)) for code in ("765", "205", "837")]
+def test_a_rate_is_made_of_rounded_counts() -> None:
+    [cell] = cells_of(
+        [a_tally(10, 11, 19, delivered=22, delivered_on_time=21)], disclosure=DISCLOSURE
+    )
 
-    cells = cells_of(tallies, area_of=AREAS, disclosure=DISCLOSURE)
-
-    assert [(cell.kind, cell.area_code, cell.accepted) for cell in cells] == [
-        (None, None, 5),
-        (None, "kainuu", 5),
-        (None, "pirkanmaa", 0),
-        ("RESIGNATION", None, 5),
-        ("RESIGNATION", "kainuu", 5),
-        ("RESIGNATION", "pirkanmaa", 0),
-    ]
+    assert (cell.delivered, cell.delivered_on_time, cell.on_time_percent) == (20, 20, 100)
+    assert (cell.delivered_within_s_median, cell.delivered_within_s_p90) == (10, 300)
 
 
-def test_a_rate_is_made_of_rounded_counts_and_there_is_none_of_few() -> None:
-    many = Tally("RESIGNATION", "765", Counts(30, 22, 21))
-    few = Tally("PLAN_REFUSED", "765", Counts(30, 17, 17))
+def test_a_time_longer_than_the_last_step_is_not_told() -> None:
+    tally = a_tally(*([0] * 11), 20, delivered=40)
 
-    cells = cells_of([many, few], area_of=AREAS, disclosure=DISCLOSURE)
+    [cell] = cells_of([tally], disclosure=DISCLOSURE)
 
-    rates = {cell.kind: cell.on_time_percent for cell in cells if cell.area_code is None}
-    assert rates == {None: 100, "RESIGNATION": 100, "PLAN_REFUSED": None}
+    assert list(TIME_STEPS) == sorted(TIME_STEPS)
+    assert (cell.delivered_within_s_median, cell.delivered_within_s_p90) == (7 * 24 * 3_600, None)
+
+
+def test_of_few_there_is_neither_a_rate_nor_a_time() -> None:
+    [cell] = cells_of([a_tally(delivered=17, delivered_on_time=17)], disclosure=DISCLOSURE)
+
+    assert (cell.delivered, cell.on_time_percent) == (15, None)
+    assert (cell.delivered_within_s_median, cell.delivered_within_s_p90) == (None, None)
 
 
 @given(st.datetimes(datetime(2021, 3, 1), datetime(2099, 12, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds the zone

@@ -100,6 +100,21 @@ def test_a_national_centre_takes_over_by_one_row_more(tmp_path: Path) -> None:
     assert receiver("PLAN_REFUSED", "te-kainuu", date(2025, 1, 1)) is None
 
 
+def test_an_organisation_gives_receipts_for_itself_and_for_whoever_takes_its_information(
+    tmp_path: Path,
+) -> None:
+    until = KAINUU.replace("2024-12-31", "2021-09-30")
+    shared = "*,te-kainuu,te-lappi,2021-10-01,2024-12-31,(decision on one centre),sure"
+    centre = "RESIGNATION,*,te-national,2021-03-01,2024-12-31,(decision on the centre),sure"
+    table = load_receivers(
+        changed("receivers.csv", KAINUU, f"{until}\n{shared}\n{centre}", folder=tmp_path)
+    )
+
+    assert table.receivers_of("te-kainuu") == {"te-kainuu", "te-lappi"}
+    assert table.receivers_of("te-lappi") == {"te-lappi"}
+    assert table.receivers_of("te-national") == {"te-national"}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [

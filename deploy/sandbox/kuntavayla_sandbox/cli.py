@@ -5,14 +5,11 @@ One function per subcommand, each no more than its options and its output.
 
 import asyncio
 import re
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import typer
@@ -24,9 +21,9 @@ from kuntavayla_sandbox import status as statuses
 from kuntavayla_sandbox.backbone import Backbone
 from kuntavayla_sandbox.broker import BrokerFailed, BrokerUnavailable
 from kuntavayla_sandbox.calls import Tokens, credentials_of
-from kuntavayla_sandbox.clock import LegalDateDiffers, find_legal_date
-from kuntavayla_sandbox.conformance.command import check_receiver
-from kuntavayla_sandbox.conformance.samples import TestClient
+from kuntavayla_sandbox.clock import ClockGoesOn, LegalDateDiffers, find_legal_date
+from kuntavayla_sandbox.clock_command import move_clock, read_clock
+from kuntavayla_sandbox.conformance.command import conformance
 from kuntavayla_sandbox.demo import DemoPlan, tell_the_story
 from kuntavayla_sandbox.identities import is_te_office
 from kuntavayla_sandbox.population import full_size, generate
@@ -49,10 +46,12 @@ from kuntavayla_sandbox.state import (
     StateFault,
     open_private,
 )
+from kuntavayla_sandbox.terminal import WIDTH_WITHOUT_SCREEN, make_console, run
 
 KNOWN_FAULTS = (
     StateFault,
     LegalDateDiffers,
+    ClockGoesOn,
     NotReady,
     ProcessEnded,
     SendBroken,
@@ -63,22 +62,17 @@ KNOWN_FAULTS = (
 """What a user can mend; told in one sentence instead of a trace."""
 INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
-WIDTH_WITHOUT_SCREEN = 120
 ITEMS_OF_A_WEEK = 30_000
-"""Items of information in a week at the real size; a tenth is what the demo sends by itself."""
+"""Items of information in a week at the real size."""
+TENTH_OF_A_WEEK = 3_000
+ITEMS_HELP = (
+    "Items of information of the week. The default is a tenth of the real size, as with"
+    " --registrations; 30000, as with --full-size, takes some minutes more."
+)
 DEMO_DIRECTORY = Path(".kuntavayla-demo")
 """The demo begins anew each time, so it keeps away from the data of `up`."""
 
 RECEIVER_URL = re.compile(r"https?://[^\s?#@{}]{1,400}")
-KNOWN_CLIENT = "0177ec61-3ab9-7893-923f-0824128b2f33"
-KNOWN_NUMBER = "URA-C-0088123"
-"""The client of the contract's examples."""
-
-
-class Role(StrEnum):
-    """What a counterpart may be."""
-
-    TE_OFFICE = "te-office"
 
 
 app = typer.Typer(
@@ -128,39 +122,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KNOWN_FAULTS as fault:
         Console(stderr=True).print(str(fault), style="red", markup=False, soft_wrap=True)
         sys.exit(1)
-
-
-def _console() -> Console:
-    """Return the screen; where there is none, lines of a fixed width that tables fit in."""
-    return Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_SCREEN)
-
-
-def _run(work: Coroutine[Any, Any, int]) -> None:
-    """Run until the work ends or the user stops it; both SIGINT and SIGTERM stop it cleanly."""
-
-    async def stoppable() -> int:
-        task = asyncio.ensure_future(work)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # Only the first stops the work: a second one shall not cut its clean end off.
-            loop.add_signal_handler(number, _cancel_once(task))
-        with suppress(asyncio.CancelledError):
-            return await task
-        return 0
-
-    raise typer.Exit(asyncio.run(stoppable()))
-
-
-def _cancel_once(task: asyncio.Future[int]) -> Callable[[], None]:
-    asked = False
-
-    def cancel() -> None:
-        nonlocal asked
-        if not asked:
-            asked = True
-            task.cancel()
-
-    return cancel
 
 
 def _day_of(legal_date: datetime | None) -> date | None:
@@ -214,7 +175,7 @@ def up(
         backbone=_backbone(transport, kafka),
         receivers=_receivers(receiver or []),
     )
-    _run(_keep_up(plan, console=_console()))
+    run(_keep_up(plan, console=make_console()))
 
 
 async def _keep_up(plan: StackPlan, *, console: Console) -> int:
@@ -257,7 +218,23 @@ def token(
 def status(*, state: State = DEFAULT_DIRECTORY) -> None:
     """Show whether the stack runs, how far its parts have come, and its identities."""
     stack = StateDirectory(state).load_stack()
-    _run(statuses.show(stack, console=_console()))
+    run(statuses.show(stack, console=make_console()))
+
+
+@app.command()
+def clock(
+    *,
+    to: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%dT%H:%M"], help="A later day and hour, Helsinki."),
+    ] = None,
+    state: State = DEFAULT_DIRECTORY,
+) -> None:
+    """Tell the legal clock of the running stack, or move it forward; it never goes back."""
+    directory = StateDirectory(state)
+    directory.load_stack()
+    at = read_clock(directory) if to is None else move_clock(directory, to=to)
+    typer.echo(f"{at:%Y-%m-%d %H:%M} in Helsinki")
 
 
 @app.command()
@@ -295,8 +272,8 @@ def send(
 ) -> None:
     """Send a file of registrations; after a break the same command goes on where it stopped."""
     stack = StateDirectory(state).load_stack()
-    console = _console()
-    _run(_send(file, stack=stack, name=name, console=console))
+    console = make_console()
+    run(_send(file, stack=stack, name=name, console=console))
 
 
 async def _send(file: Path, *, stack: Stack, name: str, console: Console) -> int:
@@ -328,36 +305,14 @@ def restored(
     typer.echo(asyncio.run(record_restore(state, service=service, reason=reason)))
 
 
-@app.command()
-def conformance(  # noqa: PLR0913 - one for each option
-    *,
-    role: Annotated[Role, typer.Option(help="What the counterpart is.")],
-    url: Annotated[str, typer.Option(help="Where /statement-information stands below.")],
-    token: Annotated[str | None, typer.Option(help="A bearer token that it takes.")] = None,
-    client_id: Annotated[str, typer.Option(help="A test client that it knows.")] = KNOWN_CLIENT,
-    source_system: Annotated[str, typer.Option(help="The TE system of its number.")] = "ura",
-    client_number: Annotated[str, typer.Option(help="That client's number.")] = KNOWN_NUMBER,
-    unknown_number: Annotated[str, typer.Option(help="A number of nobody.")] = "UNKNOWN-1",
-) -> None:
-    """Try each promise of the receiver contract on a TE system, and print a report.
-
-    Items about the test client are put there: never run it against a system in production.
-    """
-    assert role is Role.TE_OFFICE, "the only role so far"
-    test_client = TestClient(
-        client_id=client_id,
-        source_system=source_system,
-        client_number=client_number,
-        unknown_number=unknown_number,
-    )
-    _run(check_receiver(url, token=token, test_client=test_client, console=_console()))
+app.command()(conformance)
 
 
 @app.command()
 def demo(  # noqa: PLR0913 - one for each option
     *,
     registrations: Registrations = TENTH,
-    items: Annotated[int, typer.Option(min=1, help="Items of information of the week.")] = 3_000,
+    items: Annotated[int, typer.Option(min=1, help=ITEMS_HELP)] = TENTH_OF_A_WEEK,
     full_size_wanted: FullSize = False,
     seed: Seed = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
@@ -379,7 +334,7 @@ def demo(  # noqa: PLR0913 - one for each option
         keeps=keep,
         backbone=_backbone(transport, kafka),
     )
-    _run(tell_the_story(plan, console=_console()))
+    run(tell_the_story(plan, console=make_console()))
 
 
 if __name__ == "__main__":

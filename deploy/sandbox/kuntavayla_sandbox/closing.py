@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from kuntavayla.register import Register
+from kuntavayla.settings import Transport
 from kuntavayla_sandbox.demo.checking import Verdict
 from kuntavayla_sandbox.demo.day_one import Day
 from kuntavayla_sandbox.demo.reconciling import Reconciled
@@ -143,19 +144,18 @@ def verdict_lines(verdict: Verdict) -> list[RenderableType]:
     return [f"[red]{failed}[/red] ({compared}).", table]
 
 
-def week_table(week: WeekRun) -> Table:
-    """Return what became of the week's items."""
-    told = week.told
+def week_table(told: Told) -> Table:
+    """Return what became of the week's items, and of those of the stories."""
     table = _table("The week's information", "", "items", numbers=1)
     rows = {
-        "sent": week.items,
+        "sent": told.standing.total(),
         "delivered": told.standing["delivered"],
         "withdrawn before it was sent on": told.standing["withdrawn"],
         "not relayed: the municipality issues": told.standing["not_relayed"],
         "waiting": told.standing["waiting"] + told.standing["to send"],
         "rejected": told.standing["rejected"],
         "parked": told.standing["parked"],
-        "refused": told.standing["refused"],
+        "refused, with what is wrong": told.standing["refused"],
         "late": told.late,
         "held by the TE offices": told.held,
         "repeats that they met": told.repeats,
@@ -166,7 +166,15 @@ def week_table(week: WeekRun) -> Table:
     return table
 
 
-def away_line(week: WeekRun) -> str:
+def way_line(transport: str) -> str:
+    """Return which way the case systems send their information."""
+    by_call = "what is about people with a security ban, corrections and withdrawals"
+    if transport == Transport.KAFKA:
+        return f"New items go by each case system's topic; over HTTP goes {by_call}."
+    return "It goes over HTTP, many items a call."
+
+
+def away_line(week: WeekRun, told: Told) -> str:
     """Return how long one receiver was away, what waited then, and how long it took to catch up."""
     rate = f"{week.items / week.seconds:,.0f}" if week.seconds else "-"
     return (
@@ -174,9 +182,9 @@ def away_line(week: WeekRun) -> str:
         f" {week.away} was away for the first {week.away_s:.1f} s;"
         f" {week.waited_at_return:,} items waited when it came back,"
         f" and all was settled {week.drained_s:.1f} s later. That of {week.forgetful} kept items"
-        f" and lost answers: {week.told.repeats:,} repeats came there."
+        f" and lost answers: {told.repeats:,} repeats came there."
         f" That of {week.slow} gave its receipts later, that of {week.strict} rejected one kind:"
-        f" {week.told.standing['rejected']:,} items, of which the municipalities know."
+        f" {told.standing['rejected']:,} items, of which the municipalities know."
     )
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox import relay_service, routing_service
+from kuntavayla_sandbox.certificates import Trust
 from kuntavayla_sandbox.clock import LegalClock, write_reached
 from kuntavayla_sandbox.serving import address_of
 from kuntavayla_sandbox.state import SecretFile, StateDirectory
@@ -28,6 +29,7 @@ class Ground(Struct, frozen=True, kw_only=True):
     kafka: KafkaConnection | None
     kafka_pid: int | None
     has_begun: bool
+    trust: Trust
 
 
 def keep_clock(ground: Ground, *, reached_at: datetime) -> None:
@@ -42,6 +44,7 @@ class Sockets(Struct, frozen=True, kw_only=True):
     routing: socket
     relay: socket
     te_office: socket
+    te_office_secured: socket
     case_systems: socket
 
 
@@ -52,6 +55,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
     routing: str
     relay: str
     te_office: str
+    te_office_secured: str
     case_systems: str
 
     @property
@@ -77,5 +81,6 @@ def addresses_of(sockets: Sockets) -> Addresses:
         routing=address_of(sockets.routing),
         relay=address_of(sockets.relay),
         te_office=address_of(sockets.te_office),
+        te_office_secured=address_of(sockets.te_office_secured, scheme="https"),
         case_systems=address_of(sockets.case_systems),
     )

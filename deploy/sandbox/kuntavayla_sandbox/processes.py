@@ -31,7 +31,7 @@ LOG_LINES_SHOWN = 20
 class Program(Struct, frozen=True, kw_only=True):
     """What to run.
 
-    A module of ours, its configuration line, its socket, and where it says that it is ready.
+    A module of ours, its configuration line, its sockets, and where it says that it is ready.
     """
 
     name: str
@@ -41,6 +41,12 @@ class Program(Struct, frozen=True, kw_only=True):
     listening: socket.socket
     ready_url: str
     log_file: Path
+    also_listening: tuple[socket.socket, ...] = ()
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Return the sockets that the process inherits, in the order of its arguments."""
+        return tuple(each.fileno() for each in (self.listening, *self.also_listening))
 
 
 class ProcessEnded(Exception):
@@ -74,18 +80,18 @@ class Child:
         It has a session of its own, so that Ctrl-C reaches `up` alone, which then stops all in
         order.
         """
-        descriptor = self.program.listening.fileno()
+        descriptors = self.program.descriptors
         with self.program.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 self.program.module,
-                str(descriptor),
+                *map(str, descriptors),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.program.environment},
-                pass_fds=(descriptor,),
+                pass_fds=descriptors,
                 start_new_session=True,
             )
         assert self._process.stdin is not None

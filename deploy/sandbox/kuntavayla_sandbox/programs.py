@@ -59,7 +59,11 @@ class Programs:
         ground, own = self._ground, self._credentials(relay_service.NAME)
         receivers_file = ground.state.path / "receivers.toml"
         relay_service.write_receivers(
-            receivers_file, simulator_url=self._at.te_office, own=own, given=receivers
+            receivers_file,
+            simulator_url=self._at.te_office,
+            secured=relay_service.SecuredSimulator(self._at.te_office_secured, ground.trust),
+            own=own,
+            given=receivers,
         )
         around = relay_service.Surroundings(
             issuer_url=self._at.issuer,
@@ -87,6 +91,7 @@ class Programs:
             issuer_url=self._at.issuer,
             clock=self._ground.clock,
             entries=te_office.offices(own, token_url=self._at.token_url),
+            trust=self._ground.trust,
         )
         return Program(
             name=te_office.NAME,
@@ -94,6 +99,7 @@ class Programs:
             configuration=configuration,
             environment={},
             listening=self._sockets.te_office,
+            also_listening=(self._sockets.te_office_secured,),
             ready_url=f"{self._at.te_office}/livez",
             log_file=self._ground.state.logs / f"{te_office.NAME}.log",
         )

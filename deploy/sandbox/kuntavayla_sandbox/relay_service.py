@@ -11,8 +11,10 @@ from kuntavayla.database.preparing import migrate, prepare_database
 from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox import routing_service
 from kuntavayla_sandbox.calls import Credentials
+from kuntavayla_sandbox.certificates import Trust
 from kuntavayla_sandbox.service_settings import common_settings, make_key
 from kuntavayla_sandbox.state import SecretFile, write_private
+from kuntavayla_sandbox.te_office import starting as te_office
 
 NAME = "statement-relay"
 MODULE = "kuntavayla_sandbox.relay_process"
@@ -60,12 +62,25 @@ async def prepare(server: EmbeddedServer) -> None:
     await migrate(server.url(DATABASE), package="statement_relay", role=ROLE)
 
 
+class SecuredSimulator(Struct, frozen=True):
+    """Where the simulator serves by TLS, and the certificates on both sides."""
+
+    url: str
+    trust: Trust
+
+
 def write_receivers(
-    path: Path, *, simulator_url: str, own: Credentials, given: Mapping[str, str]
+    path: Path,
+    *,
+    simulator_url: str,
+    secured: SecuredSimulator | None = None,
+    own: Credentials,
+    given: Mapping[str, str],
 ) -> None:
     """Write where the receivers are: the simulator, but for those that are somebody's own.
 
-    All take a token of the stack's issuer. The file holds the relay's secret.
+    They take a token of the stack's issuer, but where the simulator is `secured` for one by
+    certificate and one through X-Road. The file holds the relay's secret.
     """
     # A JSON text of ASCII is a TOML string.
     lines = [
@@ -78,4 +93,29 @@ def write_receivers(
     ]
     for receiver_id, url in sorted(given.items()):
         lines += [f"[receivers.{receiver_id}]", f"url = {json.dumps(url)}"]
+    if secured is not None:
+        for receiver_id in sorted(te_office.DOORS.keys() - given.keys()):
+            lines += _behind_tls(receiver_id, secured)
     write_private(path, "\n".join(lines).encode() + b"\n")
+
+
+def _behind_tls(receiver_id: str, secured: SecuredSimulator) -> list[str]:
+    """Return the table of a receiver that is reached by TLS with our certificate."""
+    trust = secured.trust
+    lines = [
+        f"[receivers.{receiver_id}]",
+        "oauth2 = false",
+        f"authorities_file = {json.dumps(trust.authorities_file)}",
+        f"mtls.certificate_file = {json.dumps(trust.client.certificate_file)}",
+        f"mtls.key_file = {json.dumps(trust.client.key_file)}",
+    ]
+    services = {name: service for service, name in te_office.X_ROAD_SERVICES.items()}
+    if receiver_id not in services:
+        return [*lines, f"url = {json.dumps(f'{secured.url}/{receiver_id}')}"]
+    return [
+        *lines,
+        f"url = {json.dumps(secured.url)}",
+        'adapter = "xroad"',
+        f"xroad.client = {json.dumps(te_office.X_ROAD_CLIENT)}",
+        f"xroad.service = {json.dumps(services[receiver_id])}",
+    ]

@@ -7,11 +7,12 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import msgspec
 import uvicorn
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp
 from typing_extensions import override
 
 from kuntavayla.http.serving import Server
+from kuntavayla_sandbox.certificates import Trust
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIApplication
@@ -46,10 +48,10 @@ def bind_loopback() -> socket.socket:
     return listening
 
 
-def address_of(listening: socket.socket) -> str:
+def address_of(listening: socket.socket, *, scheme: str = "http") -> str:
     """Return the HTTP address of a bound socket."""
     host, port = listening.getsockname()
-    return f"http://{host}:{port}"
+    return f"{scheme}://{host}:{port}"
 
 
 def read_configuration(kind: type[T]) -> T:
@@ -73,7 +75,10 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
 
 
-def _server_configuration(app: ASGIApp, *, http: HttpProtocol = "auto") -> uvicorn.Config:
+def _server_configuration(
+    app: ASGIApp, *, http: HttpProtocol = "auto", tls: Trust | None = None
+) -> uvicorn.Config:
+    secured = {} if tls is None else _secured_by(tls)
     return uvicorn.Config(
         cast("ASGIApplication", app),
         http=http,
@@ -82,7 +87,18 @@ def _server_configuration(app: ASGIApp, *, http: HttpProtocol = "auto") -> uvico
         server_header=False,
         timeout_graceful_shutdown=GRACE_S_MAX,
         timeout_keep_alive=IDLE_CONNECTION_S_MAX,
+        **secured,
     )
+
+
+def _secured_by(tls: Trust) -> dict[str, Any]:
+    """Return how to serve by TLS, to clients with a certificate of the authority alone."""
+    return {
+        "ssl_certfile": tls.server.certificate_file,
+        "ssl_keyfile": tls.server.key_file,
+        "ssl_ca_certs": tls.authorities_file,
+        "ssl_cert_reqs": ssl.CERT_REQUIRED,
+    }
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -117,9 +133,10 @@ async def served_here(
     *,
     listening: socket.socket,
     http: HttpProtocol = "auto",
+    tls: Trust | None = None,
 ) -> AsyncIterator[None]:
-    """Serve the application in this event loop inside the block."""
-    server = GuestServer(_server_configuration(app, http=http))
+    """Serve the application in this event loop inside the block; with `tls` by mutual TLS."""
+    server = GuestServer(_server_configuration(app, http=http, tls=tls))
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         # The server tells nobody that it has started; it takes a few milliseconds.

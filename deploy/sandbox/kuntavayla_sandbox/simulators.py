@@ -1,11 +1,13 @@
 """Questions to the case-system simulator, as the demo, the status and the checker ask them."""
 
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 import httpx
 import msgspec
 from msgspec import Struct
 
+from kuntavayla_sandbox.case_systems.information.store import SentItem
 from kuntavayla_sandbox.case_systems.progress import StageCount
 from kuntavayla_sandbox.case_systems.store import HeldClient
 
@@ -31,7 +33,7 @@ class FleetStatus(Struct, frozen=True):
         return self.stages[stage].count
 
 
-OPEN = frozenset({"to_send", "accepted", "waiting", "waiting_for_client"})
+OPEN = frozenset({"to_send", "sent", "accepted", "waiting", "waiting_for_client"})
 
 
 class Standing(Struct, frozen=True):
@@ -45,7 +47,7 @@ class Standing(Struct, frozen=True):
     @property
     def to_send(self) -> int:
         """Return how many items are not answered yet."""
-        return self.standing.get("to_send", 0)
+        return self.standing.get("to_send", 0) + self.standing.get("sent", 0)
 
     @property
     def open(self) -> int:
@@ -53,11 +55,14 @@ class Standing(Struct, frozen=True):
         return sum(count for name, count in self.standing.items() if name in OPEN)
 
 
-class ClientPage(Struct, frozen=True):
-    """One page of what a case system holds."""
+class Page(Struct, frozen=True):
+    """One page of what a simulator lists."""
 
-    items: tuple[HeldClient, ...]
+    items: list[msgspec.Raw]
     next_cursor: str | None
+
+
+T = TypeVar("T")
 
 
 async def load_status(client: httpx.AsyncClient, url: str) -> FleetStatus:
@@ -78,13 +83,30 @@ async def iterate_clients(
     client: httpx.AsyncClient, url: str, *, case_system_id: str
 ) -> AsyncIterator[HeldClient]:
     """Yield everything that a case system holds, page by page; raises httpx.HTTPError."""
-    query: dict[str, str] = {"case_system": case_system_id}
+    query = {"case_system": case_system_id}
+    async for item in iterate_items(client, f"{url}/clients", query=query, type_=HeldClient):
+        yield item
+
+
+async def iterate_sent(
+    client: httpx.AsyncClient, url: str, *, case_system_id: str
+) -> AsyncIterator[SentItem]:
+    """Yield everything that a case system tells, in its order; raises httpx.HTTPError."""
+    query = {"case_system": case_system_id}
+    async for item in iterate_items(client, f"{url}/information", query=query, type_=SentItem):
+        yield item
+
+
+async def iterate_items(
+    client: httpx.AsyncClient, url: str, *, query: dict[str, str], type_: type[T]
+) -> AsyncIterator[T]:
+    """Yield everything that a simulator lists, page by page; raises httpx.HTTPError."""
     while True:
-        answer = await client.get(f"{url}/clients", params=query, timeout=ANSWER_S_MAX)
+        answer = await client.get(url, params=query, timeout=ANSWER_S_MAX)
         answer.raise_for_status()
-        page = msgspec.json.decode(answer.content, type=ClientPage)
+        page = msgspec.json.decode(answer.content, type=Page)
         for item in page.items:
-            yield item
+            yield msgspec.json.decode(item, type=type_)
         if page.next_cursor is None:
             return
-        query["after"] = page.next_cursor
+        query = query | {"after": page.next_cursor}

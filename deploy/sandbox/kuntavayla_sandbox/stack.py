@@ -6,7 +6,7 @@ Started in order, published in `stack.json`, watched, stopped in the opposite or
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.register import load_register
+from kuntavayla.service.running import machine_clock
 from kuntavayla.settings import Transport
 from kuntavayla.values.calendar import legal_day
 from kuntavayla_sandbox import issuer, relay_service, routing_service
@@ -29,6 +30,7 @@ from kuntavayla_sandbox.backbone import (
 from kuntavayla_sandbox.broker import Broker
 from kuntavayla_sandbox.case_systems import starting as case_systems
 from kuntavayla_sandbox.case_systems.configuration import Work
+from kuntavayla_sandbox.certificates import make_trust
 from kuntavayla_sandbox.clock import WRITTEN_AHEAD, LegalClock, open_clock
 from kuntavayla_sandbox.ground import Addresses, Ground, Sockets, addresses_of, keep_clock
 from kuntavayla_sandbox.identities import (
@@ -89,6 +91,11 @@ class RunningStack:
     def server_pid(self) -> int | None:
         """Return the process id of PostgreSQL."""
         return self._ground.server.pid
+
+    def move_clock(self, to: datetime) -> None:
+        """Move the legal clock forward to an instant, for the whole stack; raises ClockGoesOn."""
+        reached_at = self.clock.move(to - self.clock())
+        keep_clock(self._ground, reached_at=reached_at + WRITTEN_AHEAD)
 
     async def start(self, program: Program) -> None:
         """Start a process and wait until it is ready."""
@@ -166,6 +173,7 @@ async def _ground(plan: StackPlan, *, tell: Tell) -> AsyncIterator[Ground]:
             kafka=kafka,
             kafka_pid=kafka_pid,
             has_begun=has_begun,
+            trust=make_trust(state.path / "tls", now=machine_clock()),
         )
         try:
             yield ground
@@ -234,7 +242,11 @@ def _stack(ground: Ground, at: Addresses, *, identities: tuple[Identity, ...]) -
         legal_date=ground.legal_date.isoformat(),
         token_url=at.token_url,
         services={routing_service.NAME: at.routing_url, relay_service.NAME: at.relay_url},
-        simulators={te_office.NAME: at.te_office, case_systems.NAME: at.case_systems},
+        simulators={
+            te_office.NAME: at.te_office,
+            te_office.SECURED_NAME: at.te_office_secured,
+            case_systems.NAME: at.case_systems,
+        },
         databases={
             service.NAME: ground.server.url(service.DATABASE)
             for service in (routing_service, relay_service)

@@ -52,7 +52,10 @@ def _processes(stack: Stack, *, is_ready: dict[str, bool]) -> Table:
     for heading in ("pid", "peak MiB"):
         table.add_column(heading, justify="right")
     for name, address in {**stack.services, **stack.simulators}.items():
-        pid = stack.pids[name]
+        pid = stack.pids.get(name)
+        if pid is None:
+            # A second door of a process that has a row of its own.
+            continue
         state = "ready" if is_ready[name] else "does not answer"
         table.add_row(name, address, state, str(pid), str(peak_memory_mib(pid) or "-"))
     return table

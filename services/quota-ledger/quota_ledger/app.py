@@ -152,7 +152,8 @@ class _Composition:
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
-        following = follow_routing(desk.pool, self._access(), service=SERVICE, desk=self._routing)
+        access = RoutingAccess.of(settings, broker=settings.kafka_connection)
+        following = follow_routing(desk.pool, access, service=SERVICE, desk=self._routing)
         loops = [*self._timed_loops(desk), sealing, following]
         broker = settings.kafka_connection
         if broker is None:
@@ -179,17 +180,6 @@ class _Composition:
         )
         return [desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S)]
 
-    def _access(self) -> RoutingAccess:
-        """Return where routing-api is, and by what right it is read."""
-        settings = self._settings
-        return RoutingAccess(
-            url=settings.routing_url,
-            token_url=settings.routing_token_url,
-            client_id=settings.routing_client_id,
-            client_secret=settings.routing_client_secret.get_secret_value(),
-            broker=settings.kafka_connection,
-        )
-
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, register = self._settings, self._register
         bulk = settings.bulk_inflated_bytes_max
@@ -202,6 +192,7 @@ class _Composition:
             fingerprints=self._law.fingerprints,
             law=self._law,
             duplicate_wait_s_max=settings.duplicate_wait_s_max,
+            code_lists={},
             body_limits=BodyLimits(
                 settings.body_received_bytes_max, settings.body_inflated_bytes_max
             ),

@@ -1,12 +1,18 @@
 """Settings of quota-ledger: one frozen value, read once at composition from `QUOTA_…`."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from kuntavayla.settings import KafkaSettings, KeysText, SealSettings, ServiceSettings
+from kuntavayla.settings import (
+    KafkaSettings,
+    KeysText,
+    RoutingSettings,
+    SealSettings,
+    ServiceSettings,
+)
 
 
-class Settings(SealSettings, KafkaSettings, ServiceSettings):
+class Settings(RoutingSettings, SealSettings, KafkaSettings, ServiceSettings):
     """What quota-ledger must be told; nothing secret has a default."""
 
     model_config = SettingsConfigDict(env_prefix="QUOTA_")
@@ -18,20 +24,6 @@ class Settings(SealSettings, KafkaSettings, ServiceSettings):
     fingerprint_key: KeysText = Field(
         description="Key of the fingerprints of request bodies, base64; once it was replaced the"
         " one in use first and every older one behind it: id:base64,…"
-    )
-    routing_url: str = Field(
-        pattern=r"^https?://[^\s?#]+[^\s?#/]$",
-        description="Address of routing-api with its prefix: who is responsible is read there.",
-    )
-    routing_token_url: str = Field(
-        pattern=r"^https?://[^\s?#]+$",
-        description="Where the token for routing-api is got, by client credentials.",
-    )
-    routing_client_id: str = Field(
-        pattern=r"^[!-~]{1,500}$", description="Client id of the service for that token."
-    )
-    routing_client_secret: SecretStr = Field(
-        min_length=1, description="Client secret of the service for that token."
     )
     binds_persons: bool = Field(
         default=False,

@@ -29,6 +29,7 @@ from kuntavayla.http import (
 from kuntavayla.outbox import Told, asyncapi_document
 from kuntavayla.register import Organisation, load_register
 from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.codes import load_codes
 from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.service.routes.refusals import record_refusal
 from kuntavayla.service.running import (
@@ -55,6 +56,7 @@ from kuntavayla.telemetry import (
 )
 from routing_api.events import EVENT_TYPES, SERVICE, SOURCE
 from routing_api.operations import registrations
+from routing_api.operations.catalogues import CLOSED_LISTS
 from routing_api.operations.law import Law
 from routing_api.operations.registers import RegisterKeeper
 from routing_api.operations.repeats import Outcome, Registered
@@ -262,8 +264,7 @@ class _Composition:
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, batches = self._settings, BatchMetrics(self._metrics)
         runner = _Registrar(pool, self._law, self._clock)
-        inflated = settings.body_inflated_bytes_max
-        bulk = settings.bulk_inflated_bytes_max
+        inflated, bulk = settings.body_inflated_bytes_max, settings.bulk_inflated_bytes_max
         law = self._law
         return Desk(
             source=SOURCE,
@@ -292,6 +293,7 @@ class _Composition:
             body_limits=BodyLimits(settings.body_received_bytes_max, inflated),
             bulk_limits=BodyLimits(bulk, bulk),
             competences=load_competences(DATA / "competences.csv"),
+            code_lists=load_codes(DATA / "codes.toml", lists=CLOSED_LISTS),
             duplicate_wait_s_max=settings.duplicate_wait_s_max,
             consumptions=self._acknowledgements.consumption,
             transport=settings.transport,

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
@@ -31,6 +32,7 @@ from kuntavayla.inbox import Consumption, Sealing
 from kuntavayla.outbox import Told, asyncapi_document
 from kuntavayla.register import Register, load_register
 from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.codes import load_codes
 from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.service.routes.refusals import record_refusal
 from kuntavayla.service.running import (
@@ -66,7 +68,7 @@ from statement_relay.routes.desk import RESYNC, Desk
 from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.answers import AnswerTable, load_answers
 from statement_relay.rules.catalogues import (
-    Catalogues,
+    CLOSED_LISTS,
     catalogues_of,
     examples_by_type,
     load_examples,
@@ -86,6 +88,7 @@ from statement_relay.workers.figures import FigureGauges, look
 from statement_relay.workers.inbound import INBOUND, InboundDesk
 from statement_relay.workers.reconciling import RECONCILING_INTERVAL_S, Asker
 from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
+from statement_relay.workers.renewing import RENEWING_INTERVAL_S, Renewing
 
 DATA = files("statement_relay") / "data"
 DESCRIPTION = (
@@ -137,10 +140,12 @@ def sealing_of(settings: Settings) -> Sealing:
 
 
 @cache
-def catalogues_of_release() -> Catalogues:
+def code_lists_of_release() -> Mapping[str, Sequence[Struct]]:
     """Return the catalogues of codes of this release."""
     examples = load_examples(DATA / "examples.ndjson")
-    return catalogues_of(tables_of_release(), answers=answers_of_release(), examples=examples)
+    plain = load_codes(DATA / "codes.toml", lists=CLOSED_LISTS)
+    own = catalogues_of(tables_of_release(), answers=answers_of_release(), examples=examples)
+    return {**own, **plain}
 
 
 def examples_of_release() -> dict[str, Mapping[str, Any]]:
@@ -249,9 +254,13 @@ class _Composition:
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
-        following = follow_routing(desk.pool, self._access(), service=SERVICE, desk=self._routing)
-        delivering = self._courier(desk.pool).deliver(url)
-        loops = [*self._timed_loops(desk), sealing, following, delivering]
+        access = RoutingAccess.of(settings, broker=settings.kafka_connection)
+        following = follow_routing(desk.pool, access, service=SERVICE, desk=self._routing)
+        courier = self._courier(desk.pool)
+        looking = Renewing(courier, self._settings.read_endpoints, registry=self._metrics).look
+        renewing = desk.jobs.repeat("receivers", looking, interval_s=RENEWING_INTERVAL_S)
+        timed = [*self._timed_loops(desk), renewing]
+        loops = [*timed, sealing, following, courier.deliver(url)]
         broker = self._settings.kafka_connection
         if broker is None:
             return loops
@@ -323,17 +332,6 @@ class _Composition:
             clock=self._clock,
         )
 
-    def _access(self) -> RoutingAccess:
-        """Return where routing-api is, and by what right it is read."""
-        settings = self._settings
-        return RoutingAccess(
-            url=settings.routing_url,
-            token_url=settings.routing_token_url,
-            client_id=settings.routing_client_id,
-            client_secret=settings.routing_client_secret.get_secret_value(),
-            broker=settings.kafka_connection,
-        )
-
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, register = self._settings, self._register
         bulk, batches = settings.bulk_inflated_bytes_max, BatchMetrics(self._metrics)
@@ -361,7 +359,7 @@ class _Composition:
             endpoints=self._endpoints,
             ask_receiver=self._asker(pool).ask,
             request_target=request_target_of(settings),
-            catalogues=catalogues_of_release(),
+            code_lists=code_lists_of_release(),
             disclosure=Disclosure(
                 rounded_to=settings.statistics_rounded_to,
                 rate_of_min=settings.statistics_rate_of_min,

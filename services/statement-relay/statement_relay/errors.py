@@ -54,6 +54,13 @@ class DeliverySettled(DomainError):
     code: ClassVar[str] = "delivery_settled"
 
 
+class SuccessorOvertaken(DomainError):
+    """Another correction or withdrawal of the item was accepted since; this one stays rejected."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "successor_overtaken"
+
+
 class DeliveryUnderWay(DomainError):
     """The item is being delivered at this moment; what comes of it is known soon."""
 

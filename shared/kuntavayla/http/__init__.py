@@ -1,6 +1,7 @@
 """The HTTP edge that all services share: bodies, answers, problems, batches, and the app itself."""
 
 from kuntavayla.http.answers import (
+    csv_answer,
     etag_of,
     json_answer,
     ndjson_answer,
@@ -23,6 +24,7 @@ from kuntavayla.http.headers import (
     LOCATION,
     NEXT_CURSOR,
     REPLAYED,
+    AlsoCsv,
     Headed,
 )
 from kuntavayla.http.idempotency_keys import idempotency_key
@@ -58,6 +60,7 @@ __all__ = [
     "NEXT_CURSOR",
     "REPLAYED",
     "VERSION_DIFFERS",
+    "AlsoCsv",
     "BatchLimits",
     "BodyLimits",
     "Headed",
@@ -73,6 +76,7 @@ __all__ = [
     "ServiceSpec",
     "caller_of",
     "create_service",
+    "csv_answer",
     "described",
     "etag_of",
     "exchange_of",

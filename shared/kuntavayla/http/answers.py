@@ -1,6 +1,8 @@
-"""Answers: values to JSON bytes by msgspec, instants as text, versions as ETags."""
+"""Answers: values to JSON bytes by msgspec or to CSV, instants as text, versions as ETags."""
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -12,6 +14,7 @@ from kuntavayla.auth import Refusal
 from kuntavayla.http.exchanges import exchange_of
 from kuntavayla.http.problems import IF_MATCH_MISSING, VERSION_DIFFERS
 
+CSV = "text/csv"
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _encode = msgspec.json.Encoder().encode
 
@@ -33,6 +36,21 @@ def json_answer(
 def ndjson_answer(body: bytes, *, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
     """Answer lines of JSON, made whole before the first byte leaves."""
     return Response(body, media_type="application/x-ndjson", headers=headers)
+
+
+def csv_answer(
+    names: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    headers: Mapping[str, str] = _NO_HEADERS,
+) -> Response:
+    """Answer rows as CSV in UTF-8 (RFC 4180) with a line of names; what is None is empty."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(names)
+    writer.writerows(rows)
+    media_type = f"{CSV}; charset=utf-8; header=present"
+    return Response(text.getvalue(), media_type=media_type, headers=headers)
 
 
 def to_instant_text(at: datetime) -> str:

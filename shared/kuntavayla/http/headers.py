@@ -1,4 +1,4 @@
-"""The headers of our own that calls take and answers carry, as OpenAPI tells them."""
+"""What calls and answers have beside JSON, as OpenAPI tells it: headers of our own, CSV."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +19,12 @@ class Headed(Struct, frozen=True):
 
     type_: Any
     headers: tuple[AnswerHeader, ...]
+
+
+class AlsoCsv(Struct, frozen=True):
+    """An answer's type, which the caller may also have as CSV."""
+
+    type_: Any
 
 
 def _needed(name: str, description: str, **schema: object) -> Mapping[str, Any]:

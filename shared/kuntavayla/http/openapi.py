@@ -14,7 +14,8 @@ from fastapi.routing import APIRoute
 
 from kuntavayla.auth import OPEN, ProblemCode
 from kuntavayla.errors import DomainError
-from kuntavayla.http.headers import RETRY_AFTER, AnswerHeader, Headed
+from kuntavayla.http.answers import CSV
+from kuntavayla.http.headers import RETRY_AFTER, AlsoCsv, AnswerHeader, Headed
 from kuntavayla.http.problems import Problem, status_of
 from kuntavayla.http.routes import SecuredRoute
 
@@ -47,7 +48,7 @@ def described(  # noqa: PLR0913 - one parameter per part of the description
 
     `media_type` is that of body and answer both, where the body has none of its own.
     `item_problems` are those of single items or lines, in the answer of a call on many. An answer
-    with headers of its own is `Headed`.
+    with headers of its own is `Headed`, one that also comes as CSV `AlsoCsv`.
     """
     content: dict[str, Any] = {
         "responses": {
@@ -63,7 +64,7 @@ def described(  # noqa: PLR0913 - one parameter per part of the description
         content["parameters"] = [dict(parameter) for parameter in parameters]
     if body is not None:
         content["requestBody"] = _request_body(body, body_media_type or media_type)
-    told = [type_.type_ if isinstance(type_, Headed) else type_ for type_ in answers.values()]
+    told = [_told(type_) for type_ in answers.values()]
     types = [type_ for type_ in (body, *told) if type_ is not None]
     return Described(content, types=types)
 
@@ -121,6 +122,10 @@ def _request_body(type_: Any, media_type: str) -> dict[str, Any]:  # noqa: ANN40
     return {"required": True, "description": form, "content": content}
 
 
+def _told(type_: Any) -> Any:  # noqa: ANN401  # see `described`
+    return _told(type_.type_) if isinstance(type_, Headed | AlsoCsv) else type_
+
+
 def _answer(
     type_: Any,  # noqa: ANN401  # see `described`
     media_type: str,
@@ -130,6 +135,9 @@ def _answer(
     if isinstance(type_, Headed):
         plain = _answer(type_.type_, media_type, item_problems=item_problems)
         return {**plain, "headers": _headers(type_.headers)}
+    if isinstance(type_, AlsoCsv):
+        plain = _answer(type_.type_, media_type, item_problems=item_problems)
+        return {**plain, "content": {**plain["content"], CSV: {"schema": {"type": "string"}}}}
     if type_ is None:
         return {"description": "Done."}
     is_ours = isinstance(type_, type) and issubclass(type_, msgspec.Struct)

@@ -17,13 +17,14 @@ from kuntavayla_sandbox.case_systems import store
 from kuntavayla_sandbox.case_systems.fleet import Fleet
 from kuntavayla_sandbox.case_systems.information import store as information
 from kuntavayla_sandbox.case_systems.progress import total
-from kuntavayla_sandbox.week import Week
+from kuntavayla_sandbox.week import Entry, Week
 
 PAGE_MAX = 1_000
 FIRST = UUID(int=0)
 DIGITS_MAX = 10
 
 _decode_week = msgspec.json.Decoder(Week).decode
+_decode_entries = msgspec.json.Decoder(list[Entry]).decode
 
 
 def _json(content: object) -> Response:
@@ -74,6 +75,22 @@ class Control:
         except msgspec.MsgspecError:
             return Response(status_code=422)
         return _json({"sends": await self._fleet.keep_week(week)})
+
+    async def entries(self, request: Request) -> Response:
+        """Let one case system tell some things more, behind what it tells already.
+
+        Takes `case_system=`.
+        """
+        try:
+            entries = _decode_entries(await request.body())
+        except msgspec.MsgspecError:
+            return Response(status_code=422)
+        name = request.query_params.get("case_system")
+        telling = next((each for each in self._fleet.tellings if each.case_system_id == name), None)
+        if telling is None:
+            return Response(status_code=404)
+        await telling.keep(entries)
+        return _json({"sends": len(entries)})
 
     async def told(self, _: Request) -> Response:
         """Answer how many items stand how, in all, and what a case system is refused now."""
@@ -143,6 +160,7 @@ def create_app(fleet: Fleet, *, lifespan: Lifespan[Starlette]) -> Starlette:
             Route("/status", control.status),
             Route("/clients", control.clients),
             Route("/weeks", control.weeks, methods=["POST"]),
+            Route("/entries", control.entries, methods=["POST"]),
             Route("/told", control.told),
             Route("/information", control.information),
         ],

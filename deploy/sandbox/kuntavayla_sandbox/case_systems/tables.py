@@ -78,8 +78,9 @@ class InformationRow(Row, table=True):
     """What the case system tells the TE office, and what it heard of it.
 
     `ordinal` is the order of sending. `answered_place` is the order in which the relay's answers
-    came; of one client it is the order in which the receiver must get them. `outcome` comes by
-    event, with the proof where it was delivered.
+    came; of one client it is the order in which the receiver must get them. What is `sent` went by
+    the topic and waits for its answer. `outcome` comes by event, with the proof where it was
+    delivered.
     """
 
     __tablename__ = "information"
@@ -106,7 +107,14 @@ class InformationRow(Row, table=True):
     is_overdue: bool
     __table_args__ = (
         sa.CheckConstraint(
-            "state IN ('to_send', 'answered', 'refused')", name="ck_information_known_state"
+            "state IN ('to_send', 'sent', 'answered', 'refused')",
+            name="ck_information_known_state",
+        ),
+        sa.Index(
+            "ix_information_unanswered",
+            "case_system_id",
+            "ordinal",
+            postgresql_where=sa.text("state = 'sent'"),
         ),
         sa.Index(
             "ix_information_to_send",

@@ -6,7 +6,16 @@ test clients behind and nothing else.
 """
 
 from kuntavayla_sandbox.conformance.promises import PROMISES
+from kuntavayla_sandbox.conformance.receiver import Access, XRoadNames
 from kuntavayla_sandbox.conformance.report import report_table
 from kuntavayla_sandbox.conformance.trying import Finding, Result, try_all
 
-__all__ = ["PROMISES", "Finding", "Result", "report_table", "try_all"]
+__all__ = [
+    "PROMISES",
+    "Access",
+    "Finding",
+    "Result",
+    "XRoadNames",
+    "report_table",
+    "try_all",
+]

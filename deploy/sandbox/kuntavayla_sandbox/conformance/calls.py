@@ -12,6 +12,7 @@ from kuntavayla_sandbox.conformance.trying import Trial
 NESTED = 20_000
 FAULTS_FROM = 500
 CLIENT_FAULTS_FROM = 400
+REFUSALS = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 UNKNOWN_TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJub2JvZHkifQ."  # noqa: S105 - of nobody, unsigned
 
 
@@ -118,6 +119,19 @@ async def token_unknown(trial: Trial) -> None:
     told = f"Bearer {UNKNOWN_TOKEN}"
     answer = await trial.receiver.put(trial.samples.new(), authorization=told)
     answer.require(httpx.codes.UNAUTHORIZED)
+
+
+async def certificate_missing(trial: Trial) -> None:
+    """Who shows no certificate does not come in: no handshake, or a refusal before it is read."""
+    if trial.stranger is None:
+        raise NotTried("no --certificate was given; the receiver may ask for a token")
+    item = trial.samples.new()
+    try:
+        answer = await trial.stranger.put(item)
+    except Broken:
+        return
+    if answer.status not in REFUSALS:
+        raise Broken(expected="no answer, or a refusal", found=answer.told())
 
 
 def _require_token(trial: Trial) -> None:

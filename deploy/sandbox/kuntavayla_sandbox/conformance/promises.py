@@ -40,6 +40,9 @@ PROMISES = (
     ),
     Promise("token_missing", "A call without a token is answered 401.", calls.token_missing),
     Promise("token_unknown", "An unknown token is answered 401.", calls.token_unknown),
+    Promise(
+        "certificate_missing", "Without a certificate nobody comes in.", calls.certificate_missing
+    ),
     Promise("client_unknown", "An unknown client is rejected by 422.", rejections.client_unknown),
     Promise("kind_unknown", "An unknown kind is rejected by 422.", rejections.kind_unknown),
     Promise("content_invalid", "Missing content is rejected by 422.", rejections.content_invalid),

@@ -1,9 +1,10 @@
 """Calls to the receiver as the relay makes them, and the answer as far as the relay reads it."""
 
 import asyncio
+import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import httpx
 import msgspec
@@ -14,6 +15,8 @@ from kuntavayla_sandbox.conformance.samples import Document, bytes_of, digest_of
 ANSWER_S_MAX = 20.0
 ANSWER_BYTES_MAX = 65_536
 LIST_BYTES_MAX = 1_048_576
+USER = "conformance:u-1"
+"""On whose behalf the calls over X-Road are made: nobody's."""
 T = TypeVar("T")
 JSON, PROBLEM = "application/json", "application/problem+json"
 
@@ -68,6 +71,7 @@ class Answer(Struct, frozen=True):
     status: int
     media_type: str
     body: bytes
+    bus_error: str | None = None
 
     def require(self, *statuses: int) -> None:
         """Return where the status is one of these; raises Broken."""
@@ -76,7 +80,9 @@ class Answer(Struct, frozen=True):
             raise Broken(expected=wanted, found=self.told())
 
     def told(self) -> str:
-        """Return the status, and the code where a problem document carries one."""
+        """Return the status, and the code where a problem document or the bus gives one."""
+        if self.bus_error is not None:
+            return f"{self.status} of X-Road: {self.bus_error}"
         try:
             return f"{self.status} {msgspec.json.decode(self.body, type=Problem).code}"
         except msgspec.MsgspecError:
@@ -117,13 +123,37 @@ class Answer(Struct, frozen=True):
             raise Broken(expected=what, found="a body of another form") from None
 
 
+class XRoadNames(NamedTuple):
+    """Who calls and what is called over X-Road."""
+
+    client: str
+    service: str
+
+
+class Access(NamedTuple):
+    """How the receiver is reached: `client` shows a certificate where there is one.
+
+    Over X-Road `url` is the security server's. `stranger` reaches it without a certificate, and is
+    None where none is asked for.
+    """
+
+    client: httpx.AsyncClient
+    url: str
+    token: str | None = None
+    x_road: XRoadNames | None = None
+    stranger: httpx.AsyncClient | None = None
+
+
 class Receiver:
     """The receiver under trial."""
 
-    def __init__(self, client: httpx.AsyncClient, *, url: str, token: str | None) -> None:
-        self._client = client
-        self._url = url.rstrip("/") + "/statement-information"
-        self._token = token
+    def __init__(self, access: Access) -> None:
+        self._client = access.client
+        self._token = access.token
+        self._x_road = access.x_road
+        names = access.x_road
+        before = access.url.rstrip("/") + (f"/r1/{names.service}" if names is not None else "")
+        self._url = f"{before}/statement-information"
 
     @property
     def has_token(self) -> bool:
@@ -140,7 +170,7 @@ class Receiver:
             "Content-Type": JSON,
             "Content-Digest": digest_of(body),
             "Idempotency-Key": f'"{information_id}"',
-            "Authorization": f"Bearer {self._token}" if self._token else None,
+            **self._caller(),
         }
         own |= {name.replace("_", "-").title(): value for name, value in headers.items()}
         request = self._client.build_request(
@@ -153,9 +183,19 @@ class Receiver:
 
     async def list_day(self, parameters: Mapping[str, str]) -> Answer:
         """Ask for a page of a day."""
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        request = self._client.build_request("GET", self._url, params=parameters, headers=headers)
+        request = self._client.build_request(
+            "GET", self._url, params=parameters, headers=self._caller()
+        )
         return await self._send(request, bytes_max=LIST_BYTES_MAX)
+
+    def _caller(self) -> dict[str, str]:
+        """Return the headers that say who calls."""
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        if self._x_road is not None:
+            headers["X-Road-Client"] = self._x_road.client
+            headers["X-Road-Id"] = str(uuid.uuid4())
+            headers["X-Road-UserId"] = USER
+        return headers
 
     async def _send(self, request: httpx.Request, *, bytes_max: int) -> Answer:
         try:
@@ -172,7 +212,7 @@ class Receiver:
         except httpx.HTTPError as error:
             raise Broken(expected="an answer", found=type(error).__name__) from None
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Answer(answer.status_code, media_type, body)
+        return Answer(answer.status_code, media_type, body, answer.headers.get("x-road-error"))
 
 
 async def _read(answer: httpx.Response, *, bytes_max: int) -> bytes:

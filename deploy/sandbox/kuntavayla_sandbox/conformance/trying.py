@@ -3,19 +3,21 @@
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 
-import httpx
 from msgspec import Struct
 
-from kuntavayla_sandbox.conformance.receiver import Broken, NotTried, Receiver
+from kuntavayla_sandbox.conformance.receiver import Access, Broken, NotTried, Receiver
 from kuntavayla_sandbox.conformance.samples import Samples, TestClient
 
 
 class Trial:
     """What every promise is tried on."""
 
-    def __init__(self, receiver: Receiver, samples: Samples) -> None:
-        self.receiver = receiver
+    def __init__(self, access: Access, samples: Samples) -> None:
+        self.receiver = Receiver(access)
         self.samples = samples
+        self.stranger: Receiver | None = None
+        if access.stranger is not None:
+            self.stranger = Receiver(access._replace(client=access.stranger))
 
 
 Try = Callable[[Trial], Awaitable[None]]
@@ -50,17 +52,15 @@ class Finding(Struct, frozen=True):
 async def try_all(
     promises: Sequence[Promise],
     *,
-    client: httpx.AsyncClient,
-    url: str,
-    token: str | None,
+    access: Access,
     test_client: TestClient,
     tell: Callable[[Finding], None] = lambda _: None,
 ) -> list[Finding]:
-    """Try every promise on the receiver at `url`; one finding per promise, in order.
+    """Try every promise on the receiver; one finding per promise, in order.
 
     `tell` hears of each as it is found.
     """
-    trial = Trial(Receiver(client, url=url, token=token), Samples(test_client))
+    trial = Trial(access, Samples(test_client))
     findings = []
     for promise in promises:
         finding = await _try_one(promise, trial)

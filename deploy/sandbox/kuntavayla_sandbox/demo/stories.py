@@ -1,6 +1,6 @@
-"""Three short stories after the day, each by real calls.
+"""Two short stories of routing-api, each by real calls, and how to look around.
 
-A decision with its reasons, a refused read, and how to look around.
+A decision with its reasons, and a refused read.
 """
 
 import uuid
@@ -8,12 +8,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
-from kuntavayla_sandbox.calls import Tokens, credentials_of
-from kuntavayla_sandbox.state import Stack
+from kuntavayla_sandbox.demo.calling import Calls
 
 OFFICE, STRANGER, AUDITOR = "te-kainuu", "cs-helsinki", "auditor"
 STRANGERS_MUNICIPALITY, STRANGERS_OFFICIAL = "091", "helsinki:u-0007"
@@ -55,22 +53,15 @@ def aino(*, registered_at: datetime, effective_on: date) -> dict[str, Any]:
 class Narrator:
     """Makes the stories' calls on a running stack and prints what came back."""
 
-    def __init__(self, stack: Stack, *, client: httpx.AsyncClient, console: Console) -> None:
-        self._stack = stack
-        self._client = client
+    def __init__(self, calls: Calls, *, console: Console) -> None:
+        self._calls = calls
         self._console = console
-        self._url = stack.services["routing-api"]
-
-    async def token(self, name: str) -> str:
-        """Return a token of an identity."""
-        identity = self._stack.identity(name)
-        credentials = credentials_of(identity, token_url=self._stack.token_url)
-        return await Tokens(self._client, credentials)()
+        self._url = calls.stack.services["routing-api"]
 
     async def tell_the_decision(self, registration: dict[str, Any]) -> dict[str, Any]:
         """Register one person and print every ground of the decision; return the decision."""
-        decision = await self._call(
-            OFFICE, "POST", "/registrations", body=registration, key=str(uuid.uuid4())
+        decision = await self._calls.call(
+            OFFICE, "POST", self._url + "/registrations", body=registration, key=str(uuid.uuid4())
         )
         self._console.print(
             f"1. {OFFICE} registers a person of Sotkamo: {decision['outcome']}, "
@@ -94,21 +85,21 @@ class Narrator:
             },
             "transfer_ids": [transfer_id],
         }
-        answer = await self._call(STRANGER, "POST", "/persons:fetch", body=body)
+        answer = await self._calls.call(STRANGER, "POST", self._url + "/persons:fetch", body=body)
         [item] = answer["items"]
         problem = item["problem"]
         self._console.print(
             f"2. {STRANGER} asks for the same person: {problem['status']} {problem['code']}, "
             f"{problem['title'].lower()}. On record:"
         )
-        path = f"/audit?official={STRANGERS_OFFICIAL}"
-        audit = await self._call(AUDITOR, "GET", path, official="auditor:u-0001; role=auditor")
+        url = f"{self._url}/audit?official={STRANGERS_OFFICIAL}"
+        audit = await self._calls.call(AUDITOR, "GET", url, official="auditor:u-0001; role=auditor")
         lines = [line for line in audit["items"] if line["resource_id"] == transfer_id]
         assert lines, "a refused read leaves a line"
         for line in lines:
             told = ", ".join(f"{name}: {value}" for name, value in line.items() if value)
             self._console.print(f"   {told}", highlight=False)
-        proof = await self._call(AUDITOR, "POST", "/audit:verify", body={})
+        proof = await self._calls.call(AUDITOR, "POST", self._url + "/audit:verify", body={})
         assert proof["is_intact"], proof["differences"]
         self._console.print(
             f"   The audit is sealed, and {AUDITOR} verifies it: {proof['line_count']:,} lines in"
@@ -119,30 +110,12 @@ class Narrator:
 
     async def tell_the_way(self, decision: dict[str, Any], *, directory: Path) -> None:
         """Print where the documents are, a token, and three calls to try while the stack is up."""
-        self._console.print(f"3. The documents: {self._url}/docs", highlight=False)
-        token = await self.token(OFFICE)
+        self._console.print(f"The documents: {self._url}/docs", highlight=False)
+        token = await self._calls.token(OFFICE)
         for line in [f"TOKEN={token}", *curl_lines(self._url, decision=decision)]:
             self._console.print(line, soft_wrap=True, highlight=False, markup=False)
         for command in (f"token {STRANGER}", "status"):
             self._console.print(f"kuntavayla {command} --state {directory}", highlight=False)
-
-    async def _call(
-        self,
-        name: str,
-        method: str,
-        path: str,
-        *,
-        body: dict[str, Any] | None = None,
-        key: str | None = None,
-        official: str | None = None,
-    ) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {await self.token(name)}"}
-        headers |= {"Idempotency-Key": key} if key else {}
-        headers |= {"Acting-Official": official} if official else {}
-        answer = await self._client.request(method, self._url + path, json=body, headers=headers)
-        answer.raise_for_status()
-        content: dict[str, Any] = answer.json()
-        return content
 
 
 def curl_lines(url: str, *, decision: dict[str, Any]) -> list[str]:

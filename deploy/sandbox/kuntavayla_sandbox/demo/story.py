@@ -1,12 +1,14 @@
 """The demo from its first line to its last.
 
-Population, stack, day one, closing table, three stories.
+Population, stack, day one and its closing table, the week, the stories of one person, the check.
 """
 
 import asyncio
 import shutil
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 from msgspec import Struct
@@ -18,12 +20,14 @@ from kuntavayla.register import load_register
 from kuntavayla.values.calendar import legal_day
 from kuntavayla_sandbox import closing
 from kuntavayla_sandbox.backbone import Backbone
+from kuntavayla_sandbox.demo.calling import Calls
 from kuntavayla_sandbox.demo.checking import Checker
 from kuntavayla_sandbox.demo.day_one import Day, DayOne
 from kuntavayla_sandbox.demo.reconciling import reconcile_all
+from kuntavayla_sandbox.demo.relay_stories import RelayStories
 from kuntavayla_sandbox.demo.stories import Narrator, aino
-from kuntavayla_sandbox.demo.told import Told
-from kuntavayla_sandbox.demo.week import WeekOfInformation
+from kuntavayla_sandbox.demo.told import Arranged, Told
+from kuntavayla_sandbox.demo.week import REJECTED_KINDS, WeekOfInformation, WeekRun, check_week
 from kuntavayla_sandbox.expectation import Confirmation, load_memberships
 from kuntavayla_sandbox.population import Marginals, generate
 from kuntavayla_sandbox.population_file import marginals_table, write_population
@@ -151,33 +155,53 @@ async def _live_through(
             *closing.verdict_lines(verdict),
             closing.reconciled_line(reconciled),
         )
-        told = await _tell_the_week(plan, running, client=client, console=console)
-        narrator = Narrator(running.stack, client=client, console=console)
-        now = running.clock()
-        decision = await narrator.tell_the_decision(aino(registered_at=now, effective_on=on))
-        await narrator.tell_the_refusal(decision)
+        calls = Calls(running.stack, client=client)
+        run = await _live_the_week(plan, running, client=client, console=console)
+        stories = RelayStories(running, calls, tell=partial(console.print, highlight=False))
+        decision = await _tell_of_aino(running, calls, stories=stories, console=console)
+        arranged = Arranged(rejected_kinds=REJECTED_KINDS, flawed=stories.flawed)
+        told = await check_week(running.stack, client=client, arranged=arranged)
+        _close_the_week(run, told, running=running, console=console)
         if plan.keeps:
+            narrator = Narrator(calls, console=console)
             await narrator.tell_the_way(decision, directory=plan.directory)
     return verdict.is_right and reconciled.is_equal and told.is_right and told.is_settled
 
 
-async def _tell_the_week(
+async def _live_the_week(
     plan: DemoPlan, running: RunningStack, *, client: httpx.AsyncClient, console: Console
-) -> Told:
+) -> WeekRun:
     week = Week(starts_on=LEGAL_DATE_DEFAULT, items=plan.items, seed=plan.seed)
     console.print(f"The week after: {week.items:,} items of municipal information.")
+    console.print(closing.way_line(running.stack.transport))
     with _progress(console) as progress:
-        run = await WeekOfInformation(running.stack, client=client, progress=progress).live_through(
-            week
-        )
+        return await WeekOfInformation(
+            running.stack, client=client, progress=progress
+        ).live_through(week)
+
+
+async def _tell_of_aino(
+    running: RunningStack, calls: Calls, *, stories: RelayStories, console: Console
+) -> dict[str, Any]:
+    """Tell the stories of one person, from the decision on; return the decision."""
+    narrator, now = Narrator(calls, console=console), running.clock()
+    await stories.hold_news_back()
+    decision = await narrator.tell_the_decision(
+        aino(registered_at=now, effective_on=legal_day(now))
+    )
+    await narrator.tell_the_refusal(decision)
+    await stories.tell_all(decision["client_id"])
+    return decision
+
+
+def _close_the_week(run: WeekRun, told: Told, *, running: RunningStack, console: Console) -> None:
     closing.print_closing(
         console,
-        closing.week_table(run),
-        closing.away_line(run),
-        *closing.told_lines(run.told),
+        closing.week_table(told),
+        closing.away_line(run, told),
+        *closing.told_lines(told),
         closing.memory_table(running.stack.pids),
     )
-    return run.told
 
 
 def _progress(console: Console) -> Progress:

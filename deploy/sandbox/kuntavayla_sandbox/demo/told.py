@@ -1,19 +1,22 @@
 """The check of the week: nothing lost, nothing doubled, nothing out of order, each proof a proof.
 
-What should be comes from what the case systems sent and were answered; what is comes from the
-bytes that the receivers hold. Compared item by item; nothing here knows the relay.
+What should be comes from what the case systems sent and what the receivers were told to reject;
+what is comes from the bytes that the receivers hold. Compared item by item; what the relay says of
+an item is only compared, never taken for true.
 """
 
 import base64
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct
 
+from kuntavayla.register import Register, load_register
+from kuntavayla.values.calendar import legal_day
 from kuntavayla_sandbox.case_systems.information.store import SentItem
 from kuntavayla_sandbox.te_office.store import HeldItem
 
@@ -22,7 +25,27 @@ SHOWN_MAX = 10
 SAME_MEMBERS = ("kind", "municipality_code", "period", "facts", "attachments")
 SAME_INSTANTS = ("occurred_at", "known_at")
 AT_RECEIVER = "delivered"
-NEVER_SENT = frozenset({"withdrawn", "not_relayed", "refused"})
+UNSETTLED = frozenset({"waiting", "parked", "to send"})
+REJECTED, WITHDRAWN, NOT_RELAYED, REFUSED = "rejected", "withdrawn", "not_relayed", "refused"
+NEVER_SENT = frozenset({WITHDRAWN, NOT_RELAYED, REFUSED})
+ENDED = "information_ended"
+"""How the relay answers what would change an item that has ended."""
+DECIDES_ITSELF_FROM = date(2021, 10, 2)
+"""From this day the municipality itself decides some matters, and nobody is sent them: HE 43/2021,
+docs/sources.md, section on information.
+"""
+DECIDED_BY_ITSELF = frozenset(
+    {
+        "EMPLOYMENT_STARTED",
+        "EMPLOYMENT_ENDED",
+        "ENTREPRENEURSHIP_STARTED",
+        "ENTREPRENEURSHIP_ENDED",
+        "STUDIES_STARTED",
+        "STUDIES_ENDED",
+        "JOB_SEARCH_ENDED",
+        "JOB_SEARCH_RENEWED",
+    }
+)
 Document = dict[str, Any]
 
 
@@ -33,6 +56,19 @@ class Unlike(Struct, frozen=True):
     municipal_id: str
     expected: str
     found: str
+
+
+class Arranged(Struct, frozen=True, kw_only=True):
+    """What was arranged for the week, as those know who arranged it.
+
+    Which kinds each receiver was told to reject, and what was sent with a fault on purpose.
+    """
+
+    rejected_kinds: Mapping[str, frozenset[str]] = {}
+    flawed: frozenset[str] = frozenset()
+
+
+NOTHING_ARRANGED = Arranged()
 
 
 class Told(Struct):
@@ -55,7 +91,7 @@ class Told(Struct):
     @property
     def is_settled(self) -> bool:
         """Tell whether every item has come to its end."""
-        return not any(self.standing[each] for each in ("waiting", "parked", "to send"))
+        return not any(self.standing[each] for each in UNSETTLED)
 
     def add(self, unlike: Unlike) -> None:
         """Count a difference and keep the first ones."""
@@ -64,28 +100,26 @@ class Told(Struct):
             self.shown.append(unlike)
 
 
-ENDED = "information_ended"
-"""How the relay answers what would change an item that has ended."""
-
-
 class WeekChecker:
     """Holds what was sent against what is held."""
 
-    def __init__(self) -> None:
+    def __init__(self, arranged: Arranged, *, register: Register | None = None) -> None:
         self.told = Told(Counter())
+        self._arranged = arranged
+        self._register = register or load_register()
         self._sent: dict[str, SentItem] = {}
         self._by_municipal_id: dict[str, SentItem] = {}
-        self._withdrawn: set[str] = set()
+        self._withdrawals: set[str] = set()
         self._seen: set[str] = set()
 
     def read_sent(self, items: Sequence[SentItem]) -> None:
-        """Note what a case system sent and what it was answered."""
+        """Note what a case system sent, and what it was told of it."""
         for item in items:
             self._by_municipal_id[item.municipal_id] = item
             if item.information_id is not None:
                 self._sent[item.information_id] = item
-            if item.accepted_state == "withdrawn":
-                self._withdrawn |= {item.municipal_id, item.replaces_municipal_id or ""}
+            if item.action == "withdraw":
+                self._withdrawals |= {item.municipal_id, item.replaces_municipal_id or ""}
 
     def read_held(self, receiver_id: str, items: Sequence[HeldItem]) -> None:
         """Compare what a receiver holds, in the order of reception, with what was sent to it."""
@@ -102,47 +136,60 @@ class WeekChecker:
             self._seen.add(held.information_id)
             if held.state == "held":
                 self._compare(receiver_id, sent, held=held)
-            places[held.client_id].append((sent.answered_place or 0, held.sequence))
+            places[held.client_id].append((sent.ordinal, held.sequence))
         self._compare_order(places)
 
     def finish(self) -> Told:
-        """Name everything that should be held and is not, and return what became of the week."""
+        """Name everything that is not held and should be, or is and should not; return it all."""
         for item in self._by_municipal_id.values():
-            standing = self._standing_of(item)
+            standing, is_held = _standing_of(item), item.information_id in self._seen
             self.told.standing[standing] += 1
             self.told.late += item.is_overdue
-            is_held = item.information_id in self._seen
             if standing == AT_RECEIVER and not is_held:
                 self._differ("item", item.municipal_id, expected="held", found="lost")
             if standing in NEVER_SENT and is_held:
                 self._differ("item", item.municipal_id, expected=standing, found="held")
-            if standing == "refused" and not self._came_too_late(item):
-                code = item.problem_code or item.outcome_code or "refused"
-                self._differ("answer", item.municipal_id, expected="taken", found=code)
+            self._compare_fate(item, standing)
         return self.told
 
-    def _came_too_late(self, item: SentItem) -> bool:
-        """Say whether a correction or withdrawal met an item that its receiver had rejected."""
-        replaced = self._by_municipal_id.get(item.replaces_municipal_id or "")
-        is_over = replaced is not None and self._standing_of(replaced) == "rejected"
-        return is_over and item.problem_code == ENDED
+    def _compare_fate(self, item: SentItem, standing: str) -> None:
+        """Compare what the relay says became of an item with what had to become of it."""
+        expected = self._fate_of(item)
+        if standing in UNSETTLED or standing == expected:
+            return
+        is_of_withdrawal = item.municipal_id in self._withdrawals
+        if standing == WITHDRAWN and is_of_withdrawal and expected in {AT_RECEIVER, REJECTED}:
+            return
+        is_late = item.action != "new" and item.problem_code == ENDED
+        if standing == REFUSED and is_late and expected == REJECTED:
+            return
+        found = item.problem_code or item.outcome_code or standing
+        self._differ("what became of it", item.municipal_id, expected=expected, found=found)
 
-    def _standing_of(self, item: SentItem) -> str:
-        if item.state == "to_send":
-            return "to send"
-        if item.state == "refused" or item.outcome == "refused":
-            return "refused"
-        if item.municipal_id in self._withdrawn:
-            return "withdrawn"
-        if item.accepted_state == "not_relayed":
-            return "not_relayed"
-        return item.outcome or "waiting"
+    def _fate_of(self, item: SentItem) -> str:
+        """Return what has to become of an item; one that mends another shares that one's fate."""
+        while item.action != "new":
+            item = self._by_municipal_id[item.replaces_municipal_id or ""]
+        if item.municipal_id in self._arranged.flawed:
+            return REFUSED
+        document = json.loads(item.document)
+        on = legal_day(_instant(document["occurred_at"]))
+        if item.kind in DECIDED_BY_ITSELF and on >= DECIDES_ITSELF_FROM:
+            return NOT_RELAYED
+        receiver_id = self._receiver_of(document) or ""
+        rejects = item.kind in self._arranged.rejected_kinds.get(receiver_id, ())
+        return REJECTED if rejects else AT_RECEIVER
+
+    def _receiver_of(self, document: Document) -> str | None:
+        """Return the office of the municipality's area on the day of the matter."""
+        on = legal_day(_instant(document["occurred_at"]))
+        return self._register.te_office_of(document["municipality_code"], on=on)
 
     def _compare(self, receiver_id: str, sent: SentItem, *, held: HeldItem) -> None:
         body = (held.body or "").encode()
         digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
         unlike = [
-            *_unlike("receiver", sent.receiver_id or receiver_id, receiver_id),
+            *_unlike("receiver", self._receiver_of(self._document_of(sent)), receiver_id),
             *_unlike("digest of the bytes held", digest, held.digest),
             *self._unlike_content(sent, json.loads(body)),
         ]
@@ -176,7 +223,7 @@ class WeekChecker:
         return document
 
     def _compare_order(self, places: dict[str, list[tuple[int, int]]]) -> None:
-        """Compare the order of each client's items with that in which the relay took them."""
+        """Compare the order of each client's items with that in which they were sent."""
         for client_id, came in places.items():
             self.told.clients += 1
             if came != sorted(came) or len({sequence for _, sequence in came}) != len(came):
@@ -184,6 +231,19 @@ class WeekChecker:
 
     def _differ(self, what: str, municipal_id: str, *, expected: str, found: str) -> None:
         self.told.add(Unlike(what, municipal_id, expected, found))
+
+
+def _standing_of(item: SentItem) -> str:
+    """Return how an item stands by what its case system was told."""
+    if item.state in {"to_send", "sent"}:
+        return "to send"
+    if item.state == "refused" or item.outcome == "refused":
+        return REFUSED
+    if WITHDRAWN in {item.accepted_state, item.outcome}:
+        return WITHDRAWN
+    if item.accepted_state == "not_relayed":
+        return NOT_RELAYED
+    return item.outcome or "waiting"
 
 
 def _unlike(what: str, expected: object, found: object) -> list[tuple[str, str, str]]:

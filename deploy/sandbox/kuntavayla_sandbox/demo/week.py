@@ -5,17 +5,22 @@ The demo only starts the week, turns one knob twice, and watches; the telling is
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from collections.abc import Callable
 
 import httpx
 import msgspec
 from msgspec import Struct
 from rich.progress import Progress, TaskID
 
-from kuntavayla_sandbox.case_systems.information.store import SentItem
-from kuntavayla_sandbox.demo.told import Told, WeekChecker
-from kuntavayla_sandbox.simulators import ANSWER_S_MAX, Standing, load_standing, load_status
+from kuntavayla_sandbox.demo.told import NOTHING_ARRANGED, Arranged, Told, WeekChecker
+from kuntavayla_sandbox.simulators import (
+    ANSWER_S_MAX,
+    Standing,
+    iterate_items,
+    iterate_sent,
+    load_standing,
+    load_status,
+)
 from kuntavayla_sandbox.state import Stack
 from kuntavayla_sandbox.te_office.store import HeldItem
 from kuntavayla_sandbox.week import Week
@@ -43,8 +48,9 @@ FOLLOWS = {"answer": "receipt_follows", "receipt_after_ms": 2_000}
 STRICT = "te-pohjois-savo"
 """The receiver that does not take one kind."""
 REJECTED_KIND = "SERVICE_ABSENCE"
+REJECTED_KINDS = {STRICT: frozenset({REJECTED_KIND})}
+"""What the check is told of it, beside what was sent: it asks nobody who rejected what."""
 MAKING_S_MAX = 120
-T = TypeVar("T")
 
 
 class WeekRun(Struct, frozen=True, kw_only=True):
@@ -55,16 +61,10 @@ class WeekRun(Struct, frozen=True, kw_only=True):
     forgetful: str
     slow: str
     strict: str
-    told: Told
     seconds: float
     away_s: float
     waited_at_return: int
     drained_s: float
-
-
-class _Page(Struct, frozen=True):
-    items: list[msgspec.Raw]
-    next_cursor: str | None
 
 
 class WeekOfInformation:
@@ -78,7 +78,7 @@ class WeekOfInformation:
         self._bars = _Bars(progress)
 
     async def live_through(self, week: Week) -> WeekRun:
-        """Let the case systems tell the week, and compare; raises httpx.HTTPError."""
+        """Let the case systems tell the week until all has its end; raises httpx.HTTPError."""
         started_s, away_s = time.monotonic(), min(AWAY_S_MAX, week.items / AWAY_ITEMS_A_SECOND)
         await self._set_knobs(AWAY, is_away=True)
         await self._set_knobs(FORGETFUL, **LOSES_ANSWERS)
@@ -103,7 +103,6 @@ class WeekOfInformation:
             forgetful=FORGETFUL,
             slow=SLOW,
             strict=STRICT,
-            told=await check_week(self._stack, client=self._client),
             seconds=ended_s - started_s,
             away_s=returned_s - started_s,
             waited_at_return=standing.open - standing.to_send,
@@ -135,38 +134,23 @@ class WeekOfInformation:
             await asyncio.sleep(POLL_S)
 
 
-async def check_week(stack: Stack, *, client: httpx.AsyncClient) -> Told:
+async def check_week(
+    stack: Stack, *, client: httpx.AsyncClient, arranged: Arranged = NOTHING_ARRANGED
+) -> Told:
     """Compare what all case systems told with what all receivers hold; raises httpx.HTTPError."""
     case_systems, te_office = stack.simulators["case-systems"], stack.simulators["te-office"]
-    checker = WeekChecker()
+    checker = WeekChecker(arranged)
     for system in (await load_status(client, case_systems)).case_systems:
-        query = {"case_system": system.case_system_id}
-        items = _items(client, f"{case_systems}/information", query=query, type_=SentItem)
-        checker.read_sent([item async for item in items])
+        sent = iterate_sent(client, case_systems, case_system_id=system.case_system_id)
+        checker.read_sent([item async for item in sent])
     status = await client.get(f"{te_office}/status", timeout=ANSWER_S_MAX)
     status.raise_for_status()
     for receiver in status.json()["receivers"]:
-        receiver_id = receiver["receiver_id"]
-        query = {"bodies": "true"}
-        holdings = _items(client, f"{te_office}/held/{receiver_id}", query=query, type_=HeldItem)
+        url, query = f"{te_office}/held/{receiver['receiver_id']}", {"bodies": "true"}
+        holdings = iterate_items(client, url, query=query, type_=HeldItem)
         held = [item async for item in holdings]
-        await asyncio.to_thread(checker.read_held, receiver_id, held)
+        await asyncio.to_thread(checker.read_held, receiver["receiver_id"], held)
     return await asyncio.to_thread(checker.finish)
-
-
-async def _items(
-    client: httpx.AsyncClient, url: str, *, query: dict[str, str], type_: type[T]
-) -> AsyncIterator[T]:
-    """Yield everything that a simulator lists, page by page."""
-    while True:
-        answer = await client.get(url, params=query, timeout=ANSWER_S_MAX)
-        answer.raise_for_status()
-        page = msgspec.json.decode(answer.content, type=_Page)
-        for item in page.items:
-            yield msgspec.json.decode(item, type=type_)
-        if page.next_cursor is None:
-            return
-        query = query | {"after": page.next_cursor}
 
 
 class _Bars:

@@ -21,7 +21,7 @@ OTHER_TEXT = b"not the body that came"
 TITLES = {
     400: "The call is not as the contract says",
     401: "The call proves no caller",
-    403: "The caller may not do this here",
+    403: "Not here, or not by this caller",
     404: "No such receiver",
     409: "This id is known with other content",
     413: "The body is too large",

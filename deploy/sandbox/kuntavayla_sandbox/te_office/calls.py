@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import date
 
 import msgspec
@@ -27,10 +27,17 @@ ABORT = "kuntavayla.abort"
 
 
 class Contract:
-    """Answers the calls of the receiver contract for all receivers."""
+    """Answers the calls of the receiver contract that come through one door.
 
-    def __init__(self, receivers: Receivers, tokens: TokenCheck) -> None:
+    Through that of tokens the others' receivers are refused; through the others nobody comes in
+    without a certificate, so that `tokens` is None there.
+    """
+
+    def __init__(
+        self, receivers: Receivers, receiver_ids: Collection[str], *, tokens: TokenCheck | None
+    ) -> None:
         self._receivers = receivers
+        self._receiver_ids = frozenset(receiver_ids)
         self._tokens = tokens
 
     async def put(self, request: Request) -> Response:
@@ -46,6 +53,8 @@ class Contract:
         knobs = self._receivers.find_knobs(receiver_id)
         if knobs is None:
             return answers.problem(404, "receiver_unknown")
+        if receiver_id not in self._receiver_ids:
+            return answers.problem(403, "other_door")
         if knobs.is_away:
             request.scope[ABORT]()
             return await _never(request)
@@ -64,7 +73,7 @@ class Contract:
 
     async def _judged(self, request: Request, answer: Call, *, knobs: Knobs) -> Response:
         try:
-            if Breach.TAKES_ANYBODY not in knobs.breaches:
+            if self._tokens is not None and Breach.TAKES_ANYBODY not in knobs.breaches:
                 await self._tokens.require(request.headers.get("authorization", ""))
             return await answer(request, knobs)
         except CallRefused as refused:

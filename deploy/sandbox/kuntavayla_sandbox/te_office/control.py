@@ -11,7 +11,10 @@ from kuntavayla_sandbox.te_office import answers, store
 from kuntavayla_sandbox.te_office.calls import CURSOR_DIGITS_MAX, PAGE_MAX, Contract
 from kuntavayla_sandbox.te_office.knobs import Knobs
 from kuntavayla_sandbox.te_office.receivers import Receivers
+from kuntavayla_sandbox.te_office.xroad import SecurityServer
 
+BY_X_ROAD = "/r1/{instance}/{member_class}/{member}/{subsystem}/{receiver_id}"
+"""Where a security server is asked for the service that has the receiver's name."""
 _decode_knobs = msgspec.json.Decoder(Knobs).decode
 
 
@@ -95,15 +98,34 @@ def create_app(
 ) -> Starlette:
     """Return the application over the receivers."""
     control = Control(receivers)
-    listing = "/{receiver_id}/statement-information"
     return Starlette(
         routes=[
             Route("/livez", control.livez),
             Route("/status", control.status),
             Route("/knobs/{receiver_id}", control.knobs, methods=["GET", "PUT"]),
             Route("/held/{receiver_id}", control.held),
-            Route(listing, contract.listing),
-            Route(listing + "/{information_id}", contract.put, methods=["PUT"]),
+            *_routes_of(contract, before="/{receiver_id}"),
+            *_routes_of(contract, before=BY_X_ROAD),
         ],
         lifespan=lifespan,
     )
+
+
+def create_secured_app(contract: Contract, server: SecurityServer) -> Starlette:
+    """Return the application behind TLS: receivers by their ids, and by their names on X-Road."""
+    return Starlette(
+        routes=[
+            *_routes_of(server, before="/r1/{service:path}"),
+            Route("/r1/{service:path}", server.other, methods=["GET", "PUT"]),
+            *_routes_of(contract, before="/{receiver_id}"),
+        ]
+    )
+
+
+def _routes_of(served: Contract | SecurityServer, *, before: str) -> list[Route]:
+    """Return the two calls of the contract, behind what stands before them."""
+    listing = f"{before}/statement-information"
+    return [
+        Route(listing, served.listing),
+        Route(listing + "/{information_id}", served.put, methods=["PUT"]),
+    ]

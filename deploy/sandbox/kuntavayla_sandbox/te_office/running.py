@@ -5,17 +5,19 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
+from msgspec import Struct
 from starlette.applications import Starlette
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kuntavayla.database import open_pool
 from kuntavayla_sandbox.te_office.calls import ABORT, Contract
-from kuntavayla_sandbox.te_office.configuration import Configuration
-from kuntavayla_sandbox.te_office.control import create_app
+from kuntavayla_sandbox.te_office.configuration import Configuration, Door
+from kuntavayla_sandbox.te_office.control import create_app, create_secured_app
 from kuntavayla_sandbox.te_office.later import LaterReceipts
 from kuntavayla_sandbox.te_office.receivers import Receivers
 from kuntavayla_sandbox.te_office.tokens import TokenCheck
+from kuntavayla_sandbox.te_office.xroad import SecurityServer
 
 CONNECTIONS_MAX = 6
 
@@ -30,9 +32,16 @@ class CuttableProtocol(HttpToolsProtocol):
         self.scope[ABORT] = self.transport.abort  # type: ignore[literal-required]
 
 
+class Served(Struct, frozen=True):
+    """The applications of the process: one over plain HTTP, one behind TLS where that is wanted."""
+
+    plain: Starlette
+    secured: Starlette | None
+
+
 @asynccontextmanager
-async def open_receivers(configuration: Configuration) -> AsyncIterator[Starlette]:
-    """Give the application over the kept store; receipts that follow are posted meanwhile."""
+async def open_receivers(configuration: Configuration) -> AsyncIterator[Served]:
+    """Give the applications over the kept store; receipts that follow are posted meanwhile."""
     async with AsyncExitStack() as opened:
         pool = await open_pool(configuration.database_url, connections_max=CONNECTIONS_MAX)
         opened.push_async_callback(pool.close)
@@ -56,5 +65,26 @@ async def open_receivers(configuration: Configuration) -> AsyncIterator[Starlett
                 with suppress(asyncio.CancelledError):
                     await posting
 
-        contract = Contract(receivers, TokenCheck(client, configuration.issuer))
-        yield create_app(receivers, contract, lifespan=lifespan)
+        contract = Contract(
+            receivers,
+            _behind(Door.PLAIN, configuration),
+            tokens=TokenCheck(client, configuration.issuer),
+        )
+        yield Served(
+            create_app(receivers, contract, lifespan=lifespan), _secured(receivers, configuration)
+        )
+
+
+def _secured(receivers: Receivers, configuration: Configuration) -> Starlette | None:
+    """Return what is served behind TLS, where the handshake has proved the caller."""
+    if configuration.secured is None:
+        return None
+    direct, carried = (
+        Contract(receivers, _behind(door, configuration), tokens=None)
+        for door in (Door.CERTIFICATE, Door.X_ROAD)
+    )
+    return create_secured_app(direct, SecurityServer(carried, configuration.secured))
+
+
+def _behind(door: Door, configuration: Configuration) -> list[str]:
+    return [office.receiver_id for office in configuration.offices if office.door is door]

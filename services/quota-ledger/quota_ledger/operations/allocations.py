@@ -194,8 +194,20 @@ async def _store(
         resource_id=allocation.allocation_id,
     )
     await audit.append(connection, [line])
+    data = _changed(allocation, balance)
+    cause_id, register = allocation.allocation_id, desk.law.register
+    call, moment = desk.call, desk.moment
+    told = drafts_of(data, cause_id=cause_id, register=register, call=call, moment=moment)
+    told += threshold_drafts(
+        crossings, cause_id=cause_id, register=register, call=call, moment=moment
+    )
+    await outbox.append(connection, told, origin=moment.origin)
+
+
+def _changed(allocation: Allocation, balance: Balance) -> AllocationChangedV1:
+    """Return the event of an allocation, with its account behind it."""
     change, key = _change_of(allocation), balance.key
-    data = AllocationChangedV1(
+    return AllocationChangedV1(
         account_id=balance.account_id,
         area_code=key.area_code,
         municipality_code=key.municipality_code or None,
@@ -211,10 +223,3 @@ async def _store(
         allocated_persons=balance.sums.allocated_persons,
         available_cents=balance.sums.free_cents,
     )
-    cause_id, register = allocation.allocation_id, desk.law.register
-    call, moment = desk.call, desk.moment
-    told = drafts_of(data, cause_id=cause_id, register=register, call=call, moment=moment)
-    told += threshold_drafts(
-        crossings, cause_id=cause_id, register=register, call=call, moment=moment
-    )
-    await outbox.append(connection, told, origin=moment.origin)

@@ -10,6 +10,7 @@ from kuntavayla.service.routes.audit import audit_router
 from kuntavayla.service.routes.consumers import consumers_router
 from kuntavayla.service.routes.feeds import feeds_router
 from kuntavayla.service.routes.parked import parked_router
+from kuntavayla.service.routes.problems import problems_router
 from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from quota_ledger.routes.allocations import router as allocations
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     parked_router(PREFIX),
     consumers_router(PREFIX),
     audit_router(PREFIX),
+    problems_router(PREFIX),
 )
 SCOPES: ScopeTable = {
     ("POST", "/allocations"): "allocations.write",
@@ -59,4 +61,6 @@ SCOPES: ScopeTable = {
     ("GET", "/audit/keys"): "audit.read",
     ("POST", "/audit:verify"): "audit.read",
     ("GET", "/status"): "status.read",
+    ("GET", "/problems"): "codes.read",
+    ("GET", "/problems/{code}"): "codes.read",
 }

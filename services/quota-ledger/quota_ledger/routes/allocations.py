@@ -37,6 +37,7 @@ from quota_ledger.operations import allocations as operations
 from quota_ledger.operations.allocations import Allocated
 from quota_ledger.routes.answers import PREFIX, balance_answer
 from quota_ledger.routes.desk import desk_of
+from quota_ledger.routes.questions import AskedArea, AskedInstrument, AskedYear
 from quota_ledger.routes.rights import (
     ORDERERS,
     READERS,
@@ -48,7 +49,6 @@ from quota_ledger.routes.rights import (
     require_own,
     seen_areas,
 )
-from quota_ledger.rules.accounts import Instrument
 from quota_ledger.rules.allocations import (
     AllocationFilter,
     AllocationRequest,
@@ -143,9 +143,9 @@ async def preview(request: Request) -> Response:
 async def list_allocations(  # noqa: PLR0913 - one parameter per question
     request: Request,
     *,
-    area: Annotated[str | None, Query(max_length=32, description="Of one area.")] = None,
-    instrument: Annotated[Instrument | None, Query(description="Of one instrument.")] = None,
-    budget_year: Annotated[int | None, Query(ge=2000, le=2100, description="Of one year.")] = None,
+    area: AskedArea = None,
+    instrument: AskedInstrument = None,
+    budget_year: AskedYear = None,
     status: Annotated[AllocationStatus | None, Query(description="Only of this status.")] = None,
     after: After = None,
     limit: Limit = LIMIT_DEFAULT,

@@ -13,8 +13,10 @@ from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import (
     CURSOR_MALFORMED,
     NEXT_CURSOR,
+    AlsoCsv,
     Headed,
     caller_of,
+    csv_answer,
     described,
     json_answer,
     secured_router,
@@ -37,9 +39,16 @@ from quota_ledger.routes.answers import (
     listed_balance_answer,
 )
 from quota_ledger.routes.desk import desk_of
+from quota_ledger.routes.questions import (
+    AskedArea,
+    AskedDay,
+    AskedInstant,
+    AskedInstrument,
+    AskedThreshold,
+    AskedYear,
+)
 from quota_ledger.routes.rights import READERS, narrowed, seen_areas
-from quota_ledger.routes.sheets import sheet_of
-from quota_ledger.rules.accounts import Instrument
+from quota_ledger.routes.sheets import SHEET, sheet_of
 from quota_ledger.schemas.balances import BalanceList, EntryList
 
 router = secured_router(PREFIX)
@@ -50,19 +59,15 @@ Format = Literal["json", "csv"]
     "/balances",
     openapi_extra=described(answers={200: BalanceList}, problems=(CURSOR_MALFORMED, AreaNotYours)),
 )
-async def list_balances(  # noqa: PLR0913 - one parameter per question that a balance answers
+async def list_balances(  # noqa: PLR0913 - one parameter per question
     request: Request,
     *,
-    area: Annotated[str | None, Query(max_length=32, description="Of one area.")] = None,
-    instrument: Annotated[Instrument | None, Query(description="Of one instrument.")] = None,
-    budget_year: Annotated[int | None, Query(ge=2000, le=2100, description="Of one year.")] = None,
-    on: Annotated[date | None, Query(description="What counts for this day and before.")] = None,
-    known_at: Annotated[
-        datetime | None, Query(description="What was booked by this instant, with its offset.")
-    ] = None,
-    threshold: Annotated[
-        int | None, Query(ge=1, le=100, description="Only what is used to so many per cent.")
-    ] = None,
+    area: AskedArea = None,
+    instrument: AskedInstrument = None,
+    budget_year: AskedYear = None,
+    on: AskedDay = None,
+    known_at: AskedInstant = None,
+    threshold: AskedThreshold = None,
     after: After = None,
     limit: Limit = LIMIT_DEFAULT,
 ) -> Response:
@@ -74,9 +79,7 @@ async def list_balances(  # noqa: PLR0913 - one parameter per question that a ba
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)
-    if known_at is not None and known_at.tzinfo is None:
-        advice = "Give an RFC 3339 instant with its offset from UTC."
-        raise InvalidContent((Fault("/known_at", "instant_without_offset", advice),))
+    _require_offset(known_at)
     query = operations.BalanceFilter(
         area_codes=narrowed(seen_areas(caller, desk=desk), area=area),
         instrument=instrument,
@@ -96,7 +99,7 @@ async def list_balances(  # noqa: PLR0913 - one parameter per question that a ba
 @router.get(
     "/accounts/{account_id}/entries",
     openapi_extra=described(
-        answers={200: Headed(EntryList, (NEXT_CURSOR,))},
+        answers={200: Headed(AlsoCsv(EntryList), (NEXT_CURSOR,))},
         problems=(CURSOR_MALFORMED, AccountNotFound),
     ),
 )
@@ -128,10 +131,17 @@ async def list_entries(
     cursor = next_cursor([str(one.position) for one in statement.entries], limit=limit)
     headers = {"Next-Cursor": cursor} if cursor else {}
     if format_ == "csv":
-        return Response(sheet_of(statement.entries), media_type="text/csv", headers=headers)
+        return csv_answer(SHEET, sheet_of(statement.entries), headers=headers)
     return json_answer(
         _statement_answer(statement, cursor, on=desk.moment().today), headers=headers
     )
+
+
+def _require_offset(known_at: datetime | None) -> None:
+    """Refuse an instant that does not say by which clock."""
+    if known_at is not None and known_at.tzinfo is None:
+        advice = "Give an RFC 3339 instant with its offset from UTC."
+        raise InvalidContent((Fault("/known_at", "instant_without_offset", advice),))
 
 
 def _statement_answer(statement: Statement, cursor: str | None, *, on: date) -> EntryList:

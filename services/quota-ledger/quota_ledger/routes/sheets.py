@@ -1,8 +1,6 @@
-"""Statements of account as CSV for a spreadsheet (RFC 4180)."""
+"""Statements of account as lines of a spreadsheet."""
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kuntavayla.http import to_instant_text
 from quota_ledger.rules.balances import Sums
@@ -10,9 +8,8 @@ from quota_ledger.rules.booked import ListedEntry
 
 _SUMS = Sums.__struct_fields__
 _BEFORE = ("position", "entry_id", "kind", "booked_at", "value_on")
+_AFTER = ("available_cents_after", "available_persons_after")
 _BEHIND = (
-    "available_cents_after",
-    "available_persons_after",
     "decision_id",
     "allocation_id",
     "transfer_id",
@@ -28,31 +25,27 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet would take a text that begins so for a formula."""
 
 
-def sheet_of(entries: Sequence[ListedEntry]) -> str:
-    """Return entries line by line under their names."""
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow([*_BEFORE, *_SUMS, *_BEHIND])
+SHEET = (*_BEFORE, *_SUMS, *_AFTER, *_BEHIND)
+"""The names of the columns."""
+
+
+def sheet_of(entries: Sequence[ListedEntry]) -> Iterator[Sequence[object]]:
+    """Yield entries line by line."""
     for entry in entries:
-        told = [getattr(entry, name) for name in _BEHIND[2:]]
-        writer.writerow(
-            [
-                entry.position,
-                entry.entry_id,
-                entry.kind,
-                to_instant_text(entry.booked_at),
-                entry.value_on.isoformat(),
-                *(getattr(entry.change, name) for name in _SUMS),
-                entry.after.free_cents,
-                entry.after.free_persons,
-                *(_harmless(text) for text in told),
-            ]
+        yield (
+            entry.position,
+            entry.entry_id,
+            entry.kind,
+            to_instant_text(entry.booked_at),
+            entry.value_on.isoformat(),
+            *(getattr(entry.change, name) for name in _SUMS),
+            entry.after.free_cents,
+            entry.after.free_persons,
+            *(_harmless(getattr(entry, name)) for name in _BEHIND),
         )
-    return sheet.getvalue()
 
 
-def _harmless(text: str | None) -> str:
+def _harmless(text: str | None) -> str | None:
     """Return a text that no spreadsheet takes for a formula."""
-    if text is None:
-        return ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    is_formula = text is not None and text.startswith(_FORMULA)
+    return f"'{text}" if is_formula else text

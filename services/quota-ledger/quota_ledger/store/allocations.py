@@ -100,7 +100,7 @@ WHERE o.account_id = ANY($1::uuid[]) AND o.status = 'indicative' AND o.kind <> '
   AND NOT EXISTS (
     SELECT FROM allocations c
     WHERE c.account_id = o.account_id AND c.status = 'confirmed'
-      AND c.allocation_id > o.allocation_id
+      AND c.created_at >= o.created_at
   )
 GROUP BY o.account_id
 """

@@ -8,10 +8,12 @@ from kuntavayla.service.routes.audit import audit_router
 from kuntavayla.service.routes.consumers import consumers_router
 from kuntavayla.service.routes.feeds import feeds_router
 from kuntavayla.service.routes.parked import parked_router
+from kuntavayla.service.routes.problems import problems_router
 from kuntavayla.service.routes.recipients import recipients_router
 from kuntavayla.service.routes.redeliveries import redeliveries_router
 from routing_api.routes.answers import PREFIX
 from routing_api.routes.clients import router as clients
+from routing_api.routes.codes import router as codes
 from routing_api.routes.disclosures import router as disclosures
 from routing_api.routes.operating import router as operating
 from routing_api.routes.persons import router as persons
@@ -37,6 +39,8 @@ ROUTERS = (
     parked_router(PREFIX),
     consumers_router(PREFIX),
     audit_router(PREFIX),
+    codes,
+    problems_router(PREFIX),
 )
 SCOPES: ScopeTable = {
     ("POST", "/registrations"): "registrations.write",
@@ -82,4 +86,7 @@ SCOPES: ScopeTable = {
     ("GET", "/audit/keys"): "audit.read",
     ("POST", "/audit:verify"): "audit.read",
     ("GET", "/status"): "status.read",
+    ("GET", "/codes/{list}"): "codes.read",
+    ("GET", "/problems"): "codes.read",
+    ("GET", "/problems/{code}"): "codes.read",
 }

@@ -1,12 +1,14 @@
 """How items leave: one call puts one item, whichever road leads to the receiver."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from ssl import SSLContext
 from typing import Protocol
 
+from msgspec import Struct
+
 from kuntavayla.auth import TokenCache
+from kuntavayla.telemetry import log
 from kuntavayla.values.credentials import ClientCredentials
 from statement_relay.clients.answers import answer_of
 from statement_relay.clients.exchanges import Line, Received, Sent
@@ -14,13 +16,20 @@ from statement_relay.clients.listings import Question, page_of
 from statement_relay.clients.parcels import Parcel
 from statement_relay.clients.rest import RestRoad
 from statement_relay.clients.tokens import IssuerLine
-from statement_relay.clients.trust import trusted_by
+from statement_relay.clients.trust import (
+    CertificateEnds,
+    Whose,
+    marks_of,
+    trust_of,
+    trusted_by,
+)
 from statement_relay.clients.xroad import XRoad
 from statement_relay.rules.answers import Answer, Failure
 from statement_relay.rules.endpoints import Endpoint, Endpoints
 from statement_relay.rules.reconciliations import HeldItem
 
 _UNAUTHORIZED = 401
+UNEXPLAINED = ("connection_lost", "not_connected")
 HELD_MAX = 100_000
 """Items of one day that a receiver may list; a longer list is not read to its end."""
 
@@ -43,17 +52,37 @@ class Adapter:
     """
 
     def __init__(
-        self, road: Road, *, line: Line, tokens: TokenCache | None, clock: Callable[[], datetime]
+        self,
+        road: Road,
+        *,
+        line: Line,
+        tokens: TokenCache | None,
+        ends: CertificateEnds,
+        clock: Callable[[], datetime],
     ) -> None:
         self._road = road
         self._line = line
         self._tokens = tokens
         self._clock = clock
+        self._under_way = 0
+        self.ends = ends
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no item is on its way."""
+        return self._under_way == 0
 
     async def put(self, parcel: Parcel, *, timeout_s: float) -> Answer:
         """Put one item; return what came of it within the time, whatever that is."""
         ends_at = time.monotonic() + timeout_s
-        received = await self._exchange(self._road.request(parcel), ends_at=ends_at)
+        self._under_way += 1
+        try:
+            received = await self._exchange(self._road.request(parcel), ends_at=ends_at)
+        finally:
+            self._under_way -= 1
+        if received in UNEXPLAINED and self.ends.has_ours_ended(now_s=time.time()):
+            # Many servers reset the connection in place of saying what they hold against us.
+            received = "tls_failed"
         return answer_of(received, clock=self._clock)
 
     async def list_held(
@@ -110,56 +139,120 @@ class Adapter:
         return await self._line.exchange(sent, timeout_s=_left_s(ends_at)), token
 
 
+class _Made(Struct, frozen=True):
+    """An adapter, and what it was made from: its endpoint, and the files that this names."""
+
+    adapter: Adapter
+    endpoint: Endpoint
+    marks: tuple[tuple[int, int, int], ...]
+
+    def is_of(self, endpoint: Endpoint) -> bool:
+        """Tell whether it would be made alike now; raises OSError where a file is missing."""
+        return self.endpoint == endpoint and self.marks == marks_of(endpoint)
+
+
 class Adapters:
     """The adapters of a process, each made when its receiver is first called; closed together."""
 
     def __init__(self, endpoints: Endpoints, *, clock: Callable[[], datetime]) -> None:
         self._endpoints = endpoints
         self._clock = clock
-        self._made: dict[str, Adapter] = {}
+        self._made: dict[str, _Made] = {}
+        self._retired: list[Adapter] = []
 
     def find(self, receiver_id: str) -> Adapter | None:
-        """Return a receiver's adapter, or None where nobody said where it is."""
+        """Return a receiver's adapter, or None where nobody said where it is.
+
+        None too where a file of its is no good just now, as while it is being replaced.
+        """
         made = self._made.get(receiver_id)
         if made is None:
             endpoint = self._endpoints.find(receiver_id)
             if endpoint is None:
                 return None
-            made = self._made[receiver_id] = make_adapter(endpoint, clock=self._clock)
-        return made
+            try:
+                made = self._made[receiver_id] = self._make(endpoint)
+            except OSError as error:
+                log.error(
+                    "receiver.unusable", receiver=receiver_id, error_type=type(error).__name__
+                )
+                return None
+        return made.adapter
 
     def prepare(self) -> None:
         """Make those that the operator named, so that a bad certificate is found at start.
 
         Raises OSError (ssl.SSLError among them).
         """
-        for receiver_id in sorted(self._endpoints.named):
-            self.find(receiver_id)
+        self._made |= self._make_anew(self._endpoints)
+
+    async def renew(self, newer: Endpoints) -> None:
+        """Let new calls go by a newer file and by certificates that were replaced since.
+
+        All or nothing: raises OSError where a file cannot be used, and all stays as it was. Calls
+        under way end over the connections that they have.
+        """
+        # Those replaced at an earlier look: a call that has just begun may still hold a newer one.
+        await self._close_retired()
+        fresh = self._make_anew(newer)
+        gone = [receiver_id for receiver_id in self._made if newer.find(receiver_id) is None]
+        self._endpoints.become(newer)
+        replaced = [self._made.pop(one) for one in (*fresh, *gone) if one in self._made]
+        self._retired += [made.adapter for made in replaced]
+        self._made |= fresh
+
+    def certificate_ends(self) -> Iterator[tuple[str, Whose, datetime]]:
+        """Yield until when the certificates in use hold, by receiver."""
+        for receiver_id, made in self._made.items():
+            for whose, ends_at in made.adapter.ends.known.items():
+                yield receiver_id, whose, ends_at
 
     async def close(self) -> None:
         """Close them all."""
         made, self._made = self._made, {}
-        for adapter in made.values():
+        retired, self._retired = self._retired, []
+        for adapter in (*(one.adapter for one in made.values()), *retired):
+            await adapter.close()
+
+    def _make(self, endpoint: Endpoint) -> _Made:
+        """Return an adapter; its marks are taken first, so that a later change is seen."""
+        marks = marks_of(endpoint)
+        return _Made(make_adapter(endpoint, clock=self._clock), endpoint, marks)
+
+    def _make_anew(self, endpoints: Endpoints) -> dict[str, _Made]:
+        """Return adapters of receivers that are named or in use and have no such one yet.
+
+        What others would get is tried as well. Raises OSError.
+        """
+        if endpoints.default is not None:
+            self._make(endpoints.default)
+        fresh = {}
+        for receiver_id in sorted(self._made.keys() | endpoints.named):
+            endpoint, made = endpoints.find(receiver_id), self._made.get(receiver_id)
+            if endpoint is not None and (made is None or not made.is_of(endpoint)):
+                fresh[receiver_id] = self._make(endpoint)
+        return fresh
+
+    async def _close_retired(self) -> None:
+        """Close those replaced ones over which nothing is on its way any more."""
+        idle = [one for one in self._retired if one.is_idle]
+        self._retired = [one for one in self._retired if not one.is_idle]
+        for adapter in idle:
             await adapter.close()
 
 
 def make_adapter(endpoint: Endpoint, *, clock: Callable[[], datetime]) -> Adapter:
     """Return the adapter of an endpoint; raises OSError where its certificate can not be used."""
-    tokens = None
+    tokens, ends = None, CertificateEnds()
     if endpoint.oauth2 is not None:
         tokens = _token_cache(endpoint.oauth2, authorities_file=endpoint.authorities_file)
     return Adapter(
         road_of(endpoint),
-        line=Line(connections_max=endpoint.concurrency, trust=_trust_of(endpoint)),
+        line=Line(connections_max=endpoint.concurrency, trust=trust_of(endpoint, ends)),
         tokens=tokens,
+        ends=ends,
         clock=clock,
     )
-
-
-def _trust_of(endpoint: Endpoint) -> SSLContext | None:
-    if not endpoint.url.startswith("https://"):
-        return None
-    return trusted_by(endpoint.authorities_file, own=endpoint.mtls)
 
 
 def road_of(endpoint: Endpoint) -> Road:

@@ -113,6 +113,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 
 
 def _failure_of(error: Exception) -> Failure:
+    if _is_alert(error) or _is_alert(error.__cause__):
+        return "tls_failed"
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return "tls_failed"
@@ -122,3 +124,13 @@ def _failure_of(error: Exception) -> Failure:
             return "timed_out"
         case _:
             return "connection_lost"
+
+
+def _is_alert(error: BaseException | None) -> bool:
+    """Tell whether the counterpart ended TLS by an alert.
+
+    With TLS 1.3 it judges our certificate after the handshake, so that its refusal comes later.
+    """
+    # Errors of aiohttp about a certificate are such ones too, without a reason.
+    reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+    return "ALERT" in (reason or "")

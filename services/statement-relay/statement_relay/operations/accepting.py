@@ -34,10 +34,10 @@ async def accept(
 ) -> list[Outcome]:
     """Store and queue items; one outcome per submission, in their order.
 
-    Locks idempotency keys, then queues in order, then items that are replaced, then the outbox
-    head; where a client is unknown, nobody becomes known before the commit. Commits together:
-    items, places in queues, audit lines and events. Raises LostRace where another transaction
-    stored the same business key or successor first: run the batch again.
+    Locks idempotency keys, then all its queues at once in order, then items that are replaced, then
+    the outbox head; where a client is unknown, nobody becomes known before the commit. Commits
+    together: items, places in queues, audit lines and events. Raises LostRace where another
+    transaction stored the same business key or successor first: run the batch again.
     """
     known = await information.find_by_municipal_id(connection, [one.source for one in submissions])
     repeats = Repeats[Submission, Accepted | Stale](submissions, known, reused=MunicipalIdReused())

@@ -61,21 +61,25 @@ class Batch:
     ) -> "Batch":
         """Load what is known of the clients, and lock what is corrected and withdrawn.
 
-        What is known of the clients stays so to the commit.
+        What is known of the clients stays so to the commit. Where anything is corrected or
+        withdrawn, all queues of the batch are locked before it, at once and in their order.
         """
         replaced = {one.told.replaces for one in submissions if one.told.replaces is not None}
+        if submissions:
+            await responsibilities.lock_against_change(connection)
         found = await information.find_held(connection, replaced) if replaced else {}
         clients = {one.told.item.client_id for one in submissions if one.told.item is not None}
         clients |= {held.client_id for held in found.values()}
         versions = await _load_versions(connection, clients)
         leased: dict[Queue, bool] = {}
         if found:
-            sent = {
+            places = _queues_of(submissions, versions, law=law)
+            places |= {
                 Queue(held.receiver_id, held.client_id)
                 for held in found.values()
                 if held.receiver_id is not None
             }
-            leased = await queues.lock(connection, sent)
+            leased = await queues.lock_all(connection, places)
             found = await information.lock_held(connection, found)
         return cls(law, versions=versions, originals=Originals(found, leased))
 
@@ -183,14 +187,32 @@ def _way_of(judgement: Relayed | NotRelayed | ClientNotKnown) -> _Way:
             return _Way("waiting_for_client", judgement.issuer)
 
 
+def _queues_of(
+    submissions: Sequence[Submission],
+    versions: Mapping[str, Sequence[Responsibility]],
+    *,
+    law: Law,
+) -> set[Queue]:
+    """Return the queues that the new items of a batch go to."""
+    found = set()
+    for one in submissions:
+        item = one.told.item
+        if item is None or one.told.replaces is not None:
+            continue
+        known = versions.get(item.client_id, ())
+        judgement = judge(item, sender=one.sender, versions=known, tables=law.tables)
+        if isinstance(judgement, Relayed):
+            found.add(Queue(judgement.receiver_id, item.client_id))
+    return found
+
+
 async def _load_versions(
     connection: Connection, clients: set[str]
 ) -> dict[str, list[Responsibility]]:
-    """Return what is known of clients; it stays so to the commit.
+    """Return what is known of clients; the caller keeps it so to the commit.
 
     Nobody becomes known meanwhile, and no ban is set that an item of this batch would miss.
     """
     if not clients:
         return {}
-    await responsibilities.lock_against_change(connection)
     return await responsibilities.list_by_client(connection, clients)

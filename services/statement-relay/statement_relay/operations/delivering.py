@@ -1,22 +1,28 @@
-"""Delivery, turn by turn: what has been called is settled, what may be called next is claimed.
+"""Delivery, turn by turn: what becomes of calls is decided, what may be called next is claimed.
 
 A turn is one transaction over everything that has ended since the last one; no call is made in it.
+What was decided is settled by another, beside the turns that follow.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
+from uuid import UUID
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kuntavayla import outbox
 from kuntavayla.database import Connection
+from kuntavayla.events import instant_of_id
 from kuntavayla.service.moments import Call, Moment
 from statement_relay.operations.rejecting import reject_successors
 from statement_relay.operations.telling import Telling
+from statement_relay.rules.answers import Answer, Verdict
 from statement_relay.rules.deliveries import (
+    CUT_OFF,
+    SETTLING_REFUSED,
     Called,
     Delivery,
     Fate,
@@ -36,7 +42,7 @@ from statement_relay.rules.pacing import (
 )
 from statement_relay.rules.states import SETTLED
 from statement_relay.store import deliveries, receivers, repairs
-from statement_relay.store.deliveries import Attempt, Settlement, lease_of
+from statement_relay.store.deliveries import Attempt, Lease, Settlement, lease_of
 
 NOTIFY_CHANNEL = deliveries.NOTIFY_CHANNEL
 Standings = dict[str, Standing]
@@ -52,10 +58,21 @@ class DeliveryDesk(Struct, frozen=True, kw_only=True):
     draw: Draw
 
 
-class Turn(Struct, frozen=True, kw_only=True):
-    """What a turn has brought: what to call next, and in how long another may bring more."""
+class Decided(Struct, frozen=True):
+    """A call that has ended, and what becomes of its item: to be settled."""
 
-    deliveries: Sequence[Delivery]
+    called: Called
+    fate: Fate
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """What a turn has brought: what to call next, what to settle, and when another may bring more.
+
+    `again_in_s` goes by breaker and rate; what is settled may make more due.
+    """
+
+    deliveries: Sequence[Delivery] = ()
+    decided: Sequence[Decided] = ()
     again_in_s: float | None = None
 
 
@@ -65,43 +82,76 @@ async def make_known(connection: Connection, receiver_ids: Collection[str]) -> N
 
 
 class _Work(Struct):
-    """A turn under way: receivers as locked and as they stand by now, and what to tell."""
+    """A turn under way: receivers as locked and as they stand by now, and what was decided."""
 
     before: Standings
     standings: Standings
     now: datetime
-    telling: Telling
-    waits_s: list[float] = field(default_factory=list)
+    decided: Sequence[Decided]
 
 
-async def take_turn(connection: Connection, ended: Sequence[Called], *, desk: DeliveryDesk) -> Turn:
-    """Settle calls, given in the order in which they ended, and claim what may be sent now.
+async def take_turn(
+    connection: Connection,
+    ended: Sequence[Called],
+    *,
+    unsettled: Collection[Decided],
+    desk: DeliveryDesk,
+) -> Turn:
+    """Decide on calls, given in the order in which they ended, and claim what may be sent now.
 
-    A call whose lease has gone to somebody else changes nothing but the record of attempts. Locks
-    receivers, queues, items, and the outbox head last, each in order of their keys.
+    `unsettled` are calls of earlier turns that are not settled yet: neither they nor those that
+    have ended now are under way, and their queues are not claimed. Locks receivers, then queues,
+    then items, each in order of their keys.
     """
-    work = await _settled(connection, ended, desk=desk)
+    work = await _decide(connection, ended, desk=desk)
     if work is None:
-        return Turn(deliveries=[])
-    claimed = await _claim(connection, work, desk=desk)
-    await _write(connection, work, desk=desk)
-    return Turn(deliveries=claimed, again_in_s=_again_in_s(work, desk=desk))
+        return Turn()
+    over = [lease_of(one.called.delivery) for one in (*unsettled, *work.decided)]
+    claimed = await _claim(connection, work, over=over, desk=desk)
+    await _write(connection, work)
+    return Turn(deliveries=claimed, decided=work.decided, again_in_s=_again_in_s(work, desk=desk))
+
+
+async def decide(
+    connection: Connection, ended: Sequence[Called], *, desk: DeliveryDesk
+) -> Sequence[Decided]:
+    """Decide on calls as `take_turn` does, and claim nothing."""
+    work = await _decide(connection, ended, desk=desk)
+    if work is None:
+        return []
+    await _write(connection, work)
+    return work.decided
 
 
 async def settle(
-    connection: Connection, ended: Sequence[Called], *, desk: DeliveryDesk
-) -> Sequence[Called]:
-    """Settle calls as `take_turn` does, claim nothing, and return them."""
-    work = await _settled(connection, ended, desk=desk)
-    if work is not None:
-        await _write(connection, work, desk=desk)
-    return ended
+    connection: Connection, decided: Sequence[Decided], *, desk: DeliveryDesk
+) -> Sequence[Decided]:
+    """Record every attempt, settle items and their queues, tell of them; return what was given.
+
+    A call whose lease has gone to somebody else changes nothing but the record of attempts, and
+    not that where the attempt stands as cut off. Locks queues, items, and the outbox head last,
+    each in order of their keys.
+    """
+    telling = Telling(desk.call, desk.moment)
+    await _settle(connection, decided, telling=telling, desk=desk)
+    await outbox.append(connection, telling.gathered.events, origin=desk.moment.origin)
+    return decided
 
 
-async def _settled(
+def refused(decided: Decided) -> Decided:
+    """Return what becomes of an item whose outcome the database refuses: a human looks at it.
+
+    Nothing of the answer is left in it.
+    """
+    verdict = Verdict("human", SETTLING_REFUSED, is_receivers_fault=False)
+    called = replace(decided.called, answer=Answer(), verdict=verdict)
+    return Decided(called, Fate(state="parked", code=SETTLING_REFUSED, is_blocked=True))
+
+
+async def _decide(
     connection: Connection, ended: Sequence[Called], *, desk: DeliveryDesk
 ) -> _Work | None:
-    """Lock the receivers and settle; None where no receiver is involved and nothing is due."""
+    """Lock the receivers; None where no receiver is involved and nothing is due."""
     by_receiver = _by_receiver(ended)
     locked = await receivers.lock_receivers(connection, by_receiver)
     if locked.now is None:
@@ -114,17 +164,16 @@ async def _settled(
         )
         for name, one in locked.standings.items()
     }
-    work = _Work(locked.standings, standings, now, Telling(desk.call, desk.moment))
-    if ended:
-        fates = _fates(ended, standings, desk=desk, now=now)
-        work.waits_s += [fate.wait_s for fate in fates if fate.state == "waiting"]
-        await _settle(connection, ended, fates, work=work, desk=desk)
-    return work
+    fates = _fates(ended, standings, desk=desk, now=now)
+    decided = list(map(Decided, ended, fates))
+    return _Work(locked.standings, standings, now, decided)
 
 
-async def _claim(connection: Connection, work: _Work, *, desk: DeliveryDesk) -> Sequence[Delivery]:
+async def _claim(
+    connection: Connection, work: _Work, *, over: Collection[Lease], desk: DeliveryDesk
+) -> Sequence[Delivery]:
     """Claim what receivers may be sent now, and count it against them."""
-    leases = await receivers.count_in_flight(connection, work.standings)
+    leases = await receivers.count_in_flight(connection, work.standings, over=over)
     known = {name: desk.endpoints.find(name) for name in work.standings}
     slots = {
         name: slots_of(
@@ -137,8 +186,10 @@ async def _claim(connection: Connection, work: _Work, *, desk: DeliveryDesk) -> 
         if endpoint is not None
     }
     claimed = await deliveries.claim(
-        connection, slots, lease_token=desk.moment.new_id(), lease_s=desk.pace.lease_s
+        connection, slots, over=over, new_token=desk.moment.new_id, lease_s=desk.pace.lease_s
     )
+    cut_off = [_cut_off(one, now=desk.moment.now) for one in claimed if one.is_taken_over]
+    await deliveries.append_attempts(connection, cut_off)
     for name, count in Counter(map(attrgetter("receiver_id"), claimed)).items():
         endpoint = known[name]
         assert endpoint is not None, "only receivers with an address have slots"
@@ -146,22 +197,21 @@ async def _claim(connection: Connection, work: _Work, *, desk: DeliveryDesk) -> 
     return claimed
 
 
-async def _write(connection: Connection, work: _Work, *, desk: DeliveryDesk) -> None:
-    """Write the receivers that changed, and the events; the outbox last."""
+async def _write(connection: Connection, work: _Work) -> None:
+    """Write the receivers that changed."""
     changed = [one for name, one in work.standings.items() if one != work.before[name]]
     await receivers.change_receivers(connection, changed)
-    await outbox.append(connection, work.telling.gathered.events, origin=desk.moment.origin)
 
 
 def _again_in_s(work: _Work, *, desk: DeliveryDesk) -> float | None:
-    """Return in how long another turn may bring something: by a wait, breaker or rate."""
+    """Return in how long another turn may bring something: by breaker or rate."""
     left_s = [
         (instant - work.now).total_seconds()
         for name, one in work.standings.items()
         if (endpoint := desk.endpoints.find(name)) is not None
         and (instant := may_be_called_at(one, endpoint, now=work.now)) is not None
     ]
-    return max(0.0, min([*left_s, *work.waits_s])) if left_s or work.waits_s else None
+    return max(0.0, min(left_s)) if left_s else None
 
 
 def _by_receiver(ended: Sequence[Called]) -> dict[str, list[Called]]:
@@ -191,32 +241,24 @@ def _fates(
 
 
 async def _settle(
-    connection: Connection,
-    ended: Sequence[Called],
-    fates: Sequence[Fate],
-    *,
-    work: _Work,
-    desk: DeliveryDesk,
+    connection: Connection, decided: Sequence[Decided], *, telling: Telling, desk: DeliveryDesk
 ) -> None:
-    """Record every attempt; settle the items of those whose lease still holds, and tell of them."""
-    held = await deliveries.lock_leases(connection, [called.delivery for called in ended])
-    mine = [
-        (called, fate)
-        for called, fate in zip(ended, fates, strict=True)
-        if lease_of(called.delivery) in held
-    ]
+    """Settle the items of those whose lease still holds."""
+    held = await deliveries.lock_leases(connection, [one.called.delivery for one in decided])
+    mine = [(one.called, one.fate) for one in decided if lease_of(one.called.delivery) in held]
     now = desk.moment.now
     settled = await deliveries.settle(
-        connection, [_settlement(called, fate, now=now) for called, fate in mine]
+        connection,
+        [_settlement(called, fate, now=now) for called, fate in mine],
+        [_attempt(one.called) for one in decided],
     )
-    await deliveries.append_attempts(connection, [_attempt(called) for called in ended])
     rejected = []
     for called, fate in mine:
         item = settled.get(called.delivery.information_id)
         if item is not None:
-            _tell(item, called, fate, telling=work.telling)
+            _tell(item, called, fate, telling=telling)
             rejected += [item] if fate.state == "rejected" else []
-    await reject_successors(connection, rejected, telling=work.telling, moment=desk.moment)
+    await reject_successors(connection, rejected, telling=telling, moment=desk.moment)
     # A receipt came during the call: what it made of the item says what the queue waits for.
     overtaken = [
         lease_of(called.delivery)
@@ -271,4 +313,20 @@ def _attempt(called: Called) -> Attempt:
         outcome=called.verdict.code,
         code=called.answer.code,
         request_hash=called.answer.request_hash,
+    )
+
+
+def _cut_off(delivery: Delivery, *, now: datetime) -> Attempt:
+    """Return the attempt before, whose courier did not settle it: it began when it was claimed."""
+    assert delivery.lapsed_token is not None, "only what is taken over was cut off"
+    return Attempt(
+        information_id=delivery.information_id,
+        attempt=delivery.attempt - 1,
+        request_id=delivery.lapsed_token,
+        started_at=min(now, instant_of_id(UUID(delivery.lapsed_token))),
+        ended_at=now,
+        status=None,
+        outcome=CUT_OFF,
+        code=None,
+        request_hash=None,
     )

@@ -1,13 +1,15 @@
 """Receipts and rejections that receivers send later than in their answers."""
 
+from collections.abc import Collection
+
 from kuntavayla import audit, outbox
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
-from statement_relay.errors import DeliverySettled, InformationNotFound
+from statement_relay.errors import DeliverySettled, InformationNotFound, SuccessorOvertaken
 from statement_relay.operations.rejecting import reject
 from statement_relay.operations.telling import Telling
 from statement_relay.rules.deliveries import DeliveryNote, LateReceipt, Undelivered
-from statement_relay.rules.states import SETTLED, InformationState, NoteAction
+from statement_relay.rules.states import SETTLED, SKIPPED, InformationState, NoteAction
 from statement_relay.store import repairs
 
 RECEIVED = "receipt.received"
@@ -21,21 +23,28 @@ REJECTED = "receipt_rejected"
 
 
 async def take(
-    connection: Connection, told: LateReceipt, *, receiver_id: str, call: Call, moment: Moment
+    connection: Connection,
+    told: LateReceipt,
+    *,
+    receiver_ids: Collection[str],
+    call: Call,
+    moment: Moment,
 ) -> InformationState:
-    """Take what a receiver says of an item that it was sent; return the item's state by that.
+    """Take what is said for receivers of an item that one was sent; return its state by that.
 
-    A receipt of other bytes than were sent parks the item. The same again answers as before. Locks
-    the item's queue; commits together: state, audit line, events.
+    A receipt of other bytes than were sent parks the item. The same again answers as before. What
+    was skipped is delivered after all by its receipt; what was rejected with it stays so. Locks the
+    item's queue; commits together: state, audit line, events.
 
-    Raises InformationNotFound for what is not the receiver's or was never sent, and DeliverySettled
-    where the item has ended otherwise.
+    Raises InformationNotFound for what is not of these receivers or was never sent, DeliverySettled
+    where the item has ended otherwise, and SuccessorOvertaken where what was skipped has been
+    replaced by another successor of the same item.
     """
     found = await repairs.lock_items(connection, [told.information_id])
     item = found.get(told.information_id)
-    if item is None or item.tracked.receiver_id != receiver_id or item.attempts == 0:
+    if item is None or item.tracked.receiver_id not in receiver_ids or item.attempts == 0:
         raise InformationNotFound
-    if item.state in SETTLED:
+    if item.state in SETTLED and not await _was_only_skipped(connection, item, told):
         return _state_again(item, told)
     telling = Telling(call, moment)
     state = await _change(connection, item, told, telling=telling, moment=moment)
@@ -67,6 +76,18 @@ def _note(
         official_id=call.official_id,
         noted_at=moment.now,
     )
+
+
+async def _was_only_skipped(connection: Connection, item: Undelivered, told: LateReceipt) -> bool:
+    """Say whether a receipt proves an item that was given up without knowing what came of it.
+
+    Raises SuccessorOvertaken where another successor of the same item stands.
+    """
+    is_proof = told.receipt is not None and told.digest == item.digest
+    is_skipped = is_proof and item.state == "rejected" and item.state_reason == SKIPPED
+    if is_skipped and await repairs.is_overtaken(connection, told.information_id):
+        raise SuccessorOvertaken
+    return is_skipped
 
 
 def _state_again(item: Undelivered, told: LateReceipt) -> InformationState:

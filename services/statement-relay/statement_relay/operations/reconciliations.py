@@ -10,16 +10,18 @@ from kuntavayla.service.operations.witnessing import line_of, witness
 from kuntavayla.values.calendar import helsinki_instant
 from statement_relay.errors import DeliveryCountDiffers, ReconciliationNotFound
 from statement_relay.operations import receipts
-from statement_relay.rules.clocks import days_to_compare
-from statement_relay.rules.deliveries import LateReceipt
+from statement_relay.operations.repairs import Why, note_of
+from statement_relay.rules.clocks import days_to_compare, days_to_compare_again
+from statement_relay.rules.deliveries import LateReceipt, Undelivered
 from statement_relay.rules.reconciliations import (
+    PROVED_BY_RECEIPT,
     HeldItem,
     Reconciliation,
     TakenItem,
     counts_of,
 )
 from statement_relay.store import reconciliations, repairs
-from statement_relay.store.reconciliations import Scope
+from statement_relay.store.reconciliations import AskedDay, Scope
 
 EQUAL, DIFFERING = "equal", "differing"
 
@@ -36,7 +38,7 @@ async def reconcile(
     """Compare what a receiver took on a day with the receipts that it gave, by its own times.
 
     `scope` is that of `scope_of` for the day. The result takes the place of an earlier one of the
-    day; a line of the audit says so.
+    day, but a partial one never that of a whole one; a line of the audit says so.
     """
     compared = await reconciliations.compare(connection, taken, scope=scope)
     result = Reconciliation(
@@ -47,6 +49,7 @@ async def reconcile(
         our_count=await reconciliations.count_ours(connection, scope=scope),
         counts=counts_of(compared),
         differences=[each.difference for each in compared],
+        is_partial=not scope.may_see_restricted,
     )
     await reconciliations.store(connection, result)
     outcome = EQUAL if result.is_equal else DIFFERING
@@ -58,11 +61,13 @@ async def reconcile(
 async def list_unproven(
     connection: Connection, held: Sequence[HeldItem], *, day: date, receiver_id: str
 ) -> list[HeldItem]:
-    """Return what a receiver holds with our bytes while we have no receipt of it."""
+    """Return what a receiver holds with our bytes while we have no receipt, or gave it up."""
     scope = scope_of(receiver_id, day, may_see_restricted=True)
     compared = await reconciliations.compare(connection, [each.taken for each in held], scope=scope)
     unproven = {
-        each.difference.information_id for each in compared if each.difference.kind == "unproven"
+        each.difference.information_id
+        for each in compared
+        if each.difference.kind in PROVED_BY_RECEIPT
     }
     return [each for each in held if each.information_id in unproven]
 
@@ -72,7 +77,8 @@ async def prove(
 ) -> None:
     """Take a receipt out of a receiver's own list, as if it had been posted.
 
-    Raises InformationNotFound for what was never sent, and DeliverySettled for what has ended.
+    Raises InformationNotFound for what was never sent, DeliverySettled for what has ended, and
+    SuccessorOvertaken for what was skipped and overtaken.
     """
     told = LateReceipt(
         information_id=held.information_id,
@@ -80,13 +86,26 @@ async def prove(
         receipt=held.receipt,
         code=None,
     )
-    await receipts.take(connection, told, receiver_id=receiver_id, call=call, moment=moment)
+    await receipts.take(connection, told, receiver_ids=[receiver_id], call=call, moment=moment)
 
 
 async def list_missing(connection: Connection, *, moment: Moment) -> list[tuple[str, date]]:
-    """Return receivers that are not paused, with days to compare that have no result of them."""
-    days = days_to_compare(moment.now)
+    """Return receivers that are not paused, with days to compare that lack a whole result of them.
+
+    A result that was made before all receipts of its day had come is made anew.
+    """
+    first_looks, again = days_to_compare(moment.now), days_to_compare_again(moment.now)
+    days = [_asked(day, is_first_look=day in first_looks) for day in (*again, *first_looks)]
     return await reconciliations.list_missing(connection, days, now=moment.now)
+
+
+def _asked(day: date, *, is_first_look: bool) -> AskedDay:
+    return AskedDay(
+        day=day,
+        starts_at=helsinki_instant(day, 0, 0),
+        ends_at=helsinki_instant(day + timedelta(days=1), 0, 0),
+        is_first_look=is_first_look,
+    )
 
 
 async def list_of_day(
@@ -104,7 +123,7 @@ async def resend(
     *,
     receiver_id: str,
     expected_count: int,
-    call: Call,
+    why: Why,
     moment: Moment,
 ) -> int:
     """Send what a receiver's newest list of a day lacks again, with the same bytes and ids.
@@ -123,19 +142,29 @@ async def resend(
     items = await repairs.lock_items(connection, missing)
     again = await reconciliations.let_resend(connection, missing, receiver_id=receiver_id)
     await repairs.refresh(connection, [item.tracked for item in items.values()])
+    sent = [items[information_id] for information_id in sorted(again)]
+    await _write_resent(connection, sent, why=why, moment=moment)
+    return len(missing)
+
+
+async def _write_resent(
+    connection: Connection, items: Sequence[Undelivered], *, why: Why, moment: Moment
+) -> None:
+    """Write notes and audit lines of items that are sent again."""
+    notes = [note_of(item, action="resent", why=why, moment=moment) for item in items]
+    await repairs.append_notes(connection, notes)
     lines = [
         line_of(
-            call,
+            why.call,
             action="delivery.resent",
             outcome="done",
             moment=moment,
-            client_id=items[information_id].tracked.client_id,
-            resource_id=information_id,
+            client_id=item.tracked.client_id,
+            resource_id=item.tracked.information_id,
         )
-        for information_id in sorted(again)
+        for item in items
     ]
     await audit.append(connection, lines)
-    return len(missing)
 
 
 def scope_of(receiver_id: str, day: date, *, may_see_restricted: bool) -> Scope:

@@ -25,12 +25,11 @@ from statement_relay.rules.deliveries import (
     DeliverySummary,
     Undelivered,
 )
-from statement_relay.rules.states import SETTLED, NoteAction
+from statement_relay.rules.states import SETTLED, SKIPPED, NoteAction
 from statement_relay.store import repairs
 
 LISTED, COUNTED = "delivery.listed", "delivery.counted"
 DONE = "done"
-SKIPPED_CODE = "skipped"
 REPAIRS_MAX = 1_000
 """Items of one repair by filter."""
 
@@ -108,11 +107,11 @@ async def skip(
     What corrects or withdraws them is given up with them. What was given up before is left as it
     is. Locks and raises as `retry` does.
     """
-    items = await _load_heads(connection, information_ids, ended_alike=SKIPPED_CODE)
+    items = await _load_heads(connection, information_ids, ended_alike=SKIPPED)
     open_items = [item for item in items if item.state not in SETTLED]
     telling = Telling(why.call, moment)
     tracked = [item.tracked for item in open_items]
-    await reject(connection, tracked, code=SKIPPED_CODE, telling=telling, moment=moment)
+    await reject(connection, tracked, code=SKIPPED, telling=telling, moment=moment)
     await repairs.refresh(connection, tracked)
     await _write(connection, open_items, telling, action="skipped", why=why, moment=moment)
 
@@ -170,19 +169,7 @@ async def _write(
 ) -> None:
     """Write notes and audit lines of a repair and its events, the outbox last."""
     call = why.call
-    notes = [
-        DeliveryNote(
-            note_id=moment.new_id(),
-            information_id=item.tracked.information_id,
-            action=action,
-            code=item.state_reason,
-            reason=why.reason,
-            organisation=call.organisation,
-            official_id=call.official_id,
-            noted_at=moment.now,
-        )
-        for item in items
-    ]
+    notes = [note_of(item, action=action, why=why, moment=moment) for item in items]
     await repairs.append_notes(connection, notes)
     for item in items:
         telling.gathered.witness(
@@ -195,3 +182,17 @@ async def _write(
         )
     await audit.append(connection, telling.gathered.audit)
     await outbox.append(connection, telling.gathered.events, origin=moment.origin)
+
+
+def note_of(item: Undelivered, *, action: NoteAction, why: Why, moment: Moment) -> DeliveryNote:
+    """Return the note of what an operator did to an item that stood so."""
+    return DeliveryNote(
+        note_id=moment.new_id(),
+        information_id=item.tracked.information_id,
+        action=action,
+        code=item.state_reason,
+        reason=why.reason,
+        organisation=why.call.organisation,
+        official_id=why.call.official_id,
+        noted_at=moment.now,
+    )

@@ -14,10 +14,12 @@ async def figures_of(
     What has come of an item is what has by now.
     """
     first_id, next_id = month.ids()
-    tallies = await statistics.list_tallies(connection, first_id=first_id, next_id=next_id)
     area_of = {
         code: area.code
         for area in register.areas(on=month.first_on)
         for code in area.municipality_codes
     }
-    return cells_of(tallies, area_of=area_of, disclosure=disclosure)
+    tallies = await statistics.list_tallies(
+        connection, first_id=first_id, next_id=next_id, area_of=area_of
+    )
+    return cells_of(tallies, disclosure=disclosure)

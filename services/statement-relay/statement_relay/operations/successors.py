@@ -25,7 +25,10 @@ Refused = InformationNotFound | AlreadyReplaced | InformationEnded | InvalidCont
 
 
 class Originals:
-    """The items that a batch corrects or withdraws, locked; each may be replaced once."""
+    """The items that a batch corrects or withdraws, locked; each may be replaced once.
+
+    A successor that was rejected or refused counts as none.
+    """
 
     def __init__(self, held: Mapping[str, HeldInformation], leased: Mapping[Queue, bool]) -> None:
         self._held = held

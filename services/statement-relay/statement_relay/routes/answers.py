@@ -11,6 +11,7 @@ from statement_relay.schemas.information import (
     InformationResponse,
     InformationSummary,
     IssuerResponse,
+    NoteResponse,
     ReceiptResponse,
     WithdrawalResponse,
 )
@@ -80,6 +81,10 @@ def story_answer(story: Story) -> InformationResponse:
                 **{name: getattr(one, name) for name in AttemptResponse.__struct_fields__}
             )
             for one in story.attempts
+        ),
+        notes=tuple(
+            NoteResponse(**{name: getattr(one, name) for name in NoteResponse.__struct_fields__})
+            for one in story.notes
         ),
         receipt=_receipt(story),
     )

@@ -159,7 +159,8 @@ async def retry(request: Request, delivery_id: UUID) -> Response:
     """Let an item be tried again now that is parked, promised a receipt for, or waits for its time.
 
     The id is the item's. Only the first of a client's items can be: what is behind it follows by
-    itself. A repeat changes nothing more. Needs an acting official.
+    itself. A repeat changes nothing more. The reason stands in the item's story, which its
+    municipality reads. Needs an acting official.
     """
     return await _repair_one(request, delivery_id, operations.retry)
 
@@ -168,8 +169,8 @@ async def retry(request: Request, delivery_id: UUID) -> Response:
 async def skip(request: Request, delivery_id: UUID) -> Response:
     """Give an item up: it is rejected, its municipality is told, what waits behind it goes on.
 
-    What corrects or withdraws it is given up with it. A repeat changes nothing more. Needs an
-    acting official.
+    What corrects or withdraws it is given up with it. A repeat changes nothing more. The reason
+    stands in the item's story, which its municipality reads. Needs an acting official.
     """
     return await _repair_one(request, delivery_id, operations.skip)
 

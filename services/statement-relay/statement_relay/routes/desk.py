@@ -14,7 +14,6 @@ from statement_relay.operations.submissions import Submission
 from statement_relay.operations.successors import Stale
 from statement_relay.routes.answers import PREFIX
 from statement_relay.rules.accepted import Accepted
-from statement_relay.rules.catalogues import Catalogues
 from statement_relay.rules.clocks import DeliveryTarget
 from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.reconciliations import Reconciliation
@@ -43,7 +42,6 @@ class Desk(ServiceDesk, frozen=True, kw_only=True):
     duplicate_wait_s_max: float
     request_target: DeliveryTarget
     disclosure: Disclosure
-    catalogues: Catalogues
 
 
 def desk_of(request: Request) -> Desk:

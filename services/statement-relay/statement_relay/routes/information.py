@@ -168,7 +168,8 @@ async def correct(request: Request, information_id: UUID) -> Response:
     """Put a whole new item in the place of an item; it follows that one to its receiver.
 
     It has a municipal id of its own, and keeps kind and client. An item is replaced once: after
-    that its successor is what can be corrected. Needs an Idempotency-Key and If-Match.
+    that its successor is what can be corrected, unless that was rejected or refused: then the item
+    can be again. Needs an Idempotency-Key and If-Match.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.CASE_SYSTEM)
@@ -258,7 +259,10 @@ async def _answer(submission: Submission, *, desk: Desk) -> Response:
     ),
 )
 async def load(request: Request, information_id: UUID) -> Response:
-    """Return the whole story of an item: what was told, what it waits behind, attempts, proof."""
+    """Return the whole story of an item: what was told, what it waits behind, attempts, proof.
+
+    `notes` tell what operators and receivers did to it beside the calls, and why.
+    """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)
     async with desk.transaction() as connection:

@@ -38,5 +38,6 @@ async def load_status(request: Request) -> Response:
                 for one in figures.unsettled
             ],
             oldest_unsettled_s=figures.oldest_unsettled_s,
+            overdue_requests=figures.overdue_requests,
         )
     )

@@ -6,14 +6,14 @@ from starlette.responses import Response
 from kuntavayla.auth import require_kind
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import JsonDecoder, caller_of, described, json_answer, secured_router
-from kuntavayla.register import OrganisationKind
 from kuntavayla.service.routes.desk import call_of
 from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.values.faults import instant_fault
-from statement_relay.errors import DeliverySettled, InformationNotFound
+from statement_relay.errors import DeliverySettled, InformationNotFound, SuccessorOvertaken
 from statement_relay.operations import receipts as operations
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
+from statement_relay.routes.parties import ASKERS
 from statement_relay.rules.answers import Receipt
 from statement_relay.rules.deliveries import LateReceipt
 from statement_relay.rules.states import InformationState
@@ -28,7 +28,7 @@ _receipts = JsonDecoder(ReceiptRequest)
     openapi_extra=described(
         body=ReceiptRequest,
         answers={200: ReceiptTakenResponse},
-        problems=(InformationNotFound, DeliverySettled),
+        problems=(InformationNotFound, DeliverySettled, SuccessorOvertaken),
     ),
 )
 async def take(request: Request) -> Response:
@@ -36,10 +36,12 @@ async def take(request: Request) -> Response:
 
     The item is known by its id and the digest of its bytes; another digest parks it until a human
     has looked. The item itself is the key: a repeat answers as before, so no Idempotency-Key is
-    needed. An item of another receiver is answered like one that does not exist.
+    needed. An item that an operator had given up is delivered after all by its receipt. An item of
+    another receiver is answered like one that does not exist: an organisation speaks for itself and
+    for the receiver that takes its information by the table of receivers.
     """
     caller, desk = caller_of(request), desk_of(request)
-    require_kind(caller, OrganisationKind.TE_OFFICE)
+    require_kind(caller, *ASKERS)
     body = await _receipts.read(request, limits=desk.body_limits)
     told = _told(body)
 
@@ -48,7 +50,7 @@ async def take(request: Request) -> Response:
             return await operations.take(
                 connection,
                 told,
-                receiver_id=caller.organisation,
+                receiver_ids=desk.law.tables.receivers.receivers_of(caller.organisation),
                 call=call_of(request),
                 moment=desk.moment(),
             )

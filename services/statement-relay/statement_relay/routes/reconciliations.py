@@ -32,6 +32,7 @@ from statement_relay.errors import (
 )
 from statement_relay.operations import reconciliations as operations
 from statement_relay.operations.parties import Party
+from statement_relay.operations.repairs import Why
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
 from statement_relay.routes.parties import party_of
@@ -78,7 +79,8 @@ async def reconcile(
     The body is NDJSON, gzip allowed: one line an item with its digest, none twice, up to 100,000,
     as `GET /statement-information?received_on=` of the receiver contract lists them. The result is
     kept by day; a repeat takes its place, so the call takes no Idempotency-Key. Clients with a
-    security ban are compared only for a token with the scope events.restricted.
+    security ban are compared only for a token with the scope events.restricted: without it the
+    result is partial, gives way to a whole one, and the relay asks by itself all the same.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.TE_OFFICE)
@@ -189,7 +191,8 @@ async def resend(request: Request, day: date) -> Response:
     """Send the items again that a receiver's newest list of a day lacks: the same ids and bytes.
 
     They go before what waits in their queues, in their old order. A repeat sends nothing twice
-    that is still on its way. Needs an acting official of the operator.
+    that is still on its way. The reason stands in the items' stories, which municipalities read.
+    Needs an acting official of the operator.
     """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)
@@ -205,7 +208,7 @@ async def resend(request: Request, day: date) -> Response:
                 day,
                 receiver_id=body.receiver_id,
                 expected_count=body.expected_count,
-                call=call_of(request, official),
+                why=Why(call_of(request, official), body.reason),
                 moment=desk.moment(),
             )
 
@@ -267,6 +270,7 @@ def _answer(
         day=result.day,
         reconciled_at=result.reconciled_at,
         is_equal=result.is_equal,
+        is_partial=result.is_partial,
         your_count=result.their_count,
         our_count=result.our_count,
         differences=None if differences is None else [_difference(each) for each in differences],

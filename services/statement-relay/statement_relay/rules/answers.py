@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from kuntavayla.values.codes import Instant, Reference
 from kuntavayla.values.tables import TableFault
+from kuntavayla.values.texts import Texts
 from statement_relay.rules.digests import Digest
-from statement_relay.rules.kinds import Texts
 
 Action = Literal[
     "delivered", "receipt_follows", "now", "wait", "next_working_day", "never", "human"

@@ -1,4 +1,4 @@
-"""The catalogues that everybody may read: kinds of information and codes of deliveries, explained.
+"""The catalogues that everybody may read: kinds of information, codes of deliveries, closed lists.
 
 What they hold is what the service judges by: they are made of the very tables of law.
 """
@@ -6,19 +6,41 @@ What they hold is what the service judges by: they are made of the very tables o
 from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.resources.abc import Traversable
-from typing import Any, Literal
+from typing import Any, get_args
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from kuntavayla.values.tables import TableFault
+from kuntavayla.values.texts import Texts
 from statement_relay.rules.answers import AnswerTable
+from statement_relay.rules.coded import ConductCode, ReasonCode
 from statement_relay.rules.competence import Tables
+from statement_relay.rules.hearing import HearingState
 from statement_relay.rules.items import InformationItem
-from statement_relay.rules.kinds import KINDS, Texts
-from statement_relay.rules.shape import Item
+from statement_relay.rules.kinds import KINDS
+from statement_relay.rules.reconciliations import DifferenceKind
+from statement_relay.rules.requests import AnswerCode, QuestionCode
+from statement_relay.rules.shape import AttachmentKind, AuthorRole, Item, WithdrawalReason
+from statement_relay.rules.statements import OutcomeCode
+from statement_relay.rules.states import InformationState, NoteAction
 
-CatalogueName = Literal["information-kinds", "delivery-codes"]
+CLOSED_LISTS: Mapping[str, tuple[str, ...]] = {
+    "information-states": ("accepted", *get_args(InformationState)),
+    "hearing-states": get_args(HearingState),
+    "author-roles": get_args(AuthorRole),
+    "attachment-kinds": get_args(AttachmentKind),
+    "withdrawal-reasons": get_args(WithdrawalReason),
+    "reasons": get_args(ReasonCode),
+    "conduct-codes": get_args(ConductCode),
+    "question-codes": get_args(QuestionCode),
+    "answer-codes": get_args(AnswerCode),
+    "statement-outcomes": get_args(OutcomeCode),
+    "delivery-notes": get_args(NoteAction),
+    "difference-kinds": get_args(DifferenceKind),
+}
+"""The lists that have a text for each code and no more."""
+CATALOGUE_NAMES = ("information-kinds", "delivery-codes", *CLOSED_LISTS)
 _TABLE = "examples.ndjson"
 
 
@@ -48,7 +70,7 @@ class CodeEntry(Struct, frozen=True, kw_only=True):
     advice: Texts | UnsetType = UNSET
 
 
-Catalogues = Mapping[CatalogueName, Sequence[CodeEntry]]
+Catalogues = Mapping[str, Sequence[CodeEntry]]
 Examples = Mapping[str, Mapping[str, Any]]
 """One item of each kind as a case system sends it, by kind."""
 

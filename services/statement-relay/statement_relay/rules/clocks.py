@@ -82,6 +82,16 @@ def opens_at(hours: BusinessHours | None, *, now: datetime) -> datetime:
     return _at(working_day_after(day), hours.opens)
 
 
+def days_to_compare_again(now: datetime) -> list[date]:
+    """Return the days before those of `days_to_compare`, back to the working day before them.
+
+    An item comes to such a day late where its receiver's clock is hours behind, or where it was
+    sent again.
+    """
+    first = days_to_compare(now)[0]
+    return days_to_compare(helsinki_instant(first, 0, 0))
+
+
 def days_to_compare(now: datetime) -> list[date]:
     """Return the days from the last working day on that are over: on a Monday Friday to Sunday."""
     today = legal_day(now)

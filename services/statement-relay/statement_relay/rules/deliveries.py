@@ -18,6 +18,10 @@ STATE_AFTER: dict[str, InformationState] = {
     "receipt_follows": "awaiting_receipt",
 }
 """What an item is after the actions that end its trying."""
+CUT_OFF = "cut_off"
+"""The outcome of an attempt that nobody settled before its lease ran out."""
+SETTLING_REFUSED = "settling_refused"
+"""Why an item is parked whose outcome the database does not take."""
 REPEATS_AT_ONCE_MAX = 3
 """What is to be repeated at once waits like anything else from this attempt on."""
 HOLDS_RECEIVER = frozenset({429, 503})
@@ -39,7 +43,11 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """The head of a queue under a lease: these bytes are put now, as the n-th attempt."""
+    """The head of a queue under a lease: these bytes are put now, as the n-th attempt.
+
+    The lease's token is the id of the request, so that of an attempt whose courier was killed the
+    id is known. `lapsed_token` is that of a lease on the queue which ran out unsettled.
+    """
 
     receiver_id: str
     client_id: str
@@ -49,6 +57,12 @@ class Delivery(Struct, frozen=True, kw_only=True):
     body: bytes
     digest: str
     official_id: str
+    lapsed_token: str | None = None
+
+    @property
+    def is_taken_over(self) -> bool:
+        """Tell whether there was an attempt before whose lease ran out unsettled."""
+        return self.lapsed_token is not None and self.attempt > 1
 
 
 class Called(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """Where each receiver is and how it may be spoken to: the operator's file, checked whole at start.
 
 The file is TOML: `[default]` and a table `[receivers.<id>]` each, which overrides it member by
-member. `{receiver_id}` in an address stands for the receiver's id.
+member; `false` in place of a value takes the default's away. `{receiver_id}` in an address stands
+for the receiver's id.
 """
 
 import tomllib
@@ -62,11 +63,28 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Endpoints:
-    """All receivers: those named in the file, and any other where it has a default."""
+    """All receivers: those named in the file, and any other where it has a default.
+
+    A process has one, and all its parts look things up in it when they need them.
+    """
 
     def __init__(self, default: Endpoint | None, named: Mapping[str, Endpoint]) -> None:
         self._default = default
-        self._named = named
+        self._named: Mapping[str, Endpoint] = named
+
+    def become(self, newer: "Endpoints") -> None:
+        """Say from now on what a newer file says."""
+        self._default = newer.default
+        self._named = {name: newer.named_as(name) for name in newer.named}
+
+    @property
+    def default(self) -> Endpoint | None:
+        """Return what the file says of receivers that it does not name."""
+        return self._default
+
+    def named_as(self, receiver_id: str) -> Endpoint:
+        """Return what the file says of a receiver that it names."""
+        return self._named[receiver_id]
 
     @property
     def named(self) -> frozenset[str]:
@@ -95,7 +113,9 @@ def parse_endpoints(text: str) -> Endpoints:
     named = {}
     for receiver_id, own in receivers.items():
         place = f"receivers.{receiver_id}"
-        named[receiver_id] = _endpoint({**default, **_table(own, place=place)}, place=place)
+        merged = {**default, **_table(own, place=place)}
+        kept = {name: value for name, value in merged.items() if value is not False}
+        named[receiver_id] = _endpoint(kept, place=place)
     has_default = "default" in content
     return Endpoints(_endpoint(default, place="default") if has_default else None, named)
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from kuntavayla.values.calendar import helsinki_instant
 from kuntavayla.values.tables import TableFault
+from kuntavayla.values.texts import Texts
 
 InformationKind = Literal[
     "JOB_OFFER_MADE",
@@ -48,14 +49,6 @@ InformationKind = Literal[
 KINDS: tuple[InformationKind, ...] = get_args(InformationKind)
 Sureness = Literal["sure", "mixed", "assumed", "unsure", "design"]
 """How sure a row is, in the words of docs/sources.md."""
-
-
-class Texts(Struct, frozen=True, forbid_unknown_fields=True):
-    """One sentence or name in three languages."""
-
-    fi: str
-    sv: str
-    en: str
 
 
 class KindEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -55,6 +55,15 @@ class ReceiverTable:
                         return row.receiver_id
         return None
 
+    def receivers_of(self, organisation: str) -> frozenset[str]:
+        """Return for which receivers an organisation gives receipts.
+
+        For itself, and for what takes its office's information on any day, since a receipt may come
+        late. A row of every office names none: for such a receiver it speaks itself.
+        """
+        own = {row.receiver_id for row in self.rows if organisation == row.te_office_code}
+        return frozenset({organisation, *own})
+
     def receiver_ids(self) -> tuple[str, ...]:
         """Return every receiver of any day, sorted."""
         return tuple(sorted({row.receiver_id for row in self.rows}))

@@ -13,20 +13,27 @@ from statement_relay.rules.digests import Digest
 
 DIFFERENCES_MAX = 1_000
 """Differences of a kind that one result lists; all are counted."""
-DifferenceKind = Literal["missing", "unknown", "unproven", "other_day", "digest_differs"]
+DifferenceKind = Literal[
+    "missing", "unknown", "unproven", "skipped", "rejected", "other_day", "digest_differs"
+]
 """missing: we have its receipt of that day, and it is not in the list. unknown: no item of ours to
-this receiver. unproven: ours, and its receipt has not reached us. other_day: ours, by its receipt
-of another day. digest_differs: ours, with other bytes."""
+this receiver. unproven: ours, and its receipt has not reached us. skipped: ours, and an operator
+gave it up. rejected: ours, and rejected for another reason. other_day: ours, by its receipt of
+another day. digest_differs: ours, with other bytes."""
 KINDS_OF_DIFFERENCE: tuple[DifferenceKind, ...] = get_args(DifferenceKind)
 Repair = Literal["resend", "te_office", "relay", "operator"]
 REPAIRS: dict[DifferenceKind, Repair] = {
     "missing": "resend",
     "unknown": "te_office",
     "unproven": "relay",
+    "skipped": "operator",
+    "rejected": "te_office",
     "other_day": "te_office",
     "digest_differs": "operator",
 }
 """What repairs a difference: POST /reconciliations/{day}:resend, or who."""
+PROVED_BY_RECEIPT: frozenset[DifferenceKind] = frozenset({"unproven", "skipped"})
+"""Differences that the receipt in a receiver's own list ends."""
 
 
 class TakenItem(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +76,10 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 
 class Reconciliation(Struct, frozen=True, kw_only=True):
-    """The result of a receiver and a day: how many each has, and the first differences."""
+    """The result of a receiver and a day: how many each has, and the first differences.
+
+    A partial one is without clients with a security ban.
+    """
 
     receiver_id: str
     day: date
@@ -78,6 +88,7 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     our_count: int
     counts: dict[str, int]
     differences: Sequence[Difference]
+    is_partial: bool
 
     @property
     def is_equal(self) -> bool:

@@ -1,11 +1,10 @@
 """Monthly figures of information with disclosure control: no small count can be read off them.
 
-Every count is rounded, rates are made of rounded counts, and there is none of few. What is summed
-up is summed up before it is rounded.
+Every count is rounded, rates are made of rounded counts, and there is neither a rate nor a time of
+few. What is summed up is summed up before it is rounded.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -13,52 +12,72 @@ from msgspec import Struct, structs
 
 from kuntavayla.values.calendar import helsinki_instant
 
+TIME_STEPS: tuple[timedelta, ...] = (
+    *(timedelta(seconds=seconds) for seconds in (1, 10)),
+    *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),
+    *(timedelta(hours=hours) for hours in (1, 4, 8)),
+    *(timedelta(days=days) for days in (1, 2, 3, 7)),
+)
+"""Within what time an item may be told to be delivered, so that none can be read off.
 
-class Counts(Struct, frozen=True):
-    """How many items were accepted in a month, and what has come of them by now."""
+Source: docs/sources.md#information (figures).
+"""
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """How many items were accepted in a month, and what has come of them by now.
+
+    On time and late are those delivered by and after their target of working days; overdue are
+    those that have not ended and are past it.
+    """
 
     accepted: int = 0
     delivered: int = 0
     delivered_on_time: int = 0
+    delivered_late: int = 0
+    overdue: int = 0
     rejected: int = 0
+    refused: int = 0
     not_relayed: int = 0
-
-    def plus(self, other: "Counts") -> "Counts":
-        """Return the sum, member by member."""
-        return Counts(
-            *(
-                one + another
-                for one, another in zip(structs.astuple(self), structs.astuple(other), strict=True)
-            )
-        )
+    withdrawn: int = 0
 
 
-class Tally(Struct, frozen=True):
-    """The counts of one kind from one municipality."""
+class Tally(Struct, frozen=True, kw_only=True):
+    """The true figures of one kind and area; None stands for all of them.
 
-    kind: str
-    municipality_code: str
+    `reached` says how many were delivered within each of the steps of time.
+    """
+
+    kind: str | None
+    area_code: str | None
     counts: Counts
+    reached: tuple[int, ...]
 
 
 class Disclosure(Struct, frozen=True, kw_only=True):
-    """What counts are rounded to, and the smallest rounded count of which there is a rate."""
+    """What counts are rounded to, and the smallest rounded count of which more is told."""
 
     rounded_to: int
     rate_of_min: int
 
 
 class Cell(Struct, frozen=True, kw_only=True):
-    """Rounded figures of one kind and area; None stands for all of them."""
+    """Rounded figures of one kind and area; None stands for all of them, or for too few to tell."""
 
     kind: str | None
     area_code: str | None
     accepted: int
     delivered: int
     delivered_on_time: int
+    delivered_late: int
+    overdue: int
     rejected: int
+    refused: int
     not_relayed: int
+    withdrawn: int
     on_time_percent: int | None
+    delivered_within_s_median: int | None
+    delivered_within_s_p90: int | None
 
 
 class Month(Struct, frozen=True):
@@ -92,22 +111,9 @@ def first_id_at(instant: datetime) -> str:
     return str(UUID(int=max(0, int(instant.timestamp()) * 1_000) << 80))
 
 
-def cells_of(
-    tallies: Sequence[Tally], *, area_of: Mapping[str, str], disclosure: Disclosure
-) -> list[Cell]:
-    """Return the figures of a month: of all, by kind, by area, by both; sorted, all of them first.
-
-    What comes from a municipality without an area is in the sums alone.
-    """
-    sums: dict[tuple[str, str], Counts] = defaultdict(Counts)
-    for tally in tallies:
-        for place in _places(tally, area_of=area_of):
-            sums[place] = sums[place].plus(tally.counts)
-    sums.setdefault(("", ""), Counts())
-    return [
-        _cell(kind or None, area or None, counts=sums[kind, area], disclosure=disclosure)
-        for kind, area in sorted(sums)
-    ]
+def cells_of(tallies: Sequence[Tally], *, disclosure: Disclosure) -> list[Cell]:
+    """Return what may be told of the figures, in their order."""
+    return [_cell(tally, disclosure=disclosure) for tally in tallies]
 
 
 def rounded(count: int, *, to: int) -> int:
@@ -118,33 +124,35 @@ def rounded(count: int, *, to: int) -> int:
     return (2 * count + to) // (2 * to) * to
 
 
-def _places(tally: Tally, *, area_of: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    yield "", ""
-    yield tally.kind, ""
-    area_code = area_of.get(tally.municipality_code)
-    if area_code is not None:
-        yield "", area_code
-        yield tally.kind, area_code
-
-
-def _cell(
-    kind: str | None, area_code: str | None, *, counts: Counts, disclosure: Disclosure
-) -> Cell:
-    """Round the counts of a place.
+def _cell(tally: Tally, *, disclosure: Disclosure) -> Cell:
+    """Round the counts; tell the share on time and the times where they are of enough.
 
     Source: docs/sources.md#information (figures).
     """
-    to = disclosure.rounded_to
-    delivered = rounded(counts.delivered, to=to)
-    on_time = rounded(counts.delivered_on_time, to=to)
-    has_rate = delivered >= disclosure.rate_of_min
+    counts = {
+        name: rounded(count, to=disclosure.rounded_to)
+        for name, count in structs.asdict(tally.counts).items()
+    }
+    delivered = counts["delivered"]
+    is_enough = delivered >= disclosure.rate_of_min
     return Cell(
-        kind=kind,
-        area_code=area_code,
-        accepted=rounded(counts.accepted, to=to),
-        delivered=delivered,
-        delivered_on_time=on_time,
-        rejected=rounded(counts.rejected, to=to),
-        not_relayed=rounded(counts.not_relayed, to=to),
-        on_time_percent=min(100, 100 * on_time // delivered) if has_rate else None,
+        kind=tally.kind,
+        area_code=tally.area_code,
+        **counts,
+        on_time_percent=min(100, 100 * counts["delivered_on_time"] // delivered)
+        if is_enough
+        else None,
+        delivered_within_s_median=_seconds_for(tally, tenths=5) if is_enough else None,
+        delivered_within_s_p90=_seconds_for(tally, tenths=9) if is_enough else None,
     )
+
+
+def _seconds_for(tally: Tally, *, tenths: int) -> int | None:
+    """Return the step within which so many tenths were delivered, None where it took longer.
+
+    Source: docs/sources.md#information (figures).
+    """
+    for step, reached in zip(TIME_STEPS, tally.reached, strict=True):
+        if 10 * reached >= tenths * tally.counts.delivered:
+            return int(step.total_seconds())
+    return None

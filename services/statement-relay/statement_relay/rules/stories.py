@@ -1,12 +1,17 @@
 """An item with all that is known of it, as those concerned see it."""
 
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 
 from statement_relay.rules.contents import Content
 from statement_relay.rules.issuers import Issuer
-from statement_relay.rules.states import Action, InformationState
+from statement_relay.rules.states import Action, InformationState, NoteAction
+
+NoterRole = Literal["operator", "receiver"]
+BY_OPERATOR: frozenset[NoteAction] = frozenset({"retried", "skipped", "resent"})
+"""What operators do; the rest is what receivers say."""
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -20,6 +25,21 @@ class Attempt(Struct, frozen=True, kw_only=True):
     outcome: str
     code: str | None
     request_hash: str | None
+
+
+class Note(Struct, frozen=True, kw_only=True):
+    """What somebody other than a courier did to the delivery, and why."""
+
+    action: NoteAction
+    code: str | None
+    reason: str | None
+    organisation: str
+    noted_at: datetime
+
+    @property
+    def role(self) -> NoterRole:
+        """Return for whom it was done; officials themselves are not told of."""
+        return "operator" if self.action in BY_OPERATOR else "receiver"
 
 
 class ListedInformation(Struct, frozen=True, kw_only=True):
@@ -44,7 +64,10 @@ class ListedInformation(Struct, frozen=True, kw_only=True):
 
 
 class Story(ListedInformation, frozen=True, kw_only=True):
-    """An item with all that is known of it; attempts oldest first, the newest 1,000 of them."""
+    """An item with all that is known of it.
+
+    Attempts and notes stand oldest first, the newest 1,000 of each.
+    """
 
     content: Content
     replaces_information_id: str | None
@@ -58,12 +81,9 @@ class Story(ListedInformation, frozen=True, kw_only=True):
     delivered_request_id: str | None
     replaced_by: str | None
     waiting_behind: str | None
+    version: int
     attempts: tuple[Attempt, ...] = ()
-
-    @property
-    def version(self) -> int:
-        """Return the version for If-Match: what was accepted never changes, but is replaced."""
-        return 1 if self.replaced_by is None else 1 + 1
+    notes: tuple[Note, ...] = ()
 
 
 class InformationFilter(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ from msgspec import Struct
 from kuntavayla.http import Problem
 from statement_relay.rules.items import InformationItem
 from statement_relay.rules.shape import WithdrawalReason
-from statement_relay.rules.states import AcceptedState, Action, InformationState
+from statement_relay.rules.states import AcceptedState, Action, InformationState, NoteAction
+from statement_relay.rules.stories import NoterRole
 
 InformationRequest = InformationItem
 """The wire type of an item is the domain value itself."""
@@ -55,6 +56,21 @@ class AttemptResponse(Struct, frozen=True, kw_only=True):
     request_hash: str | None
 
 
+class NoteResponse(Struct, frozen=True, kw_only=True):
+    """What was done to the delivery beside the calls, for whom, when, and why.
+
+    An operator retried, skipped or resent it; its receiver said later that it was received,
+    rejected, or is other content (`parked`). `code` is the reason in which it stood, or was given.
+    """
+
+    action: NoteAction
+    code: str | None
+    reason: str | None
+    organisation: str
+    role: NoterRole
+    noted_at: datetime
+
+
 class ReceiptResponse(Struct, frozen=True, kw_only=True):
     """The proof that the receiver has the item: its digest is that of the bytes sent."""
 
@@ -84,7 +100,7 @@ class InformationSummary(Struct, frozen=True, kw_only=True):
 
 
 class InformationResponse(InformationSummary, frozen=True, kw_only=True):
-    """The whole story of an item: what was told, what it waits for, every attempt, the proof."""
+    """The whole story of an item: what was told, what it waits for, attempts, notes, the proof."""
 
     item: InformationItem
     withdrawal: WithdrawalResponse | None
@@ -98,6 +114,7 @@ class InformationResponse(InformationSummary, frozen=True, kw_only=True):
     warned_at: datetime | None
     overdue_at: datetime | None
     attempts: tuple[AttemptResponse, ...]
+    notes: tuple[NoteResponse, ...]
     receipt: ReceiptResponse | None
 
 

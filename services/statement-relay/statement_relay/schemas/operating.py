@@ -26,3 +26,4 @@ class StatusResponse(ServiceStatus, frozen=True, kw_only=True, omit_defaults=Tru
     register_version: str
     unsettled: Sequence[UnsettledStatus]
     oldest_unsettled_s: float
+    overdue_requests: int

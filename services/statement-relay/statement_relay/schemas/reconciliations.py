@@ -20,17 +20,23 @@ class ReceiverDifference(Struct, frozen=True, kw_only=True):
 
 
 class ReceiverReconciliation(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The result of a receiver and a day; the first 1,000 differences of a kind, all counted."""
+    """The result of a receiver and a day; the first 1,000 differences of a kind, all counted.
+
+    A partial one compares no clients with a security ban.
+    """
 
     receiver_id: str
     day: date
     reconciled_at: datetime
     is_equal: bool
+    is_partial: bool
     your_count: int
     our_count: int
     missing: int
     unknown: int
     unproven: int
+    skipped: int
+    rejected: int
     other_day: int
     digest_differs: int
     differences: Sequence[ReceiverDifference] | None = None

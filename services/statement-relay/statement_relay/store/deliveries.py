@@ -3,7 +3,7 @@
 Locks go from receivers to queues to items, each in order of their keys.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,11 +40,11 @@ _ATTEMPTS = Columns(
         "request_hash": "text",
     }
 )
-APPEND_ATTEMPTS = f"""
-INSERT INTO delivery_attempts ({_ATTEMPTS.listed})
-SELECT {_ATTEMPTS.read} FROM {_ATTEMPTS.recordset()}
-ON CONFLICT DO NOTHING
-"""  # noqa: S608 - a constant of ours
+_APPEND = (
+    f"INSERT INTO delivery_attempts ({_ATTEMPTS.listed})"  # noqa: S608 - a constant of ours
+    f" SELECT {_ATTEMPTS.read} FROM {{}} ON CONFLICT DO NOTHING"
+)
+APPEND_ATTEMPTS = _APPEND.format(_ATTEMPTS.recordset())
 _SETTLEMENTS = Columns(
     {
         "receiver_id": "text",
@@ -68,6 +68,7 @@ _SETTLEMENTS = Columns(
 # 36 ms in place of 4 ms for thirty calls.
 SETTLE = f"""
 WITH settled AS MATERIALIZED (SELECT r.* FROM {_SETTLEMENTS.recordset()}),
+called AS ({_APPEND.format(_ATTEMPTS.recordset(2))}),
 items AS (
     UPDATE information i SET state = s.state, state_reason = s.state_reason,
            settled_at = s.settled_at, receipt_id = coalesce(s.receipt_id, i.receipt_id),
@@ -103,19 +104,19 @@ WHERE o.information_id = ANY($1::uuid[]) AND i.root_information_id = o.root_info
 RETURNING {TRACKED}
 """  # noqa: S608 - a constant of ours
 LOCK_DUE = """
-SELECT q.receiver_id, q.client_id::text
+SELECT q.receiver_id, q.client_id::text, q.lease_token::text
 FROM unnest($1::text[], $2::int[]) AS m (receiver_id, slots) CROSS JOIN LATERAL (
-    SELECT d.receiver_id, d.client_id FROM client_queues d
+    SELECT d.receiver_id, d.client_id, d.lease_token FROM client_queues d
     WHERE d.receiver_id = m.receiver_id AND NOT d.is_blocked
       AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= clock_timestamp()
+      AND (d.lease_token IS NULL OR d.lease_token <> ALL($3::uuid[]))
     ORDER BY d.next_attempt_at LIMIT m.slots FOR UPDATE SKIP LOCKED
 ) q
 """
-_CLAIMED = Columns({"receiver_id": "text", "client_id": "uuid"})
 TAKE_HEADS = f"""
-WITH claimed AS MATERIALIZED (SELECT r.* FROM {_CLAIMED.recordset()}),
+WITH claimed AS MATERIALIZED (SELECT r.* FROM {_LEASES.recordset()}),
 heads AS MATERIALIZED (
-    SELECT c.receiver_id, c.client_id, h.information_id
+    SELECT c.receiver_id, c.client_id, c.lease_token, h.information_id
     FROM claimed c CROSS JOIN LATERAL (
         SELECT i.information_id, i.state FROM information i
         WHERE i.receiver_id = c.receiver_id AND i.client_id = c.client_id
@@ -126,13 +127,13 @@ heads AS MATERIALIZED (
 taken AS (
     UPDATE information i SET state = 'delivering', attempts = i.attempts + 1
     FROM heads h WHERE i.information_id = h.information_id
-    RETURNING i.receiver_id, i.client_id, i.information_id, i.attempts, i.body, i.digest,
-              i.official_id
+    RETURNING i.receiver_id, i.client_id, h.lease_token, i.information_id, i.attempts, i.body,
+              i.digest, i.official_id
 ),
 leased AS (
-    UPDATE client_queues q SET lease_token = $2, lease_until = u.lease_until,
+    UPDATE client_queues q SET lease_token = h.lease_token, lease_until = u.lease_until,
            next_attempt_at = u.lease_until
-    FROM heads h, (SELECT clock_timestamp() + $3 * interval '1 second' AS lease_until) u
+    FROM heads h, (SELECT clock_timestamp() + $2 * interval '1 second' AS lease_until) u
     WHERE q.receiver_id = h.receiver_id AND q.client_id = h.client_id
 ),
 idle AS (
@@ -141,7 +142,8 @@ idle AS (
       AND NOT EXISTS (SELECT FROM heads h
                       WHERE h.receiver_id = c.receiver_id AND h.client_id = c.client_id)
 )
-SELECT receiver_id, client_id::text, information_id::text, attempts, body, digest, official_id
+SELECT receiver_id, client_id::text, lease_token::text, information_id::text, attempts, body,
+       digest, official_id
 FROM taken
 """  # noqa: S608 - a constant of ours
 
@@ -216,14 +218,17 @@ async def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -
         await connection.execute(APPEND_ATTEMPTS, _ATTEMPTS.argument(attempts))
 
 
-async def settle(connection: Connection, settlements: Sequence[Settlement]) -> dict[str, Tracked]:
-    """Settle items and end the leases of their queues, which the caller has locked.
+async def settle(
+    connection: Connection, settlements: Sequence[Settlement], attempts: Sequence[Attempt]
+) -> dict[str, Tracked]:
+    """Settle items and end the leases of their queues, which the caller has locked; add attempts.
 
-    An item that a receipt has settled during its call stays as it is and is left out.
+    An item that a receipt has settled during its call stays as it is and is left out. An attempt
+    that is known already stays as it is.
     """
-    if not settlements:
-        return {}
-    rows = await connection.fetch(SETTLE, _SETTLEMENTS.argument(settlements))
+    rows = await connection.fetch(
+        SETTLE, _SETTLEMENTS.argument(settlements), _ATTEMPTS.argument(attempts)
+    )
     return {row["information_id"]: tracked(row) for row in rows}
 
 
@@ -238,36 +243,40 @@ async def reject_successors(
 
 
 async def claim(
-    connection: Connection, slots: Mapping[str, int], *, lease_token: str, lease_s: float
+    connection: Connection,
+    slots: Mapping[str, int],
+    *,
+    over: Collection[Lease],
+    new_token: Callable[[], str],
+    lease_s: float,
 ) -> list[Delivery]:
     """Lease the queues that are due longest, at most so many a receiver; return their heads.
 
-    Queues that another process looks at now are passed over. A queue without anything to send is
+    Queues that another process looks at now are passed over, and those whose call is over and not
+    settled. A queue without anything to send is
     put to rest.
     """
     wanted = {receiver_id: count for receiver_id, count in slots.items() if count > 0}
     if not wanted:
         return []
-    due = await connection.fetch(LOCK_DUE, [*wanted], [*wanted.values()])
+    tokens = [one.lease_token for one in over]
+    due = await connection.fetch(LOCK_DUE, [*wanted], [*wanted.values()], tokens)
     if not due:
         return []
-    claimed = [_Queue(row["receiver_id"], row["client_id"]) for row in due]
-    rows = await connection.fetch(TAKE_HEADS, _CLAIMED.argument(claimed), lease_token, lease_s)
+    claimed = [Lease(row["receiver_id"], row["client_id"], new_token()) for row in due]
+    lapsed = {(row["receiver_id"], row["client_id"]): row["lease_token"] for row in due}
+    rows = await connection.fetch(TAKE_HEADS, _LEASES.argument(claimed), lease_s)
     return [
         Delivery(
             receiver_id=row["receiver_id"],
             client_id=row["client_id"],
-            lease_token=lease_token,
+            lease_token=row["lease_token"],
             information_id=row["information_id"],
             attempt=row["attempts"],
             body=row["body"],
             digest=row["digest"],
             official_id=row["official_id"],
+            lapsed_token=lapsed[row["receiver_id"], row["client_id"]],
         )
         for row in rows
     ]
-
-
-class _Queue(Struct, frozen=True):
-    receiver_id: str
-    client_id: str

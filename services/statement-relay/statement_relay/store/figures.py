@@ -4,7 +4,7 @@ Each statement reads a partial index of what is not settled.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from msgspec import Struct
 
@@ -30,6 +30,17 @@ FROM receivers r LEFT JOIN (
     GROUP BY receiver_id
 ) i USING (receiver_id)
 ORDER BY r.receiver_id
+"""
+
+DIFFERENCES = """
+SELECT r.receiver_id, c.key AS kind, sum(c.value::int) AS count
+FROM reconciliations r CROSS JOIN LATERAL json_each_text(r.counts) c
+WHERE r.day >= $1
+GROUP BY 1, 2
+ORDER BY 1, 2
+"""
+OVERDUE_REQUESTS = """
+SELECT count(*) FROM information_requests WHERE state = 'open' AND overdue_at IS NOT NULL
 """
 
 
@@ -61,3 +72,22 @@ class ReceiverWaiting(Struct, frozen=True, kw_only=True):
 async def load_receivers(connection: Connection, *, now: datetime) -> Sequence[ReceiverWaiting]:
     """Return every receiver, by its id."""
     return [ReceiverWaiting(**dict(row)) for row in await connection.fetch(RECEIVERS, now)]
+
+
+class Differing(Struct, frozen=True, kw_only=True):
+    """How many differences of a kind a receiver's lists of some days show."""
+
+    receiver_id: str
+    kind: str
+    count: int
+
+
+async def load_differences(connection: Connection, *, since: date) -> Sequence[Differing]:
+    """Return the differences of the newest results of each day, by receiver and kind."""
+    return [Differing(**dict(row)) for row in await connection.fetch(DIFFERENCES, since)]
+
+
+async def count_overdue_requests(connection: Connection) -> int:
+    """Return how many questions of TE offices are open and overdue."""
+    count: int = await connection.fetchval(OVERDUE_REQUESTS)
+    return count

@@ -63,12 +63,23 @@ SELECT information_id::text, municipal_id, accepted_state, waiting_behind::text,
        issuer_rule, issuer_from_on, receiver_id, deliver_by_at, digest
 FROM information WHERE information_id = ANY($1::uuid[])
 """
-_HELD = """
+# A successor that was rejected or refused replaces nothing, unless what replaces that one stands:
+# it was taken once, and rejected when it was sent again. Each that comes, and each that falls,
+# makes another version.
+STANDING_OF_SUCCESSORS = """
+(SELECT s.information_id::text FROM information s
+ WHERE s.replaces_information_id = i.information_id
+   AND (s.state NOT IN ('rejected', 'refused') OR EXISTS (
+       SELECT FROM information n WHERE n.replaces_information_id = s.information_id
+         AND n.state NOT IN ('rejected', 'refused')))
+ ORDER BY s.state IN ('rejected', 'refused'), s.information_id LIMIT 1) AS replaced_by,
+(SELECT 1 + count(*) + count(*) FILTER (WHERE s.state IN ('rejected', 'refused'))
+ FROM information s WHERE s.replaces_information_id = i.information_id)::int AS version"""
+_HELD = f"""
 i.information_id::text, i.organisation, i.client_id::text, i.municipality_code, i.kind, i.action,
 i.root_information_id::text, i.replaces_information_id::text, i.content, i.accepted_at,
 i.author_role, i.state, i.attempts, i.receiver_id, i.is_restricted, i.municipal_id,
-(SELECT s.information_id::text FROM information s
- WHERE s.replaces_information_id = i.information_id) AS replaced_by
+{STANDING_OF_SUCCESSORS}
 """
 FIND_HELD = f"SELECT {_HELD} FROM information i WHERE i.information_id = ANY($1::uuid[])"  # noqa: S608 - a constant of ours
 LOCK_HELD = f"""
@@ -180,11 +191,7 @@ class HeldInformation(Struct, frozen=True, kw_only=True):
     receiver_id: str | None
     is_restricted: bool
     replaced_by: str | None
-
-    @property
-    def version(self) -> int:
-        """Return the version for If-Match: what was accepted never changes, but is replaced."""
-        return 1 if self.replaced_by is None else 1 + 1
+    version: int
 
 
 class PlacedInformation(Struct, frozen=True, kw_only=True):
@@ -226,7 +233,7 @@ async def append(
     """Add items, and the audit's lines with them.
 
     Raises LostRace where another transaction stored one of the business keys, or a successor of the
-    same item, first.
+    same item that stands, first.
     """
     try:
         await _APPENDING.run(connection, {"information": items, "audit": lines})

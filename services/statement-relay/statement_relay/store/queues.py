@@ -16,6 +16,13 @@ FROM {_QUEUES.recordset()} JOIN client_queues q
   ON q.receiver_id = r.receiver_id AND q.client_id = r.client_id
 ORDER BY q.receiver_id, q.client_id FOR UPDATE OF q
 """  # noqa: S608 - a constant of ours
+# Whatever stands already is locked by the conflict, and left as it is.
+ENSURE = f"""
+INSERT INTO client_queues AS q (receiver_id, client_id, last_number, is_blocked)
+SELECT r.receiver_id, r.client_id, 0, false FROM {_QUEUES.recordset()}
+ORDER BY r.receiver_id, r.client_id
+ON CONFLICT (receiver_id, client_id) DO UPDATE SET is_blocked = q.is_blocked WHERE false
+"""  # noqa: S608 - a constant of ours
 GROW = f"""
 INSERT INTO client_queues AS q (receiver_id, client_id, last_number, next_attempt_at, is_blocked)
 SELECT r.receiver_id, r.client_id, r.count, clock_timestamp(), false FROM {_GROWN.recordset()}
@@ -55,6 +62,14 @@ async def lock(connection: Connection, queues: Collection[Queue]) -> dict[Queue,
         return {}
     rows = await connection.fetch(LOCK, _QUEUES.argument(_sorted(queues)))
     return {Queue(row["receiver_id"], row["client_id"]): row["is_leased"] for row in rows}
+
+
+async def lock_all(connection: Connection, queues: Collection[Queue]) -> dict[Queue, bool]:
+    """Lock queues in their order, those too that have had no item; say which are leased."""
+    if not queues:
+        return {}
+    await connection.execute(ENSURE, _QUEUES.argument(_sorted(queues)))
+    return await lock(connection, queues)
 
 
 async def grow(connection: Connection, places: Mapping[Queue, int]) -> dict[Queue, int]:

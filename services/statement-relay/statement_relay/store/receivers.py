@@ -11,7 +11,7 @@ from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from statement_relay.rules.breakers import Breaker
 from statement_relay.rules.pacing import ReceiverFigures, ReceiverPause, Standing
-from statement_relay.store.deliveries import NOTIFY_CHANNEL
+from statement_relay.store.deliveries import NOTIFY_CHANNEL, Lease
 
 ENSURE = """
 INSERT INTO receivers (receiver_id, is_paused, breaker_state, breaker_failures, window_sent)
@@ -37,7 +37,7 @@ ORDER BY r.receiver_id FOR UPDATE OF r
 IN_FLIGHT = """
 SELECT q.receiver_id, count(*) AS leases FROM client_queues q
 WHERE q.receiver_id = ANY($1::text[]) AND q.lease_token IS NOT NULL
-  AND q.lease_until > clock_timestamp()
+  AND q.lease_until > clock_timestamp() AND q.lease_token <> ALL($2::uuid[])
 GROUP BY q.receiver_id
 """
 _FIGURES = f"""
@@ -105,9 +105,15 @@ async def lock_receivers(connection: Connection, receiver_ids: Collection[str]) 
     return Locked(standings, rows[0]["now"] if rows else None)
 
 
-async def count_in_flight(connection: Connection, receiver_ids: Collection[str]) -> dict[str, int]:
-    """Return how many leases run for each of the receivers that has any."""
-    rows = await connection.fetch(IN_FLIGHT, [*receiver_ids])
+async def count_in_flight(
+    connection: Connection, receiver_ids: Collection[str], *, over: Collection[Lease]
+) -> dict[str, int]:
+    """Return how many leases run for each of the receivers that has any.
+
+    Those are left out whose calls are over.
+    """
+    tokens = [one.lease_token for one in over]
+    rows = await connection.fetch(IN_FLIGHT, [*receiver_ids], tokens)
     return {row["receiver_id"]: row["leases"] for row in rows}
 
 

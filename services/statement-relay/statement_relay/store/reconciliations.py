@@ -10,6 +10,7 @@ from msgspec import Struct
 from kuntavayla.database import Connection
 from statement_relay.rules.reconciliations import (
     DIFFERENCES_MAX,
+    KINDS_OF_DIFFERENCE,
     Compared,
     Difference,
     Reconciliation,
@@ -34,6 +35,8 @@ WITH theirs AS MATERIALIZED (
                 WHEN known.information_id IS NULL THEN 'unknown'
                 WHEN known.digest IS DISTINCT FROM theirs.digest THEN 'digest_differs'
                 WHEN known.state = 'delivered' THEN 'other_day'
+                WHEN known.state = 'rejected' AND known.state_reason = 'skipped' THEN 'skipped'
+                WHEN known.state = 'rejected' THEN 'rejected'
                 ELSE 'unproven' END AS kind
     FROM theirs
     FULL JOIN ours ON ours.information_id = theirs.information_id
@@ -55,15 +58,17 @@ WHERE receiver_id = $1 AND received_at >= $2 AND received_at < $3 AND state = 'd
   AND (NOT is_restricted OR $4)
 """
 STORE = """
-INSERT INTO reconciliations
-    (receiver_id, day, reconciled_at, their_count, our_count, counts, differences)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO reconciliations AS known
+    (receiver_id, day, reconciled_at, their_count, our_count, counts, differences, is_partial)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (receiver_id, day) DO UPDATE
 SET reconciled_at = excluded.reconciled_at, their_count = excluded.their_count,
-    our_count = excluded.our_count, counts = excluded.counts, differences = excluded.differences
+    our_count = excluded.our_count, counts = excluded.counts, differences = excluded.differences,
+    is_partial = excluded.is_partial
+WHERE known.is_partial OR NOT excluded.is_partial
 """
 LIST = """
-SELECT receiver_id, day, reconciled_at, their_count, our_count, counts, differences
+SELECT receiver_id, day, reconciled_at, their_count, our_count, counts, differences, is_partial
 FROM reconciliations WHERE day = $1 AND ($2::text IS NULL OR receiver_id = $2)
 ORDER BY receiver_id LIMIT $3
 """
@@ -72,13 +77,24 @@ UPDATE information SET state = 'waiting', state_reason = 'resent', settled_at = 
 WHERE information_id = ANY($1::uuid[]) AND receiver_id = $2 AND state = 'delivered'
 RETURNING information_id::text
 """
+# A whole result is asked for anew where receipts of its day came later: the receiver's clock is
+# off, or items were sent again. A receipt may commit some time after the instant that it bears.
 LIST_MISSING = """
-SELECT r.receiver_id, asked.day FROM receivers r CROSS JOIN unnest($1::date[]) AS asked (day)
-WHERE (NOT r.is_paused OR r.paused_until <= $2)
-  AND NOT EXISTS (SELECT FROM reconciliations known
-                  WHERE known.receiver_id = r.receiver_id AND known.day = asked.day)
+SELECT r.receiver_id, asked.day FROM receivers r
+CROSS JOIN unnest($1::date[], $2::timestamptz[], $3::timestamptz[], $4::bool[])
+  AS asked (day, starts_at, ends_at, is_first_look)
+LEFT JOIN reconciliations known
+  ON known.receiver_id = r.receiver_id AND known.day = asked.day AND NOT known.is_partial
+WHERE (NOT r.is_paused OR r.paused_until <= $5)
+  AND CASE WHEN known.day IS NULL THEN asked.is_first_look ELSE EXISTS (
+      SELECT FROM information i
+      WHERE i.receiver_id = r.receiver_id AND i.state = 'delivered'
+        AND i.received_at >= asked.starts_at AND i.received_at < asked.ends_at
+        AND i.settled_at > known.reconciled_at - $6 * interval '1 second') END
 ORDER BY r.receiver_id, asked.day
 """
+COMMITTING_S_MAX = 60.0
+"""Seconds between the instant that a receipt bears and its commit; a turn ends within a lease."""
 RESULTS_MAX = 1_000
 _encode = msgspec.json.encode
 _counts = msgspec.json.Decoder(dict[str, int]).decode
@@ -133,7 +149,7 @@ async def count_ours(connection: Connection, *, scope: Scope) -> int:
 
 
 async def store(connection: Connection, result: Reconciliation) -> None:
-    """Keep the result of a receiver and a day in place of an earlier one."""
+    """Keep the result of a receiver and a day, but never a partial one in place of a whole one."""
     await connection.execute(
         STORE,
         result.receiver_id,
@@ -143,6 +159,7 @@ async def store(connection: Connection, result: Reconciliation) -> None:
         result.our_count,
         _encode(result.counts).decode(),
         _encode(result.differences).decode(),
+        result.is_partial,
     )
 
 
@@ -158,8 +175,9 @@ async def list_results(
             reconciled_at=row["reconciled_at"],
             their_count=row["their_count"],
             our_count=row["our_count"],
-            counts=_counts(row["counts"]),
+            counts=dict.fromkeys(KINDS_OF_DIFFERENCE, 0) | _counts(row["counts"]),
             differences=_differences(row["differences"]),
+            is_partial=row["is_partial"],
         )
         for row in rows
     ]
@@ -176,9 +194,29 @@ async def let_resend(
     return frozenset(row["information_id"] for row in rows)
 
 
+class AskedDay(Struct, frozen=True, kw_only=True):
+    """A day to compare; one that is no first look is compared only where it was before."""
+
+    day: date
+    starts_at: datetime
+    ends_at: datetime
+    is_first_look: bool
+
+
 async def list_missing(
-    connection: Connection, days: Sequence[date], *, now: datetime
+    connection: Connection, days: Sequence[AskedDay], *, now: datetime
 ) -> list[tuple[str, date]]:
-    """Return receivers that are not paused, with those of the days that have no result of them."""
-    rows = await connection.fetch(LIST_MISSING, [*days], now)
+    """Return receivers that are not paused, with those of the days that lack a whole result.
+
+    A result lacks what was proved for its day after it.
+    """
+    rows = await connection.fetch(
+        LIST_MISSING,
+        [each.day for each in days],
+        [each.starts_at for each in days],
+        [each.ends_at for each in days],
+        [each.is_first_look for each in days],
+        now,
+        COMMITTING_S_MAX,
+    )
     return [(row["receiver_id"], row["day"]) for row in rows]

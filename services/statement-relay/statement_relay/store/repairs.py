@@ -75,7 +75,16 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 SETTLE_BY_RECEIPT = """
 UPDATE information SET state = 'delivered', state_reason = NULL, settled_at = $2, receipt_id = $3,
        received_at = $4, receipt_digest = $5
-WHERE information_id = $1 AND settled_at IS NULL
+WHERE information_id = $1
+  AND (settled_at IS NULL OR (state = 'rejected' AND state_reason = 'skipped'))
+"""
+OVERTAKEN = """
+SELECT EXISTS (
+    SELECT FROM information i JOIN information s
+      ON s.replaces_information_id = i.replaces_information_id
+      AND s.information_id <> i.information_id AND s.state NOT IN ('rejected', 'refused')
+    WHERE i.information_id = $1
+)
 """
 PARK_BY_RECEIPT = """
 UPDATE information SET state = 'parked', state_reason = $2, receipt_id = $3, received_at = $4,
@@ -171,7 +180,7 @@ async def summarise(connection: Connection) -> list[DeliverySummary]:
 async def settle_by_receipt(
     connection: Connection, information_id: str, receipt: Receipt, *, at: datetime
 ) -> None:
-    """Record that an item, whose queue the caller has locked, was delivered."""
+    """Record that an item, whose queue the caller has locked, was delivered, also a skipped one."""
     await connection.execute(
         SETTLE_BY_RECEIPT,
         information_id,
@@ -180,6 +189,12 @@ async def settle_by_receipt(
         receipt.received_at,
         receipt.digest,
     )
+
+
+async def is_overtaken(connection: Connection, information_id: str) -> bool:
+    """Say whether another successor of the same item stands; the caller has locked its queue."""
+    found: bool = await connection.fetchval(OVERTAKEN, information_id)
+    return found
 
 
 async def park_by_receipt(

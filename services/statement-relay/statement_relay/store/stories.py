@@ -5,10 +5,11 @@ from typing import Any
 
 from kuntavayla.database import Connection
 from statement_relay.rules.contents import content_of
-from statement_relay.rules.stories import Attempt, InformationFilter, ListedInformation, Story
-from statement_relay.store.information import issuer_of
+from statement_relay.rules.stories import Attempt, InformationFilter, ListedInformation, Note, Story
+from statement_relay.store.information import STANDING_OF_SUCCESSORS, issuer_of
 
 ATTEMPTS_MAX = 1_000
+NOTES_MAX = 1_000
 _LISTED = """
 i.information_id::text, i.municipal_id, i.organisation, i.client_id::text, i.municipality_code,
 i.kind, i.action, i.state, i.state_reason, i.receiver_id, i.accepted_at, i.deliver_by_at,
@@ -18,8 +19,7 @@ FIND = f"""
 SELECT {_LISTED}, i.content, i.replaces_information_id::text, i.root_information_id::text,
        i.issuer_authority, i.issuer_rule, i.issuer_from_on, i.number, i.digest, i.receipt_id,
        i.received_at, i.receipt_digest, i.delivered_request_id,
-       (SELECT s.information_id::text FROM information s
-        WHERE s.replaces_information_id = i.information_id) AS replaced_by,
+       {STANDING_OF_SUCCESSORS},
        (SELECT b.information_id::text FROM information b
         WHERE b.receiver_id = i.receiver_id AND b.client_id = i.client_id AND b.number < i.number
           AND b.number IS NOT NULL AND b.settled_at IS NULL AND i.settled_at IS NULL
@@ -29,6 +29,10 @@ FROM information i WHERE i.information_id = $1
 ATTEMPTS = """
 SELECT attempt, request_id, started_at, ended_at, status, outcome, code, request_hash
 FROM delivery_attempts WHERE information_id = $1 ORDER BY attempt DESC LIMIT $2
+"""
+NOTES = """
+SELECT action, code, reason, organisation, noted_at
+FROM delivery_notes WHERE information_id = $1 ORDER BY note_id DESC LIMIT $2
 """
 # One statement for each way in, so that each keeps its index, whenever it was planned.
 _CHOSEN = """
@@ -47,11 +51,12 @@ WHERE i.client_id = $7::uuid AND ($1::text IS NULL OR i.organisation = $1) {_CHO
 
 
 async def find_story(connection: Connection, information_id: str) -> Story | None:
-    """Return an item with its attempts."""
+    """Return an item with its attempts and notes."""
     row: Any = await connection.fetchrow(FIND, information_id)
     if row is None:
         return None
     attempts = await connection.fetch(ATTEMPTS, information_id, ATTEMPTS_MAX)
+    notes = await connection.fetch(NOTES, information_id, NOTES_MAX)
     fields = {name: value for name, value in row.items() if not name.startswith("issuer_")}
     return Story(
         **{
@@ -59,6 +64,7 @@ async def find_story(connection: Connection, information_id: str) -> Story | Non
             "content": content_of(row["content"]),
             "issuer": issuer_of(row),
             "attempts": tuple(Attempt(**dict(one)) for one in reversed(attempts)),
+            "notes": tuple(Note(**dict(one)) for one in reversed(notes)),
         }
     )
 

@@ -20,9 +20,9 @@ class InformationRow(Row, table=True):
 
     `content` is the validated item, `body` the exact bytes that are sent. `accepted_state` and
     `waiting_behind` are what the first answer said, and so every repeat; `ordinal` is the order of
-    acceptance. An item has a place in
-    its queue, bytes and a receiver together, or none of them: it waits for its client, was refused,
-    or is not relayed. What is no column of `tables.CHANGING` never changes.
+    acceptance. An item has a place in its queue, bytes and a receiver together, or none of them: it
+    waits for its client, was refused, or is not relayed. It has one successor at most that was
+    neither rejected nor refused. What is no column of `tables.CHANGING` never changes.
     """
 
     __tablename__ = "information"
@@ -67,7 +67,6 @@ class InformationRow(Row, table=True):
     delivered_request_id: str | None
     __table_args__ = (
         sa.UniqueConstraint("organisation", "municipal_id"),
-        sa.UniqueConstraint("replaces_information_id"),
         sa.UniqueConstraint("receiver_id", "client_id", "number"),
         sa.UniqueConstraint("ordinal"),
         one_of("action", Action),
@@ -102,6 +101,20 @@ class InformationRow(Row, table=True):
         sa.Index("ix_information_organisation", "organisation", "information_id"),
         sa.Index("ix_information_root", "root_information_id", "information_id"),
         sa.Index("ix_information_received", "receiver_id", "received_at"),
+        sa.Index(
+            "ix_information_successor",
+            "replaces_information_id",
+            unique=True,
+            postgresql_where=sa.text(
+                "replaces_information_id IS NOT NULL AND state NOT IN ('rejected', 'refused')"
+            ),
+        ),
+        index(
+            "ix_information_replaces",
+            "replaces_information_id",
+            "information_id",
+            where="replaces_information_id IS NOT NULL",
+        ),
         index(
             "ix_information_queue",
             "receiver_id",

@@ -14,8 +14,9 @@ from statement_relay.tables.rows import Row, index, number
 class ClientQueueRow(Row, table=True):
     """The queue of a client's items to one receiver; whoever holds its lease sends its head.
 
-    Acceptance locks the row and takes the next number. Without `next_attempt_at` there is nothing
-    to send; a blocked queue has a head that is parked or awaits its receipt.
+    Acceptance locks the row and takes the next number; a queue of no item yet is at none. Without
+    `next_attempt_at` there is nothing to send; a blocked queue has a head that is parked or awaits
+    its receipt.
     """
 
     __tablename__ = "client_queues"
@@ -27,7 +28,7 @@ class ClientQueueRow(Row, table=True):
     lease_token: UUID | None
     lease_until: datetime | None = instant()  # type: ignore[assignment]
     __table_args__ = (
-        sa.CheckConstraint("last_number >= 1", name="numbers_from_one"),
+        sa.CheckConstraint("last_number >= 0", name="numbers_from_none"),
         sa.CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease_has_end"),
         index(
             "ix_client_queues_due",

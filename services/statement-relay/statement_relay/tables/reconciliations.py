@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field
 
@@ -10,7 +11,10 @@ from statement_relay.tables.rows import Row
 
 
 class ReconciliationRow(Row, table=True):
-    """The result of a receiver's list of a day; the newest of the day stands."""
+    """The result of a receiver's list of a day; the newest of the day stands.
+
+    A partial one, without clients with a security ban, never takes the place of a whole one.
+    """
 
     __tablename__ = "reconciliations"
     receiver_id: str = Field(primary_key=True)
@@ -20,3 +24,4 @@ class ReconciliationRow(Row, table=True):
     our_count: int
     counts: str = Field(sa_type=JSON)
     differences: str = Field(sa_type=JSON)
+    is_partial: bool = Field(sa_column_kwargs={"server_default": sa.false()})

@@ -61,6 +61,9 @@ class InformationRequestRow(Row, table=True):
             where=f"{OPEN} AND reminded_at IS NULL",
         ),
         index("ix_information_requests_due", "due_at", where=f"{OPEN} AND overdue_at IS NULL"),
+        index(
+            "ix_information_requests_overdue", "due_at", where=f"{OPEN} AND overdue_at IS NOT NULL"
+        ),
     )
 
 

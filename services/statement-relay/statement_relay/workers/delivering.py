@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -16,20 +16,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, transaction
 from kuntavayla.database.connections import open_connection
-from kuntavayla.events import new_ids_at
-from kuntavayla.http import Remedy, run_halving
 from kuntavayla.service.moments import Call
 from kuntavayla.service.routes.desk import moment_at
-from kuntavayla.service.running import remedy_of
 from kuntavayla.telemetry import log, new_traceparent
 from statement_relay.clients.adapters import Adapter, Adapters
 from statement_relay.clients.parcels import Parcel
+from statement_relay.clients.trust import Whose
 from statement_relay.events import SERVICE, SOURCE
 from statement_relay.operations import delivering
-from statement_relay.operations.delivering import DeliveryDesk, Turn
+from statement_relay.operations.delivering import Decided, DeliveryDesk
 from statement_relay.rules.answers import AnswerTable
 from statement_relay.rules.deliveries import Called, Delivery, Pace
 from statement_relay.rules.endpoints import Endpoints
+from statement_relay.workers.settling import Settler
 
 POLL_S = 1.0
 """How long a courier that nobody has woken waits before it looks by itself."""
@@ -98,10 +97,19 @@ class Courier:
         self._ended: list[Called] = []
         self._calls: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
+        self._settler = Settler(self._settle, settled=self._look_again)
 
     def prepare(self) -> None:
         """Raise OSError where a receiver's certificate can not be used: before anything is sent."""
         self._adapters.prepare()
+
+    async def renew(self, endpoints: Endpoints) -> None:
+        """Go by newer addresses and certificates; raises OSError, and all stays as it was then."""
+        await self._adapters.renew(endpoints)
+
+    def certificate_ends(self) -> Iterator[tuple[str, Whose, datetime]]:
+        """Yield until when the certificates in use hold, by receiver."""
+        yield from self._adapters.certificate_ends()
 
     async def deliver(self, url: str) -> None:
         """Deliver until cancelled, woken by whoever puts something into a queue."""
@@ -158,42 +166,41 @@ class Courier:
             await delivering.make_known(connection, self._route.receiver_ids)
 
     async def _take_turn(self) -> float:
-        """Settle what has ended and begin what may be sent; return in how long to look again."""
+        """Decide on what has ended, begin what may be sent; return in how long to look again."""
+        if self._settler.is_behind:
+            return POLL_S
         began_at = time.monotonic()
         ended, self._ended = self._ended, []
         try:
-            turn = await self._turn_of(ended)
+            async with transaction(self._pool) as connection:
+                turn = await delivering.take_turn(
+                    connection, ended, unsettled=self._settler.unsettled, desk=self._desk()
+                )
         except BaseException:
             self._ended = [*ended, *self._ended]
             raise
+        self._settler.add(turn.decided)
         for delivery in turn.deliveries:
             self._begin(delivery, claimed_at=began_at)
         return POLL_S if turn.again_in_s is None else min(POLL_S, turn.again_in_s)
 
-    async def _turn_of(self, ended: Sequence[Called]) -> Turn:
-        try:
-            async with transaction(self._pool) as connection:
-                return await delivering.take_turn(connection, ended, desk=self._desk())
-        except Exception as error:
-            if remedy_of(error) is not Remedy.SPLIT or not ended:
-                raise
-        await self._settle_apart(ended)
-        return Turn(deliveries=[], again_in_s=0.0)
-
-    async def _settle_apart(self, ended: Sequence[Called]) -> None:
-        """Settle part by part; what the database refuses for its content is left to its lease."""
-        outcomes = await run_halving(self._settle, ended, remedy_of=remedy_of)
-        for outcome in outcomes:
-            if isinstance(outcome, Exception):
-                log.error("relay.unsettled", error_type=type(outcome).__name__)
-
-    async def _settle(self, ended: Sequence[Called]) -> Sequence[Called]:
+    async def _settle(self, decided: Sequence[Decided]) -> Sequence[Decided]:
         async with transaction(self._pool) as connection:
-            return await delivering.settle(connection, ended, desk=self._desk())
+            return await delivering.settle(connection, decided, desk=self._desk())
+
+    def _look_again(self, settled: Sequence[Decided]) -> None:
+        """Look at once for what is due behind settled items, and again when one's wait is over."""
+        self._woken.set()
+        waits_s = [one.fate.wait_s for one in settled if one.fate.state == "waiting"]
+        if waits_s and min(waits_s) < POLL_S:
+            asyncio.get_running_loop().call_later(min(waits_s), self._woken.set)
 
     def _begin(self, delivery: Delivery, *, claimed_at: float) -> None:
         adapter = self._adapters.find(delivery.receiver_id)
-        assert adapter is not None, "only receivers with an address are claimed for"
+        if adapter is None:
+            # A newer file has taken its address away since, or its certificate cannot be read just
+            # now: the item waits until its lease runs out.
+            return
         task = asyncio.create_task(self._call(adapter, delivery, claimed_at=claimed_at))
         self._calls.add(task)
         self._metrics.under_way.inc()
@@ -211,20 +218,19 @@ class Courier:
         pace = self._route.pace
         left_s = pace.lease_s / 2 - (time.monotonic() - claimed_at)
         started_at = self._clock()
-        request_id = new_ids_at(started_at)()
         answer = await adapter.put(
             Parcel(
                 information_id=delivery.information_id,
                 body=delivery.body,
                 digest=delivery.digest,
-                request_id=request_id,
+                request_id=delivery.lease_token,
                 official_id=delivery.official_id,
             ),
             timeout_s=min(pace.call_s_max, left_s),
         )
         called = Called(
             delivery=delivery,
-            request_id=request_id,
+            request_id=delivery.lease_token,
             started_at=started_at,
             ended_at=self._clock(),
             answer=answer,
@@ -239,7 +245,10 @@ class Courier:
             await asyncio.wait(self._calls, timeout=GRACE_S)
         self.cut_off()
         with contextlib.suppress(*AWAY, *AGAIN, *BUSY):
-            await self._settle_apart(self._ended)
+            async with transaction(self._pool) as connection:
+                decided = await delivering.decide(connection, self._ended, desk=self._desk())
+            self._settler.add(decided)
+        await self._settler.end()
         await self._adapters.close()
 
     def _desk(self) -> DeliveryDesk:

@@ -77,6 +77,17 @@ class FigureGauges:
             "Age of the oldest item that is not settled; 0 where there is none.",
             registry=registry,
         )
+        self._differences = LabelledGauge(
+            "kuntavayla_relay_reconciliation_differences",
+            "Items about which receivers' lists of the last seven days differ from our receipts.",
+            ("receiver", "kind"),
+            registry=registry,
+        )
+        self._overdue_requests = Gauge(
+            "kuntavayla_relay_overdue_requests",
+            "Questions of TE offices that are open and whose time has passed.",
+            registry=registry,
+        )
         self._receivers = ReceiverGauges(registry)
         self._service = ServiceGauges(registry)
         self._read_at = Gauge(
@@ -94,6 +105,10 @@ class FigureGauges:
         self._unsettled.show({(one.state,): one.count for one in figures.unsettled})
         self._overdue.show({(one.state,): one.overdue for one in figures.unsettled})
         self._oldest.set(figures.oldest_unsettled_s)
+        self._differences.show(
+            {(one.receiver_id, one.kind): one.count for one in figures.differences}
+        )
+        self._overdue_requests.set(figures.overdue_requests)
         self._receivers.show(figures, now=now)
 
 

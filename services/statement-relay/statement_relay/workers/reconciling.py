@@ -14,6 +14,7 @@ from statement_relay.errors import (
     InformationNotFound,
     ReceiverListMissing,
     ReceiverNotFound,
+    SuccessorOvertaken,
 )
 from statement_relay.events import SERVICE
 from statement_relay.operations import reconciliations as operations
@@ -111,5 +112,5 @@ class Asker(Struct, frozen=True, kw_only=True):
                 await operations.prove(
                     connection, item, receiver_id=receiver_id, call=call, moment=self.moment()
                 )
-        except (InformationNotFound, DeliverySettled):
+        except (InformationNotFound, DeliverySettled, SuccessorOvertaken):
             return

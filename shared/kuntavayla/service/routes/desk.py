@@ -1,6 +1,6 @@
 """What every route of every service shares: the composed parts, and who the caller is to us."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +35,8 @@ class ServiceDesk(Struct, frozen=True, kw_only=True):
 
     `source` is that of the service's events. `official_days_ahead_max` says how many days ahead an
     official's municipality may begin to be served. `fingerprints` digest bodies, the newest first.
-    `resync` says what a reader does whose cursor leads nowhere any more.
+    `resync` says what a reader does whose cursor leads nowhere any more. `code_lists` are what
+    the service explains to all, by name.
     """
 
     source: str
@@ -52,6 +53,7 @@ class ServiceDesk(Struct, frozen=True, kw_only=True):
     consumptions: Consumptions
     jobs: Jobs
     seal_keys: SealKeys
+    code_lists: Mapping[str, Sequence[Struct]]
 
     def moment(self) -> Moment:
         """Return the moment of a batch: now, to the millisecond, and ids of that time."""

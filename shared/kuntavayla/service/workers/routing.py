@@ -35,7 +35,7 @@ from kuntavayla.inbox import (
 )
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.workers.reading import keep_reading
-from kuntavayla.settings import KafkaConnection
+from kuntavayla.settings import KafkaConnection, RoutingSettings
 from kuntavayla.telemetry import trace_of
 from kuntavayla.values.credentials import ClientCredentials
 from kuntavayla.values.responsibilities import Authority, Responsibility
@@ -161,6 +161,17 @@ class RoutingAccess(Struct, frozen=True, kw_only=True):
     client_id: str
     client_secret: str
     broker: KafkaConnection | None
+
+    @classmethod
+    def of(cls, settings: RoutingSettings, *, broker: KafkaConnection | None) -> "RoutingAccess":
+        """Return the access that a service was told of."""
+        return cls(
+            url=settings.routing_url,
+            token_url=settings.routing_token_url,
+            client_id=settings.routing_client_id,
+            client_secret=settings.routing_client_secret.get_secret_value(),
+            broker=broker,
+        )
 
     @override
     def __repr__(self) -> str:

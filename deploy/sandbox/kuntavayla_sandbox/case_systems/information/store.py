@@ -27,12 +27,26 @@ ORDER BY client_id, clienthood_version DESC
 """
 LIST_TO_SEND = """
 SELECT told.municipal_id, told.action, told.document::text, original.information_id::text,
-       original.state = 'refused' AS is_hopeless
+       original.state = 'refused' AS is_hopeless, told.client_id::text,
+       EXISTS (SELECT FROM clients
+               WHERE clients.case_system_id = $1 AND clients.client_id = told.client_id
+                 AND clients.channel = 'restricted') AS is_restricted
 FROM information AS told
      LEFT JOIN information AS original ON original.case_system_id = told.case_system_id
           AND original.municipal_id = told.replaces_municipal_id
 WHERE told.case_system_id = $1 AND told.state = 'to_send'
 ORDER BY told.ordinal LIMIT $2
+"""
+LIST_UNANSWERED = """
+SELECT municipal_id, action, document::text, NULL, NULL, client_id::text, false
+FROM information WHERE case_system_id = $1 AND state = 'sent' ORDER BY ordinal
+"""
+MARK_SENT = """
+UPDATE information SET state = 'sent'
+WHERE case_system_id = $1 AND municipal_id = ANY($2::text[]) AND state = 'to_send'
+"""
+HAS_UNANSWERED = """
+SELECT EXISTS (SELECT FROM information WHERE case_system_id = $1 AND state = 'sent')
 """
 # One sender a case system: a place is the last one's and the answer's own.
 MARK_ANSWERED = """
@@ -48,7 +62,8 @@ FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text
      (SELECT coalesce(max(answered_place), 0) AS place FROM information
       WHERE case_system_id = $1) AS newest
 WHERE information.case_system_id = $1 AND information.municipal_id = answer.municipal_id
-  AND information.state = 'to_send'
+  AND (information.state = $8
+       OR information.state = 'refused' AND $8 = 'sent' AND answer.information_id IS NOT NULL)
 """
 MARK_WITHDRAWN = """
 UPDATE information SET outcome = 'withdrawn'
@@ -89,7 +104,8 @@ FROM information WHERE case_system_id = $1 AND ordinal > $2 ORDER BY ordinal LIM
 class ToSend(Struct, frozen=True):
     """One thing to be sent now; a correction or withdrawal with the id of what it replaces.
 
-    A hopeless one replaces an item that the relay refused.
+    A hopeless one replaces an item that the relay refused. What is about a restricted client never
+    goes by a topic.
     """
 
     municipal_id: str
@@ -97,6 +113,8 @@ class ToSend(Struct, frozen=True):
     document: str
     replaces_information_id: str | None
     is_hopeless: bool | None
+    client_id: str
+    is_restricted: bool
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -184,13 +202,47 @@ async def list_to_send(connection: Connection, case_system_id: str, *, limit: in
     return [ToSend(*row) for row in rows]
 
 
+async def list_unanswered(connection: Connection, case_system_id: str) -> list[ToSend]:
+    """Return what went by the topic and has no answer yet, in order."""
+    return [ToSend(*row) for row in await connection.fetch(LIST_UNANSWERED, case_system_id)]
+
+
+async def mark_sent(
+    connection: Connection, case_system_id: str, municipal_ids: Sequence[str]
+) -> None:
+    """Note what goes by the topic; its answers come by event."""
+    await connection.execute(MARK_SENT, case_system_id, municipal_ids)
+
+
+async def has_unanswered(connection: Connection, case_system_id: str) -> bool:
+    """Tell whether something that went by the topic has no answer yet."""
+    is_there: bool = await connection.fetchval(HAS_UNANSWERED, case_system_id)
+    return is_there
+
+
+async def mark_heard(
+    connection: Connection, case_system_id: str, answers: Sequence[Answered]
+) -> None:
+    """Note the answers to what went by the topic; also one to a parked item that was mended."""
+    await _mark_answered(connection, case_system_id, answers, state="sent")
+
+
 async def mark_answered(
     connection: Connection, case_system_id: str, answers: Sequence[Answered]
 ) -> None:
-    """Note the relay's answers in their order.
+    """Note the relay's answers to calls in their order.
 
     A withdrawal that is settled by its answer ends what it withdraws: that was never sent on.
     """
+    await _mark_answered(connection, case_system_id, answers, state="to_send")
+    withdrawals = [answer.municipal_id for answer in answers if answer.state == "withdrawn"]
+    if withdrawals:
+        await connection.execute(MARK_WITHDRAWN, case_system_id, withdrawals)
+
+
+async def _mark_answered(
+    connection: Connection, case_system_id: str, answers: Sequence[Answered], *, state: str
+) -> None:
     await connection.execute(
         MARK_ANSWERED,
         case_system_id,
@@ -200,10 +252,8 @@ async def mark_answered(
         [answer.receiver_id for answer in answers],
         [answer.digest for answer in answers],
         [answer.problem_code for answer in answers],
+        state,
     )
-    withdrawals = [answer.municipal_id for answer in answers if answer.state == "withdrawn"]
-    if withdrawals:
-        await connection.execute(MARK_WITHDRAWN, case_system_id, withdrawals)
 
 
 async def mark_outcomes(

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from kuntavayla.inbox import IncomingEvent
-from kuntavayla_sandbox.case_systems.information.store import Outcome
+from kuntavayla_sandbox.case_systems.information.store import Answered, Outcome
 
 PREFIX = "fi.kuntavayla.information."
 DELIVERED, REJECTED, PARKED, REFUSED, DELAYED, OVERDUE, ACCEPTED = (
@@ -24,11 +24,14 @@ class About(Struct, frozen=True):
     receipt_id: str | None = None
     digest: str | None = None
     state: str | None = None
+    information_id: str | None = None
+    receiver_id: str | None = None
 
 
 class News(Struct, frozen=True):
-    """What a batch tells: the newest outcome of each item, and which are late."""
+    """What a batch tells: answers in order, the newest outcome of each item, and which are late."""
 
+    answers: dict[str, Answered]
     outcomes: dict[str, Outcome]
     late: dict[str, bool]
 
@@ -39,13 +42,16 @@ OUTCOMES = {DELIVERED: "delivered", REJECTED: "rejected", PARKED: "parked", REFU
 
 def news_of(events: Sequence[IncomingEvent]) -> News:
     """Return what the events tell; types that this reader does not know tell nothing."""
-    news = News({}, {})
+    news = News({}, {}, {})
     for event in events:
         if not event.type.startswith(PREFIX):
             continue
         about = _decode(event.data)
         if about.municipal_id is None:
             continue
+        if event.type in {ACCEPTED, REFUSED}:
+            news.answers.pop(about.municipal_id, None)
+            news.answers[about.municipal_id] = _answered(about.municipal_id, event.type, about)
         if event.type in OUTCOMES:
             news.outcomes[about.municipal_id] = _outcome(about.municipal_id, event.type, about)
         elif event.type == ACCEPTED and about.state == "withdrawn":
@@ -56,6 +62,20 @@ def news_of(events: Sequence[IncomingEvent]) -> News:
             is_overdue = event.type == OVERDUE
             news.late[about.municipal_id] = news.late.get(about.municipal_id, False) or is_overdue
     return news
+
+
+def _answered(municipal_id: str, kind: str, about: About) -> Answered:
+    """Return what an item was answered, as it counts for one that went by the topic."""
+    if kind == REFUSED:
+        code = about.codes[0] if about.codes else "unknown"
+        return Answered(municipal_id=municipal_id, problem_code=code)
+    return Answered(
+        municipal_id=municipal_id,
+        information_id=about.information_id,
+        state=about.state,
+        receiver_id=about.receiver_id,
+        digest=about.digest,
+    )
 
 
 def _outcome(municipal_id: str, kind: str, about: About) -> Outcome:

@@ -126,9 +126,6 @@ def _create_account_clients() -> None:
             "reserved_holds >= 0 AND committed_holds >= 0",
             name=op.f("ck_account_clients_holds_from_zero"),
         ),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.account_id"], name=op.f("fk_account_clients_account_id")
-        ),
         sa.PrimaryKeyConstraint("account_id", "client_id", name=op.f("pk_account_clients")),
     )
 
@@ -270,17 +267,17 @@ def _create_entries() -> None:
         ),
         sa.CheckConstraint("position >= 1", name=op.f("ck_entries_positions_from_one")),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.account_id"], name=op.f("fk_entries_account_id")
-        ),
-        sa.ForeignKeyConstraint(
             ["reverses"], ["entries.entry_id"], name=op.f("fk_entries_reverses")
         ),
         sa.PrimaryKeyConstraint("account_id", "position", name=op.f("pk_entries")),
         sa.UniqueConstraint("entry_id", name=op.f("uq_entries_entry_id")),
-        sa.UniqueConstraint("reverses", name=op.f("uq_entries_reverses")),
     )
     op.create_index(
-        "ix_entries_account_id_value_on", "entries", ["account_id", "value_on"], unique=False
+        "uq_entries_reverses",
+        "entries",
+        ["reverses"],
+        unique=True,
+        postgresql_where=sa.text("reverses IS NOT NULL"),
     )
     op.create_index(
         "ix_entries_decision_id",

@@ -1,0 +1,173 @@
+"""Operators at work meanwhile: they pause, try again, give up, send again and compare lists."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from kuntavayla_sandbox.te_office.tables import DATABASE as TE_OFFICES
+from tests.faults.relay_items import PLACES, RECEIVERS
+from tests.faults.relay_site import OPENING, RELAY, SETTLED_S_MAX, RelaySite
+from tests.faults.waiting import until
+
+PAUSED_S_MAX = 1.5
+SKIPPED_SHARE = 0.25
+"""So many parked items are given up; the others are tried again."""
+REDELIVERIES = 3
+LOST_SHARE = 0.05
+LOST_MAX = 200
+DAY = OPENING.date()
+OFFICIAL = {"official_id": "campaign:op-1", "role": "operator"}
+KINDS = (
+    "missing",
+    "unknown",
+    "unproven",
+    "skipped",
+    "rejected",
+    "other_day",
+    "digest_differs",
+)
+DELIVERED = """
+SELECT information_id::text FROM information WHERE receiver_id = $1 AND state = 'delivered'
+ORDER BY ordinal
+"""
+LOSE = """
+DELETE FROM items WHERE information_id = ANY($1::uuid[]) RETURNING receiver_id, information_id::text
+"""
+
+
+class Operator:
+    """Does everything by the relay's own calls, and keeps count of it."""
+
+    def __init__(self, site: RelaySite, rng: random.Random) -> None:
+        self._site = site
+        self._rng = rng
+        self.pauses = self.resumptions = 0
+        self.redelivered: Counter[str] = Counter()
+        self.lost: set[str] = set()
+        self.complaints: list[str] = []
+
+    async def pause_each(self) -> None:
+        """Hold back each receiver for a while, some until a time and some until resumed."""
+        for number, receiver_id in enumerate(RECEIVERS):
+            lasts_s = self._rng.uniform(0, PAUSED_S_MAX)
+            if number % 2:
+                await self._pause_for(receiver_id, seconds=1 + lasts_s)
+                continue
+            await self._done(f"/receivers/{receiver_id}:pause", reason="Huolto")
+            self.pauses += 1
+            await asyncio.sleep(lasts_s)
+            await self._done(f"/receivers/{receiver_id}:resume")
+            self.resumptions += 1
+
+    async def _pause_for(self, receiver_id: str, *, seconds: float) -> None:
+        """Pause until so much later; a call that came too late for that is made anew."""
+
+        async def is_paused() -> bool:
+            end = self._site.clock() + timedelta(seconds=seconds)
+            path = f"/receivers/{receiver_id}:pause"
+            return await self._answer(path, reason="Huolto", until=end.isoformat())
+
+        await until(is_paused, within_s=SETTLED_S_MAX, poll_s=0.1)
+        self.pauses += 1
+
+    async def repair(self, information_id: str) -> None:
+        """Let a parked item be tried again, or give it up."""
+        verb = "skip" if self._rng.random() < SKIPPED_SHARE else "retry"
+        await self._answer(f"/deliveries/{information_id}:{verb}", reason="Selvitetty")
+
+    async def redeliver_some(self) -> None:
+        """Send all events of a case system once more, some times."""
+        for number in range(REDELIVERIES):
+            await asyncio.sleep(self._rng.uniform(0, PAUSED_S_MAX))
+            _, recipient, _ = self._rng.choice(PLACES)
+            answer = await self._done(
+                "/redeliveries",
+                headers={"Idempotency-Key": f"redelivery-{number}"},
+                recipient=recipient,
+                after="earliest",
+                reason="Kadonnut lukijalta",
+            )
+            self.redelivered[answer["redelivery_id"]] = answer["event_count"]
+
+    async def lose_some(self) -> None:
+        """Let each receiver lose some of what it holds, as by an older backup of it."""
+        for receiver_id in RECEIVERS:
+            rows = await self._site.postgres.fetch(RELAY, DELIVERED, receiver_id)
+            held = [row["information_id"] for row in rows]
+            count = max(1, min(LOST_MAX, int(len(held) * LOST_SHARE)))
+            lost = await self._site.postgres.fetch(
+                TE_OFFICES, LOSE, self._rng.sample(held, min(count, len(held)))
+            )
+            self.lost |= {row["information_id"] for row in lost}
+
+    async def repair_day(self) -> None:
+        """Compare each receiver's list of the day, and send again what it lost."""
+        for receiver_id in RECEIVERS:
+            found = await self._compare(receiver_id)
+            count = found["missing"]
+            if found["differences"] is not None:
+                unlike = {each["information_id"] for each in found["differences"]} - self.lost
+                self.complaints += [f"{each} differs and was not lost" for each in sorted(unlike)]
+            if count == 0:
+                self.complaints.append(f"nothing that {receiver_id} lost was found")
+                continue
+            await self._done(
+                f"/reconciliations/{DAY}:resend",
+                receiver_id=receiver_id,
+                expected_count=count,
+                reason="Vastaanottajalta kadonnut",
+            )
+
+    async def compare_all(self) -> None:
+        """Compare again: nothing may differ any more."""
+        for receiver_id in RECEIVERS:
+            found = await self._compare(receiver_id)
+            if not found["is_equal"]:
+                counts = {kind: found[kind] for kind in KINDS}
+                self.complaints.append(f"the list of {receiver_id} differs: {counts}")
+
+    async def _compare(self, receiver_id: str) -> Mapping[str, Any]:
+        answer = await self._done(
+            f"/receivers/{receiver_id}:reconcile", official=None, day=DAY.isoformat()
+        )
+        return {"differences": None} | answer
+
+    async def _done(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        official: Mapping[str, str] | None = OFFICIAL,
+        **body: object,
+    ) -> dict[str, Any]:
+        """Call until it is answered; return the answer."""
+        found: dict[str, Any] = {}
+
+        async def is_done() -> bool:
+            signed = {} if official is None else {"acting_official": official}
+            answer = await self._call(path, body | signed, headers=headers)
+            if answer is None or not answer.is_success:
+                return False
+            found.update(answer.json())
+            return True
+
+        await until(is_done, within_s=SETTLED_S_MAX, poll_s=0.1)
+        return found
+
+    async def _answer(self, path: str, **body: object) -> bool:
+        answer = await self._call(path, body | {"acting_official": OFFICIAL})
+        return answer is not None and answer.is_success
+
+    async def _call(
+        self, path: str, body: Mapping[str, object], *, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response | None:
+        async with self._site.client("operator", number=self._rng.randrange(2)) as client:
+            try:
+                return await client.post(path, json=body, headers=headers)
+            except httpx.TransportError:
+                return None
