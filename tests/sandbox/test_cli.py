@@ -135,13 +135,14 @@ def test_the_stack_file_has_the_keys_that_counterparts_read(up: UpProcess) -> No
     stack = up.stack()
 
     assert (stack["transport"], stack["legal_date"]) == ("feed", "2021-03-01")
-    assert set(stack["services"]) == {"routing-api", "statement-relay"}
+    assert set(stack["services"]) == {"routing-api", "statement-relay", "quota-ledger"}
     assert stack["services"]["routing-api"].endswith("/routing/v1")
     assert stack["services"]["statement-relay"].endswith("/relay/v1")
+    assert stack["services"]["quota-ledger"].endswith("/quota/v1")
     assert set(stack["simulators"]) == {"te-office", "te-office-tls", "case-systems"}
-    assert set(stack["databases"]) == {"routing-api", "statement-relay"}
+    assert set(stack["databases"]) == set(stack["services"])
     assert all(url.startswith("postgresql://") for url in stack["databases"].values())
-    assert set(stack["pids"]) == {"routing-api", "statement-relay", "te-office", "case-systems"}
+    assert set(stack["pids"]) == {*stack["services"], "te-office", "case-systems"}
     assert set(stack["identities"][0]) == {
         "name",
         "organisation",
