@@ -1,7 +1,7 @@
 """The composition root of quota-ledger: settings in, app out; nothing else builds its parts."""
 
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
@@ -11,15 +11,18 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
-from kuntavayla.database import Pool
+from kuntavayla.database import Pool, transaction
 from kuntavayla.events import event_schemas
 from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
+    BatchLimits,
     BodyLimits,
+    MicroBatcher,
     RateLimiter,
     ServiceDocuments,
     ServiceSpec,
     create_service,
+    run_halving,
 )
 from kuntavayla.outbox import Told, asyncapi_document
 from kuntavayla.register import Register, load_register
@@ -34,6 +37,7 @@ from kuntavayla.service.running import (
     machine_clock,
     metrics_of_process,
     rate_limit_of,
+    remedy_of,
     seal_key_of,
     seal_keys_of,
 )
@@ -41,14 +45,18 @@ from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
 from kuntavayla.service.workers.publishing import publisher_of
 from kuntavayla.service.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 from kuntavayla.service.workers.sealing import keep_sealed
-from kuntavayla.telemetry import Jobs, RequestMetrics
+from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
 from kuntavayla.values.digests import KeyedDigest
 from quota_ledger.events import EVENT_TYPES, SERVICE, SOURCE
+from quota_ledger.operations import decisions
+from quota_ledger.operations.decisions import Answered, Outcome
 from quota_ledger.operations.law import Law
 from quota_ledger.operations.projecting import project
+from quota_ledger.operations.submissions import Submission
 from quota_ledger.routes import ROUTERS, SCOPES
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import RESYNC, Desk
+from quota_ledger.rules.calculating import QuotaTables
 from quota_ledger.settings import Settings
 from quota_ledger.workers.figures import FigureGauges, look
 
@@ -62,8 +70,11 @@ def law_of(settings: Settings, register: Register) -> Law:
     """Return the law of a process, from the packaged data and the settings."""
     return Law(
         register=register,
+        tables=QuotaTables(),
         fingerprints=tuple(map(KeyedDigest, settings.fingerprint_key.secrets)),
         binds_persons=settings.binds_persons,
+        reservation_days=settings.reservation_days,
+        warning_days=settings.reservation_warning_days,
     )
 
 
@@ -136,7 +147,7 @@ class _Composition:
     def compose(self, pool: Pool, waiters: StreamWaiters) -> Composed:
         """Return the desk of the process and the loops beside it."""
         desk = self._desk(pool, waiters)
-        return Composed(desk=desk, loops=self._loops(desk))
+        return Composed(desk=desk, batchers=[desk.decisions], loops=self._loops(desk))
 
     def _moment(self) -> Moment:
         return moment_at(self._clock, source=SOURCE)
@@ -181,7 +192,7 @@ class _Composition:
         return [desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S)]
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
-        settings, register = self._settings, self._register
+        settings, register, batches = self._settings, self._register, BatchMetrics(self._metrics)
         bulk = settings.bulk_inflated_bytes_max
         return Desk(
             source=SOURCE,
@@ -191,6 +202,13 @@ class _Composition:
             official_days_ahead_max=0,
             fingerprints=self._law.fingerprints,
             law=self._law,
+            decisions=MicroBatcher[Submission, Answered](
+                _Decider(pool, self._law, self._clock).run,
+                limits=BatchLimits(),
+                unavailable=UNAVAILABLE,
+                single_metrics=batches.lane("decisions", "single"),
+                bulk_metrics=batches.lane("decisions", "bulk"),
+            ),
             duplicate_wait_s_max=settings.duplicate_wait_s_max,
             code_lists={},
             body_limits=BodyLimits(
@@ -205,3 +223,21 @@ class _Composition:
             jobs=Jobs(self._clock, registry=self._metrics),
             seal_keys=seal_keys_of(settings),
         )
+
+
+class _Decider:
+    """Runs batches of decisions, each part in a transaction of its own."""
+
+    def __init__(self, pool: Pool, law: Law, clock: Clock) -> None:
+        self._pool = pool
+        self._law = law
+        self._clock = clock
+
+    async def run(self, batch: Sequence[Submission]) -> Sequence[Answered | Exception]:
+        """Return one outcome per decision; a culprit that fails a batch is found by halving."""
+        return await run_halving(self._run_part, batch, remedy_of=remedy_of)
+
+    async def _run_part(self, part: Sequence[Submission]) -> Sequence[Outcome]:
+        moment = moment_at(self._clock, source=SOURCE)
+        async with transaction(self._pool) as connection:
+            return await decisions.decide(connection, part, law=self._law, moment=moment)

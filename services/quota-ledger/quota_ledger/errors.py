@@ -38,3 +38,17 @@ class YearLapsed(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "year_lapsed"
+
+
+class ClientNotKnown(DomainError):
+    """Nothing is known of the client yet; nothing was booked."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "client_not_known"
+
+
+class DecisionNotFound(DomainError):
+    """No such decision for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "decision_not_found"

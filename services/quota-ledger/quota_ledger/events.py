@@ -5,6 +5,7 @@ are compared in tests. Events of an account go to its ELY centre and to the case
 area.
 """
 
+from datetime import datetime
 from typing import ClassVar, Literal
 
 from msgspec import Struct
@@ -54,7 +55,46 @@ class QuotaThresholdReachedV1(Struct, frozen=True, kw_only=True):
     available_cents: int
 
 
+class YearCents(Struct, frozen=True):
+    """What a decision takes from, or gives back to, the account of one year."""
+
+    account_id: str
+    budget_year: int
+    cents: int
+
+
+class DecisionReservedV1(Struct, frozen=True, kw_only=True):
+    """Money is reserved for a decision until it is granted, or the reservation expires."""
+
+    type_name: ClassVar[str] = "decision.reserved"
+    decision_id: str
+    client_id: str
+    area_code: str
+    municipality_code: str
+    instrument: str
+    cents: int
+    years: tuple[YearCents, ...]
+    expires_at: datetime
+
+
+class DecisionRefusedV1(Struct, frozen=True, kw_only=True):
+    """Nothing was reserved for a decision, for these reasons."""
+
+    type_name: ClassVar[str] = "decision.refused"
+    decision_id: str
+    client_id: str
+    area_code: str
+    municipality_code: str
+    instrument: str
+    outcome: Literal["refused", "not_competent"]
+    reason_codes: tuple[str, ...]
+    needed_cents: int | None
+    available_cents: int | None
+
+
 EVENT_TYPES = (
+    DecisionReservedV1,
+    DecisionRefusedV1,
     AllocationChangedV1,
     QuotaThresholdReachedV1,
     AuditSealedV1,

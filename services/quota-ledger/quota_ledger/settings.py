@@ -29,6 +29,18 @@ class Settings(RoutingSettings, SealSettings, KafkaSettings, ServiceSettings):
         default=False,
         description="Whether persons bind like euros in accounts that are opened from now on.",
     )
+    reservation_days: int = Field(
+        default=60,
+        ge=1,
+        le=365,
+        description="Days behind its decision at whose end a reservation expires.",
+    )
+    reservation_warning_days: int = Field(
+        default=7,
+        ge=1,
+        le=60,
+        description="Days before the end of a reservation on which its sender is warned.",
+    )
     duplicate_wait_s_max: float = Field(
         default=5.0,
         ge=0.05,

@@ -4,14 +4,19 @@ from msgspec import Struct
 
 from kuntavayla.register import Register
 from kuntavayla.values.digests import KeyedDigest
+from quota_ledger.rules.calculating import QuotaTables
 
 
 class Law(Struct, frozen=True, kw_only=True):
     """The law of a process, with its settings.
 
-    `binds_persons` says whether persons bind like euros in accounts opened from now on.
+    `binds_persons` says whether persons bind like euros in accounts opened from now on. A
+    reservation ends so many days behind its decision, and is warned of so many days before.
     """
 
     register: Register
+    tables: QuotaTables
     fingerprints: tuple[KeyedDigest, ...]
     binds_persons: bool
+    reservation_days: int
+    warning_days: int

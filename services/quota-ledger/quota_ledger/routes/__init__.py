@@ -16,6 +16,7 @@ from kuntavayla.service.routes.redeliveries import redeliveries_router
 from quota_ledger.routes.allocations import router as allocations
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.balances import router as balances
+from quota_ledger.routes.decisions import router as decisions
 from quota_ledger.routes.desk import RESTART
 from quota_ledger.routes.operating import router as operating
 from quota_ledger.routes.transfers import router as transfers
@@ -23,6 +24,7 @@ from quota_ledger.routes.transfers import router as transfers
 ROUTERS: tuple[APIRouter, ...] = (
     allocations,
     transfers,
+    decisions,
     balances,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
@@ -39,6 +41,11 @@ SCOPES: ScopeTable = {
     ("GET", "/allocations"): "allocations.read",
     ("POST", "/allocation-transfers"): "allocation-transfers.write",
     ("POST", "/allocation-transfers:preview"): "allocation-transfers.read",
+    ("POST", "/decisions"): "decisions.write",
+    ("POST", "/decisions:bulk"): "decisions.write",
+    ("POST", "/decisions:preview"): "decisions.read",
+    ("GET", "/decisions/{decision_id}"): "decisions.read",
+    ("GET", "/decisions"): "decisions.read",
     ("GET", "/balances"): "balances.read",
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",
     ("GET", "/events"): "events.read",

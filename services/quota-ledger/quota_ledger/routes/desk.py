@@ -2,9 +2,11 @@
 
 from starlette.requests import Request
 
-from kuntavayla.http import BodyLimits
+from kuntavayla.http import BodyLimits, MicroBatcher
 from kuntavayla.service.routes.desk import ServiceDesk
+from quota_ledger.operations.decisions import Answered
 from quota_ledger.operations.law import Law
+from quota_ledger.operations.submissions import Submission
 from quota_ledger.routes.answers import PREFIX
 
 RESTART = "take a place by after=now, then read GET /balances"
@@ -17,6 +19,7 @@ class Desk(ServiceDesk, frozen=True, kw_only=True):
 
     bulk_limits: BodyLimits
     law: Law
+    decisions: MicroBatcher[Submission, Answered]
     duplicate_wait_s_max: float
 
 

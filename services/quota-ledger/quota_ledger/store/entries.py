@@ -70,6 +70,11 @@ SELECT {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _SUMS)}, {_AFTER}
 FROM entries e WHERE e.account_id = $1 AND e.position > $2
 ORDER BY e.position LIMIT $3
 """  # noqa: S608 - constants of ours
+LIST_OF_DECISION = f"""
+SELECT e.account_id::text, {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _SUMS)}, {_AFTER}
+FROM entries e WHERE e.decision_id = $1
+ORDER BY e.booked_at, e.account_id, e.position
+"""  # noqa: S608 - constants of ours
 SUMS_AS_OF = f"""
 SELECT e.account_id::text, {", ".join(f"sum(e.{name})::int8 AS {name}_after" for name in _SUMS)}
 FROM entries e
@@ -117,14 +122,23 @@ async def list_of_account(
 ) -> list[ListedEntry]:
     """Return the entries of an account in order of their positions."""
     rows = await connection.fetch(LIST, account_id, after, limit)
-    return [
-        ListedEntry(
-            change=Sums(*(row[name] for name in _SUMS)),
-            after=_sums(row),
-            **{name: row[name] for name in _LISTED},
-        )
-        for row in rows
-    ]
+    return [_listed(row) for row in rows]
+
+
+async def list_of_decision(
+    connection: Connection, decision_id: str
+) -> list[tuple[str, ListedEntry]]:
+    """Return the entries of a decision in the order of their booking, each with its account."""
+    rows = await connection.fetch(LIST_OF_DECISION, decision_id)
+    return [(row["account_id"], _listed(row)) for row in rows]
+
+
+def _listed(row: Any) -> ListedEntry:  # noqa: ANN401 - a record
+    return ListedEntry(
+        change=Sums(*(row[name] for name in _SUMS)),
+        after=_sums(row),
+        **{name: row[name] for name in _LISTED},
+    )
 
 
 def _sums(row: Any) -> Sums:  # noqa: ANN401 - a record

@@ -33,7 +33,12 @@ from kuntavayla.http import (
 )
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.register import OrganisationKind
-from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.errors import (
+    MunicipalIdReused,
+    MunicipalityNotServed,
+    OfficeNotYours,
+    OfficialRoleRefused,
+)
 from kuntavayla.service.routes.bulk import summary_of
 from kuntavayla.service.routes.desk import RESTRICTED, call_of, official_of_call
 from kuntavayla.service.routes.outcomes import settled
@@ -49,7 +54,6 @@ from statement_relay.errors import (
     AlreadyReplaced,
     InformationEnded,
     InformationNotFound,
-    MunicipalIdReused,
     ResponsibleOther,
 )
 from statement_relay.operations import reading
