@@ -71,12 +71,17 @@ rm -f "$PASSWORDS"/{name}
 """
 
 
+CENTRES = ("quota-ledger",)
+"""The services whose events ELY centres take."""
+
+
 @dataclass(frozen=True)
 class Party:
-    """An organisation that takes events; a case system also sends."""
+    """An organisation that takes events of services; a case system also sends."""
 
     name: str
-    sends: bool
+    sends: bool = False
+    hears: tuple[str, ...] = SERVICES
 
     def out_topic(self, service: str) -> str:
         """Return the topic of a service that only it reads."""
@@ -101,12 +106,19 @@ def is_in_force(row: dict[str, str], on: date | None) -> bool:
 
 
 def read_parties(register: Path, *, on: date | None) -> list[Party]:
-    """Return the case systems and TE offices of the register, by name."""
+    """Return the case systems, TE offices and ELY centres of the register, by name."""
     members = read_table(register / "case_system_members.csv")
     offices = read_table(register / "te_offices.csv")
     systems = {row["case_system_id"] for row in members if is_in_force(row, on)}
     codes = {row["te_office_code"] for row in offices if is_in_force(row, on)}
-    return [Party(name, name in systems) for name in sorted(systems | codes)]
+    centres = {
+        row["organisation_id"]
+        for row in read_table(register / "organisations.csv")
+        if row["kind"] == "ely"
+    }
+    parties = [Party(name, name in systems) for name in systems | codes]
+    parties += [Party(name, hears=CENTRES) for name in centres]
+    return sorted(parties, key=lambda party: party.name)
 
 
 def lines_of(parties: Sequence[Party]) -> Iterable[str]:
@@ -116,7 +128,7 @@ def lines_of(parties: Sequence[Party]) -> Iterable[str]:
     for party in parties:
         yield ""
         yield f"user {party.name}"
-        yield allow(party.name, "Read", topics=[party.out_topic(one) for one in SERVICES])
+        yield allow(party.name, "Read", topics=[party.out_topic(one) for one in party.hears])
         yield allow_groups(party.name)
         if party.sends:
             yield allow(party.name, "Write", topics=[party.in_topic(one) for one in INBOUND])
@@ -125,7 +137,8 @@ def lines_of(parties: Sequence[Party]) -> Iterable[str]:
 def service_lines(service: str, parties: Sequence[Party]) -> Iterable[str]:
     """Return the lines of a service: topics, its user, what it writes and reads."""
     internal = f"kv.{service}.internal.v1"
-    out_topics = [party.out_topic(service) for party in parties] + [internal]
+    hearing = [party for party in parties if service in party.hears]
+    out_topics = [party.out_topic(service) for party in hearing] + [internal]
     senders = [party for party in parties if party.sends and service in INBOUND]
     in_topics = [party.in_topic(service) for party in senders]
     read = in_topics + [name for name, readers in INTERNAL_READERS.items() if service in readers]

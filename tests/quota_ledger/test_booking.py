@@ -153,6 +153,22 @@ async def test_a_lapsed_year_gives_nothing_and_what_it_frees_lapses(ledger: Ledg
     assert await faults_of(ledger) == []
 
 
+async def test_what_was_written_is_not_written_again(ledger: Ledger) -> None:
+    account_id = await account(ledger, cents=1_000)
+    moment = ledger.desk.moment()
+
+    async with ledger.desk.transaction() as connection:
+        books = await Books.locked(connection, [account_id], client_ids=[CLIENT, OTHER_CLIENT])
+        books.book(draw(account_id, cents=800), moment=moment)
+        first = await books.write(connection)
+        books.book(draw(account_id, cents=50, client_id=OTHER_CLIENT), moment=moment)
+        second = await books.write(connection)
+
+    assert [len(crossings) for crossings in (first, second)] == [1, 0]
+    assert await ledger.count("entries") == 3
+    assert await faults_of(ledger) == []
+
+
 async def test_what_is_rolled_back_leaves_no_trace(ledger: Ledger) -> None:
     account_id = await account(ledger, cents=1_000)
 

@@ -34,10 +34,12 @@ async def accounts_of(ledger: Ledger, count: int, *, cents: int) -> list[str]:
     return [ids[key] for key in keys]
 
 
-async def written_by(ledger: Ledger, seed: int, account_ids: list[str]) -> Counter[str]:
-    """Let one process write, and return what it says was accepted."""
-    arguments = [ledger.database.url, str(seed), str(WRITERS), str(BATCHES), *account_ids]
-    process = await asyncio.create_subprocess_exec(
+async def writing(
+    ledger: Ledger, seed: int, account_ids: list[str], *, batches: int = BATCHES
+) -> asyncio.subprocess.Process:
+    """Start a process of writers."""
+    arguments = [ledger.database.url, str(seed), str(WRITERS), str(batches), *account_ids]
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.quota_ledger.booking_process",
@@ -45,6 +47,11 @@ async def written_by(ledger: Ledger, seed: int, account_ids: list[str]) -> Count
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )
+
+
+async def written_by(ledger: Ledger, seed: int, account_ids: list[str]) -> Counter[str]:
+    """Let one process write, and return what it says was accepted."""
+    process = await writing(ledger, seed, account_ids)
     try:
         async with asyncio.timeout(DEADLINE_S):
             out, _ = await process.communicate()
@@ -74,6 +81,23 @@ async def test_sixteen_writers_of_four_processes_on_three_accounts_add_up_to_the
     assert accepted["refused"]
     # The writers asked for far more than there is, so hardly a cent is left.
     assert accepted["reserved_cents"] > 2.9 * ALLOCATED_CENTS
+
+
+async def test_a_process_killed_in_the_middle_leaves_whole_batches_and_no_lock(
+    ledger: Ledger,
+) -> None:
+    account_ids = await accounts_of(ledger, 3, cents=100 * ALLOCATED_CENTS)
+    process = await writing(ledger, 1, account_ids, batches=1_000_000)
+    async with asyncio.timeout(DEADLINE_S):
+        while await ledger.count("entries") < 500:  # noqa: ASYNC110 - rows tell by being read
+            await asyncio.sleep(0.02)
+    process.kill()
+    await process.wait()
+
+    accepted = await written_by(ledger, 2, account_ids)
+
+    assert accepted["postings"] > 0
+    assert await faults_of(ledger) == []
 
 
 @pytest.mark.parametrize("fit", [1, 7])

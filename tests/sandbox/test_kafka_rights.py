@@ -33,6 +33,7 @@ def test_everybody_of_the_register_has_a_topic_and_a_user_and_case_systems_an_in
     names = {each.organisation_id for each in register.organisations()}
     systems = {name for name in names if register.case_system(name) is not None}
     offices = {name for name in names if name.startswith("te-") and name != "te-national"}
+    centres = {name for name in names if name.startswith("ely-")}
 
     lines = printed().splitlines()
 
@@ -40,9 +41,10 @@ def test_everybody_of_the_register_has_a_topic_and_a_user_and_case_systems_an_in
     assert topics == {
         *(topic_of(one, name) for one in SERVICES for name in {*systems, *offices, "internal"}),
         *(inbound_topic_of(one, name) for one in INBOUND for name in systems),
+        *(topic_of("quota-ledger", name) for name in centres),
     }
     users = {line.split()[1] for line in lines if line.startswith("user ")}
-    assert users == {*SERVICES, *systems, *offices}
+    assert users == {*SERVICES, *systems, *offices, *centres}
 
 
 def test_nobody_but_the_service_is_let_near_a_topic_of_another() -> None:

@@ -179,7 +179,15 @@ class Ledger:
         await accounts.change(connection, changed)
         await accounts.keep_holds(connection, self._held_anew)
         await entries.append(connection, self._entries)
+        self._settle(changed)
         return crossings
+
+    def _settle(self, written: Sequence[Balance]) -> None:
+        """Begin anew behind what was written: it is not written a second time."""
+        for balance in written:
+            self._balances[balance.account_id] = balance
+            self._before[balance.account_id] = balance
+        self._entries, self._held_anew, self._changed = [], {}, {}
 
 
 async def opened(

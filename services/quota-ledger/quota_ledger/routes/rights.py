@@ -23,7 +23,6 @@ READERS = (
     OrganisationKind.ELY,
     OrganisationKind.MINISTRY,
     OrganisationKind.CASE_SYSTEM,
-    OrganisationKind.KEHA,
     OrganisationKind.OPERATOR,
 )
 PURPOSE = "quota_decision"

@@ -9,7 +9,7 @@ from kuntavayla.register import Area, OrganisationKind, Register
 YEARS_BACK = 2
 """A year's account is used until the end of the year behind it. Source: sources.md#quota-years."""
 _LAST_DAY = date(2000, 12, 31)
-_ALL = (OrganisationKind.MINISTRY, OrganisationKind.OPERATOR, OrganisationKind.KEHA)
+_ALL = (OrganisationKind.MINISTRY, OrganisationKind.OPERATOR)
 
 
 def find_area(register: Register, code: str, *, on: date) -> Area | None:
