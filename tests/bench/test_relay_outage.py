@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from tests.bench.outage_checking import violations
 from tests.bench.outage_receiver import Put, read_puts
@@ -14,6 +15,7 @@ CLIENTS = 60
 """So few that each sends several items, corrections and withdrawals among them."""
 
 
+@pytest.mark.faults
 async def test_a_short_outage_loses_doubles_and_reorders_nothing_and_its_damages_are_found() -> (
     None
 ):

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 from httpx import Response
 
+from quota_ledger.operations.booking import book, opened
 from quota_ledger.rules.accounts import AccountKey
-from quota_ledger.rules.balances import Sums
+from tests.quota_ledger.accounts import leg, posting
 from tests.quota_ledger.responsibles import CLIENT, OTHER_CLIENT, responsible
 from tests.quota_ledger.service import Caller, Ledger, another_key
 from tests.served import Json
@@ -94,7 +95,7 @@ async def know_clients(ledger: Ledger, *ids: str) -> None:
     await ledger.learn(*(responsible(client_id=one) for one in ids or (CLIENT,)))
 
 
-async def give(
+async def give(  # noqa: PLR0913 - what an account is of and holds
     ledger: Ledger,
     *,
     cents: int,
@@ -102,11 +103,16 @@ async def give(
     instrument: str = "PAY_SUBSIDY",
     year: int = 2021,
     municipality: str = "",
+    binds_persons: bool = False,
 ) -> str:
     """Allocate to an account of Kainuu, which is opened for it; return its id."""
     key = AccountKey("kainuu", municipality, instrument, year)
-    sums = Sums(allocated_cents=cents, allocated_persons=persons)
-    return await ledger.allocate(key, sums)
+    moment = ledger.desk.moment()
+    async with ledger.desk.transaction() as connection:
+        ids = await opened(connection, [key], binds_persons=binds_persons, moment=moment)
+        given = leg(ids[key], "initial", allocated_cents=cents, allocated_persons=persons)
+        await book(connection, [posting(given)], moment=moment)
+    return ids[key]
 
 
 def sender(ledger: Ledger, organisation: str = "cs-sotkamo", *more: str) -> Caller:
@@ -116,9 +122,7 @@ def sender(ledger: Ledger, organisation: str = "cs-sotkamo", *more: str) -> Call
 
 async def send(caller: Caller, body: Json, *, key: str | None = None) -> Response:
     """Send a decision under a key of its own, unless one is given."""
-    return await caller.post(
-        "/decisions", body, headers={"Idempotency-Key": key or another_key()}
-    )
+    return await caller.post("/decisions", body, headers={"Idempotency-Key": key or another_key()})
 
 
 async def decided(caller: Caller, body: Json) -> Json:

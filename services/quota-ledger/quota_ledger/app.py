@@ -4,6 +4,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from functools import cache, partial
 from importlib.metadata import version
+from importlib.resources import files
 from typing import Any
 
 import httpx
@@ -56,10 +57,11 @@ from quota_ledger.operations.submissions import Submission
 from quota_ledger.routes import ROUTERS, SCOPES
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import RESYNC, Desk
-from quota_ledger.rules.calculating import QuotaTables
+from quota_ledger.rules.law_tables import QuotaTables, load_quota_tables
 from quota_ledger.settings import Settings
 from quota_ledger.workers.figures import FigureGauges, look
 
+DATA = files("quota_ledger") / "data"
 DESCRIPTION = (
     "Books decisions on pay subsidy, start-up grant, training and coaching against each area's"
     " allocation, which is never exceeded. Problems: docs/problems; events: /schemas."
@@ -70,12 +72,18 @@ def law_of(settings: Settings, register: Register) -> Law:
     """Return the law of a process, from the packaged data and the settings."""
     return Law(
         register=register,
-        tables=QuotaTables(),
+        tables=tables_of_release(),
         fingerprints=tuple(map(KeyedDigest, settings.fingerprint_key.secrets)),
         binds_persons=settings.binds_persons,
         reservation_days=settings.reservation_days,
         warning_days=settings.reservation_warning_days,
     )
+
+
+@cache
+def tables_of_release() -> QuotaTables:
+    """Return the tables of law of this release, read once in a process."""
+    return load_quota_tables(DATA)
 
 
 @cache

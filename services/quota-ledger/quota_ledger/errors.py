@@ -45,10 +45,3 @@ class ClientNotKnown(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "client_not_known"
-
-
-class DecisionNotFound(DomainError):
-    """No such decision for this caller."""
-
-    kind: ClassVar[Kind] = Kind.NOT_FOUND
-    code: ClassVar[str] = "decision_not_found"

@@ -55,16 +55,11 @@ class QuotaThresholdReachedV1(Struct, frozen=True, kw_only=True):
     available_cents: int
 
 
-class YearCents(Struct, frozen=True):
-    """What a decision takes from, or gives back to, the account of one year."""
-
-    account_id: str
-    budget_year: int
-    cents: int
-
-
 class DecisionReservedV1(Struct, frozen=True, kw_only=True):
-    """Money is reserved for a decision until it is granted, or the reservation expires."""
+    """Money is reserved for a decision until it is granted, or the reservation expires.
+
+    The oldest year stands first; each of `account_cents` is of the account and year in its place.
+    """
 
     type_name: ClassVar[str] = "decision.reserved"
     decision_id: str
@@ -73,7 +68,9 @@ class DecisionReservedV1(Struct, frozen=True, kw_only=True):
     municipality_code: str
     instrument: str
     cents: int
-    years: tuple[YearCents, ...]
+    account_ids: tuple[str, ...]
+    budget_years: tuple[int, ...]
+    account_cents: tuple[int, ...]
     expires_at: datetime
 
 

@@ -59,3 +59,10 @@ class MunicipalIdReused(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "municipal_id_reused"
+
+
+class DecisionNotFound(DomainError):
+    """No such decision for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "decision_not_found"

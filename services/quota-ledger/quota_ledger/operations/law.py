@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from kuntavayla.register import Register
 from kuntavayla.values.digests import KeyedDigest
-from quota_ledger.rules.calculating import QuotaTables
+from quota_ledger.rules.law_tables import QuotaTables
 
 
 class Law(Struct, frozen=True, kw_only=True):

@@ -6,9 +6,9 @@ import msgspec
 from msgspec import Struct
 
 from kuntavayla.database import Connection
+from kuntavayla.service.errors import DecisionNotFound
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import DISCLOSED, REFUSED, witness
-from quota_ledger.errors import DecisionNotFound
 from quota_ledger.operations.law import Law
 from quota_ledger.rules.calculating import calculate
 from quota_ledger.rules.calculations import Calculation, CalculationRefused, YearDraw, charged

@@ -12,7 +12,7 @@ from kuntavayla.events import Channel
 from kuntavayla.idempotency import InProgress
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.operations.gathering import Gathered
-from quota_ledger.events import DecisionRefusedV1, DecisionReservedV1, YearCents
+from quota_ledger.events import DecisionRefusedV1, DecisionReservedV1
 from quota_ledger.operations.announcing import threshold_drafts
 from quota_ledger.operations.law import Law
 from quota_ledger.operations.submissions import Submission
@@ -172,14 +172,9 @@ def _reserved(decided: Decided) -> DecisionReservedV1:
         municipality_code=item.municipality_code,
         instrument=item.instrument,
         cents=reservation.cents,
-        years=tuple(
-            YearCents(
-                entry.balance.account_id,
-                entry.balance.key.budget_year,
-                entry.change.reserved_cents,
-            )
-            for entry in decided.entries
-        ),
+        account_ids=tuple(entry.balance.account_id for entry in decided.entries),
+        budget_years=tuple(entry.balance.key.budget_year for entry in decided.entries),
+        account_cents=tuple(entry.change.reserved_cents for entry in decided.entries),
         expires_at=reservation.expires_at,
     )
 

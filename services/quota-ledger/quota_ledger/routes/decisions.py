@@ -30,6 +30,7 @@ from kuntavayla.http import (
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import (
+    DecisionNotFound,
     MunicipalIdReused,
     MunicipalityNotServed,
     OfficeNotYours,
@@ -39,7 +40,7 @@ from kuntavayla.service.routes.bulk import summary_of
 from kuntavayla.service.routes.desk import RESTRICTED, call_of
 from kuntavayla.service.routes.outcomes import settled
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
-from quota_ledger.errors import AreaNotYours, ClientNotKnown, DecisionNotFound
+from quota_ledger.errors import AreaNotYours, ClientNotKnown
 from quota_ledger.operations import decisions as operations
 from quota_ledger.operations import reading
 from quota_ledger.routes.answers import PREFIX
@@ -194,7 +195,8 @@ async def list_decisions(
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)
     query = msgspec.structs.replace(
-        _seen_by(caller, desk=desk, area=area),
+        _seen_by(caller, desk=desk),
+        area_codes=narrowed(seen_areas(caller, desk=desk), area=area),
         state=state,
         client_id=str(client_id) if client_id else None,
     )
@@ -211,9 +213,10 @@ async def list_decisions(
     return json_answer(DecisionList([listed_answer(one) for one in found], cursor))
 
 
-def _seen_by(caller: Caller, *, desk: Desk, area: str | None = None) -> DecisionFilter:
+def _seen_by(caller: Caller, *, desk: Desk) -> DecisionFilter:
     """Return what a caller may see: a case system what is of its areas, the operator all."""
+    seen = seen_areas(caller, desk=desk)
     return DecisionFilter(
-        area_codes=narrowed(seen_areas(caller, desk=desk), area=area),
+        area_codes=None if seen is None else sorted(seen),
         may_see_restricted=RESTRICTED in caller.scopes,
     )

@@ -51,7 +51,26 @@ def _start_up_grant(
     rate = table.row("daily", on=period.starts_on, decided_on=decided_on)
     if not item.facts.is_full_time:
         return CalculationRefused("enterprise_not_full_time", (rate.row_id,))
-    months, rows = [], {rate.row_id: rate}
+    months, rows = _paid_months(item, table=table, decided_on=decided_on)
+    total = sum(month.cents for month in months)
+    if total == 0:
+        return CalculationRefused("nothing_payable", (rate.row_id,))
+    return Calculation(
+        cents_per_day=rate.value,
+        days_max=sum(month.days or 0 for month in months),
+        total_cents=total,
+        is_estimate=True,
+        rule_rows=tuple(rows),
+        booking_policy=COMMITMENT_YEAR,
+        months=tuple(months),
+    )
+
+
+def _paid_months(
+    item: StartUpGrantItem, *, table: StartUpGrantTable, decided_on: date
+) -> tuple[list[CalculatedMonth], list[str]]:
+    """Return what each month gets, and the ids of the rates used, in the order of their days."""
+    months, rows, period = [], {}, item.period
     for part in payable_days(period.starts_on, period.ends_on, item.facts.days_per_week_max):
         cents = 0
         for row, days in _by_rate(part.days, table=table, decided_on=decided_on):
@@ -65,18 +84,7 @@ def _start_up_grant(
                 budget_year_charged=item.budget_year,
             )
         )
-    total = sum(month.cents for month in months)
-    if total == 0:
-        return CalculationRefused("nothing_payable", tuple(rows))
-    return Calculation(
-        cents_per_day=rate.value,
-        days_max=sum(month.days or 0 for month in months),
-        total_cents=total,
-        is_estimate=True,
-        rule_rows=tuple(rows),
-        booking_policy=COMMITMENT_YEAR,
-        months=tuple(months),
-    )
+    return months, list(rows)
 
 
 def _by_rate(

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 
 from kuntavayla.errors import Fault
 from kuntavayla.values.business_ids import is_valid
 from quota_ledger.rules.items import DecisionItem, PaySubsidyItem, StartUpGrantItem
 from quota_ledger.rules.law_tables import QuotaTables
+
+_EMPLOYERS_KEPT_MAX = 4_096
 
 
 def facts_faults(item: DecisionItem, *, tables: QuotaTables, decided_on: date) -> Iterator[Fault]:
@@ -23,7 +26,7 @@ def facts_faults(item: DecisionItem, *, tables: QuotaTables, decided_on: date) -
 
 
 def _employer_faults(item: PaySubsidyItem) -> Iterator[Fault]:
-    if not is_valid(item.employer.business_id):
+    if not _is_business_id(item.employer.business_id):
         advice = "The check digit does not match."
         yield Fault("/employer/business_id", "business_id_check_digit", advice)
 
@@ -64,3 +67,8 @@ def _week_faults(
     if item.facts.days_per_week_max > row.value:
         advice = f"At most {row.value} days of a week are paid."
         yield Fault("/facts/days_per_week_max", "days_beyond_limit", advice)
+
+
+@lru_cache(maxsize=_EMPLOYERS_KEPT_MAX)
+def _is_business_id(text: str) -> bool:
+    return is_valid(text)

@@ -1,6 +1,7 @@
 """The table of pay subsidy: which share, cap and working time hold for whom, by the day."""
 
 from datetime import date
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from typing import Literal, get_args
 
@@ -19,6 +20,7 @@ from quota_ledger.rules.facts import EmployerKind, PaySubsidyFacts
 
 Need = Literal["", "reduced_work_capacity", "turned_55"]
 What = Literal["rate", "cap", "working_time_max"]
+_TERMS_KEPT_MAX = 4_096
 _TABLE = "pay_subsidy.csv"
 _COLUMNS = (
     "id",
@@ -39,6 +41,15 @@ _COLUMNS = (
 )
 
 
+class Judged(Struct, frozen=True):
+    """The facts of a client that rows turn on."""
+
+    unemployed_of_14: int
+    unemployed_of_28: int
+    has_reduced_work_capacity: bool
+    has_turned_55: bool
+
+
 class Condition(Struct, frozen=True, kw_only=True):
     """For whom a row holds; what is empty or zero holds for all."""
 
@@ -47,12 +58,12 @@ class Condition(Struct, frozen=True, kw_only=True):
     unemployed_of_28_min: int
     needs: str
 
-    def holds(self, facts: PaySubsidyFacts, *, kind: EmployerKind) -> bool:
+    def holds(self, facts: Judged, *, kind: EmployerKind) -> bool:
         """Say whether the condition holds for a client and an employer."""
         return (
             self.employer_kind in ("", kind)
-            and self.unemployed_of_14_min <= facts.unemployed_months_in_last_14
-            and self.unemployed_of_28_min <= facts.unemployed_months_in_last_28
+            and self.unemployed_of_14_min <= facts.unemployed_of_14
+            and self.unemployed_of_28_min <= facts.unemployed_of_28
             and (self.needs != "reduced_work_capacity" or facts.has_reduced_work_capacity)
             and (self.needs != "turned_55" or facts.has_turned_55)
         )
@@ -93,6 +104,7 @@ class PaySubsidyTable:
         self._checked("cap")
         self._refuse_two_of_a_kind()
         self._refuse_broken_ladders()
+        self._terms_kept = lru_cache(maxsize=_TERMS_KEPT_MAX)(self._terms_on)
 
     def terms(
         self, facts: PaySubsidyFacts, *, kind: EmployerKind, starts_on: date, decided_on: date
@@ -102,7 +114,9 @@ class PaySubsidyTable:
         Source: sources.md#pay-subsidy.
         """
         everybody = row_known(self._of_everybody, on=starts_on, decided_on=decided_on)
-        day = min(starts_on, everybody.period.last_day)
+        return self._terms_kept(_judged(facts), kind, min(starts_on, everybody.period.last_day))
+
+    def _terms_on(self, facts: Judged, kind: EmployerKind, day: date) -> Terms:
         rate = self._first("rate", facts, kind=kind, on=day)
         cap = self._first("cap", facts, kind=kind, on=day)
         assert rate is not None, "everybody has a rate"
@@ -114,7 +128,7 @@ class PaySubsidyTable:
         )
 
     def _first(
-        self, what: What, facts: PaySubsidyFacts, *, kind: EmployerKind, on: date
+        self, what: What, facts: Judged, *, kind: EmployerKind, on: date
     ) -> PaySubsidyRow | None:
         for row in self._by_what[what]:
             if row.period.contains(on) and row.condition.holds(facts, kind=kind):
@@ -178,6 +192,15 @@ def _row(cells: dict[str, str]) -> PaySubsidyRow:
         ),
         month_from=_or_zero(cells["month_from"]),
         month_to=_or_zero(cells["month_to"]),
+    )
+
+
+def _judged(facts: PaySubsidyFacts) -> Judged:
+    return Judged(
+        facts.unemployed_months_in_last_14,
+        facts.unemployed_months_in_last_28,
+        facts.has_reduced_work_capacity,
+        facts.has_turned_55,
     )
 
 
