@@ -14,7 +14,6 @@ from tests.quota_ledger.decided import (
 from tests.quota_ledger.service import Ledger, running_ledger
 from tests.served import Json
 
-
 SEALED = """
 SELECT count(*) AS n FROM audit
 WHERE audit_id <= (SELECT max(last_audit_id) FROM audit_blocks) AND action = 'entries.booked'
