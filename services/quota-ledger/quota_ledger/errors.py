@@ -45,3 +45,10 @@ class ClientNotKnown(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "client_not_known"
+
+
+class YearNotOver(DomainError):
+    """The year behind the appropriation year has not ended: nothing of it lapses yet."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "year_not_over"

@@ -18,14 +18,18 @@ from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.balances import router as balances
 from quota_ledger.routes.decisions import router as decisions
 from quota_ledger.routes.desk import RESTART
+from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
 from quota_ledger.routes.transfers import router as transfers
+from quota_ledger.routes.verifications import router as verifications
 
 ROUTERS: tuple[APIRouter, ...] = (
     allocations,
     transfers,
     decisions,
     balances,
+    lapses,
+    verifications,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -48,6 +52,9 @@ SCOPES: ScopeTable = {
     ("GET", "/decisions"): "decisions.read",
     ("GET", "/balances"): "balances.read",
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",
+    ("POST", "/years/{year}:lapse"): "years.write",
+    ("POST", "/years/{year}:preview"): "years.read",
+    ("POST", "/verifications"): "verifications.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",
