@@ -19,12 +19,14 @@ from quota_ledger.routes.balances import router as balances
 from quota_ledger.routes.decisions import router as decisions
 from quota_ledger.routes.desk import RESTART
 from quota_ledger.routes.operating import router as operating
+from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
 
 ROUTERS: tuple[APIRouter, ...] = (
     allocations,
     transfers,
     decisions,
+    steps,
     balances,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
@@ -44,6 +46,12 @@ SCOPES: ScopeTable = {
     ("POST", "/decisions"): "decisions.write",
     ("POST", "/decisions:bulk"): "decisions.write",
     ("POST", "/decisions:preview"): "decisions.read",
+    ("POST", "/decisions/{decision_id}:grant"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:change"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:interrupt"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:end"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:cancel"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:refuse"): "decisions.write",
     ("GET", "/decisions/{decision_id}"): "decisions.read",
     ("GET", "/decisions"): "decisions.read",
     ("GET", "/balances"): "balances.read",
