@@ -52,3 +52,24 @@ class YearNotOver(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "year_not_over"
+
+
+class DecisionStateRefuses(DomainError):
+    """The decision is not in a state for this; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "decision_state_refuses"
+
+
+class GrantAboveReservation(DomainError):
+    """More would be granted than is reserved; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "grant_above_reservation"
+
+
+class ChangeBelowPaid(DomainError):
+    """Less would be committed than is paid already; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "change_below_paid"
