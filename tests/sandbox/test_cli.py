@@ -41,7 +41,7 @@ STORIES = (
     "the same bytes",
 )
 """What each story of the demo says, by what the services answered."""
-DEMO_SIZE = ("--registrations", "300", "--items", "150")
+DEMO_SIZE = ("--registrations", "300", "--items", "150", "--decisions", "60")
 SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "poller.py"
 
 
@@ -327,6 +327,8 @@ def test_the_demo_holds_its_check_and_its_curl_lines_work_while_it_stays_up(tmp_
     assert code == 0
     assert any("exactly once" in line for line in lines)
     assert any("nothing out of order" in line for line in lines)
+    assert any("Exact to the cent" in line for line in lines)
+    assert any("Verified, no difference" in line for line in lines)
     for told in STORIES:
         assert any(told in line for line in lines), told
     assert [bool(json.loads(answer.stdout)) for answer in answers] == [True, True, True]

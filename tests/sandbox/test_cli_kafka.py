@@ -94,7 +94,8 @@ def test_the_demo_over_a_given_broker_puts_every_client_where_the_law_puts_it(
     directory = tmp_path / "demo"
     try:
         with Broker(tmp_path / "given") as given:
-            options = ("--transport", "kafka", "--kafka", given.bootstrap, "--items", "200")
+            sizes = ("--items", "200", "--decisions", "60")
+            options = ("--transport", "kafka", "--kafka", given.bootstrap, *sizes)
             demo = subprocess.run(  # noqa: S603 - our own command
                 [*COMMAND, "demo", *options, "--registrations", "500", "--state", str(directory)],
                 capture_output=True,
@@ -108,5 +109,6 @@ def test_the_demo_over_a_given_broker_puts_every_client_where_the_law_puts_it(
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "exactly once" in demo.stdout
     assert "nothing out of order" in demo.stdout
+    assert "Exact to the cent" in demo.stdout
     for told in ("before_pilot", "parked, behind it: queued", "By event: overdue", "not_relayed"):
         assert told in " ".join(demo.stdout.split()), told
