@@ -1,5 +1,6 @@
 """The assumed numbers of `data/quota_year.toml`, typed."""
 
+import calendar
 import tomllib
 from datetime import date
 from functools import lru_cache
@@ -7,6 +8,8 @@ from importlib.resources import files
 
 import msgspec
 from msgspec import Struct
+
+MONTHS = 12
 
 
 class ReferencePeriod(Struct, frozen=True):
@@ -17,16 +20,23 @@ class ReferencePeriod(Struct, frozen=True):
 
 
 class Year(Struct, frozen=True):
-    """The budget year and its months in which decisions are made."""
+    """The appropriation, and the days on which decisions are made: whole months."""
 
     budget_year: int
-    first_month: int
-    last_month: int
+    first_on: date
+    last_on: date
 
     @property
-    def months(self) -> range:
-        """Return the months in which decisions are made."""
-        return range(self.first_month, self.last_month + 1)
+    def month_ends(self) -> tuple[date, ...]:
+        """Return the last day of each month in which decisions are made."""
+        first = self.first_on.year * MONTHS + self.first_on.month - 1
+        last = self.last_on.year * MONTHS + self.last_on.month - 1
+        return tuple(_last_day(*divmod(month, MONTHS)) for month in range(first, last + 1))
+
+
+def _last_day(year: int, month_before: int) -> date:
+    month = month_before + 1
+    return date(year, month, calendar.monthrange(year, month)[1])
 
 
 class InstrumentRates(Struct, frozen=True):

@@ -1,8 +1,7 @@
 """A year of decisions: who, when, what, and what becomes of each; the same by the same seed."""
 
-import calendar
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 from typing import Any, Literal
 
@@ -127,9 +126,8 @@ def decider_of(municipality_code: str) -> dict[str, str]:
 
 
 def _day(assumed: Assumptions, *, random: Random) -> date:
-    year, month = assumed.year.budget_year, random.choice(assumed.year.months)
-    last = calendar.monthrange(year, month)[1]
-    return date(year, month, random.randint(1, last))
+    days = (assumed.year.last_on - assumed.year.first_on).days
+    return assumed.year.first_on + timedelta(days=random.randint(0, days))
 
 
 def _facts(
@@ -156,7 +154,7 @@ def _fate(decided_on: date, instrument: str, *, assumed: Assumptions, random: Ra
     decided, drawn = assumed.decided, random.randrange(PER_MILLE)
     if drawn < decided.refused:
         return "refused"
-    is_first_month = decided_on.month == assumed.year.first_month
+    is_first_month = decided_on <= assumed.year.month_ends[0]
     if drawn < decided.refused + decided.forgotten_in_first_month and is_first_month:
         return "forgotten"
     drawn = random.randrange(PER_MILLE)

@@ -5,7 +5,6 @@ the order of its bookings.
 """
 
 import asyncio
-import calendar
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -96,11 +95,10 @@ class QuotaYear:
 
     async def decide(self, planned: Sequence[Planned], *, tell: Callable[[str], None]) -> None:
         """Live through the months: decide, act, let expire; raises YearRefused or YearStalled."""
-        year = self._assumed.year.budget_year
-        for month in self._assumed.year.months:
-            last = date(year, month, calendar.monthrange(year, month)[1])
+        for last in self._assumed.year.month_ends:
             await self._move_to(last)
-            of_month = [one for one in planned if one.decided_on.month == month]
+            first = last.replace(day=1)
+            of_month = [one for one in planned if first <= one.decided_on <= last]
             lanes = [list(lane) for _, lane in groupby(of_month, key=lambda one: one.area_code)]
             answered = await self._side_by_side(lanes, self._send)
             await self._side_by_side(answered, self._act)

@@ -1,4 +1,4 @@
-"""How much an area may spend in its first budget year.
+"""How much an area may spend in its first appropriation.
 
 Clients moved x past participation x unit cost: K2019, domain.md section 5.
 """

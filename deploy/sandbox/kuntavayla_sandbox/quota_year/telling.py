@@ -24,7 +24,7 @@ def year_parts(run: YearRun) -> list[RenderableType]:
 def areas_table(run: YearRun) -> Table:
     """Return what is allocated, promised, paid and free in each area, in euros."""
     table = _table(
-        "The first budget year, in euros", "area", "allocated", "reserved", "committed", "paid",
+        "The appropriation of 2021, in euros", "area", "allocated", "reserved", "committed", "paid",
         "free", "refused for want of money",
     )  # fmt: skip
     sums: dict[str, list[int]] = {}
