@@ -29,19 +29,48 @@ def examine(
     names none.
     """
     decided_on = item.decided_on or today
-    faults = [*_text_faults(item), *_decided_faults(decided_on, today=today)]
-    period_faults = list(_period_faults(item, tables=tables, decided_on=min(decided_on, today)))
-    if faults or period_faults:
+    faults = _faults_of_days(item, tables=tables, today=today)
+    if faults:
         # The further checks reckon from these days, which have to stand first.
-        return (*faults, *period_faults)
+        return faults
     return (
         *_year_faults(item, decided_on=decided_on),
-        *length_faults(item, tables=tables, decided_on=decided_on),
         *_area_faults(item, register=register, decided_on=decided_on),
-        *_code_faults(item, tables=tables, decided_on=decided_on),
-        *facts_faults(item, tables=tables, decided_on=decided_on),
-        *_procurement_faults(item, register=register, decided_on=decided_on),
+        *_law_faults(item, tables=tables, register=register, decided_on=decided_on),
     )
+
+
+def examine_changed(
+    item: DecisionItem, *, tables: QuotaTables, register: Register, today: date
+) -> tuple[Fault, ...]:
+    """Return every fault of a decision as a change leaves it; `decided_on` is that of the change.
+
+    Its year may be closed and its area may have ended by then: what comes back, comes back all the
+    same, and what more it needs is drawn from years that are open.
+    """
+    faults = _faults_of_days(item, tables=tables, today=today)
+    if faults:
+        return faults
+    decided_on = item.decided_on or today
+    return tuple(_law_faults(item, tables=tables, register=register, decided_on=decided_on))
+
+
+def _faults_of_days(item: DecisionItem, *, tables: QuotaTables, today: date) -> tuple[Fault, ...]:
+    decided_on = item.decided_on or today
+    return (
+        *_text_faults(item),
+        *_decided_faults(decided_on, today=today),
+        *_period_faults(item, tables=tables, decided_on=min(decided_on, today)),
+    )
+
+
+def _law_faults(
+    item: DecisionItem, *, tables: QuotaTables, register: Register, decided_on: date
+) -> Iterator[Fault]:
+    yield from length_faults(item, tables=tables, decided_on=decided_on)
+    yield from _code_faults(item, tables=tables, decided_on=decided_on)
+    yield from facts_faults(item, tables=tables, decided_on=decided_on)
+    yield from _procurement_faults(item, register=register, decided_on=decided_on)
 
 
 def _decided_faults(decided_on: date, *, today: date) -> Iterator[Fault]:
