@@ -27,7 +27,7 @@ CODE_LAW = "register of the TE office; domain.md section 5"
 WEEK = "start_up_grant/2021/days-per-week,days_per_week,5"
 CODE = "service_code/2021/60,60,PAY_SUBSIDY,private,2021-03-01,,register"
 BODY = "9900777-0,Esimerkin Vuokratalot Oy,765,2021-03-01,,example,assumed"
-LIMIT = "limits/2021/training-period,period,TRAINING,24,months,2021-03-01,,plausibility,assumed"
+LIMIT = "limits/2021/training-period,period,TRAINING,24,months,2021-03-01,,plausibility,design"
 
 Change = Callable[[str], str]
 
