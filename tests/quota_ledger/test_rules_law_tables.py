@@ -1,12 +1,19 @@
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from shutil import copytree
+from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kuntavayla.values.business_ids import is_valid
 from kuntavayla.values.tables import TableFault
+from quota_ledger.rules.accounts import Instrument
 from quota_ledger.rules.law_tables import load_quota_tables
-from tests.quota_ledger.scenarios.cases import DATA
+from quota_ledger.rules.start_up_grant import StartUpGrantTable
+from tests.quota_ledger.scenarios.cases import DATA, the_register, the_tables
 
 OLD_BASE = "pay_subsidy/2021/unemployed-under-12-months,rate,,,,,1,6,300,per_mille,2021-03-01"
 OLD_CAP = "pay_subsidy/2021/company-cap,cap,,,,,,,140000,cents_per_month,2021-03-01,2023-06-30"
