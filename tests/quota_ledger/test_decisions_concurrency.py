@@ -22,8 +22,8 @@ WRITERS = (6, 5, 5)
 DEADLINE_S = 120
 WAIT_S = 30
 BLOCKED = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE%'
+SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE NOT l.granted AND a.datname = current_database()
 """
 
 
