@@ -4,11 +4,8 @@ from typing import Any
 
 import msgspec
 
-from quota_ledger.operations.booking import book
-from quota_ledger.rules.posting import Holds
-from tests.quota_ledger.accounts import held_leg, posting
+from tests.quota_ledger.acts import acted
 from tests.quota_ledger.decided import a_decision, decided, sender
-from tests.quota_ledger.responsibles import CLIENT
 from tests.quota_ledger.service import Caller, Ledger, another_key
 from tests.served import Json
 
@@ -65,34 +62,7 @@ async def report_lines(ledger: Ledger, items: list[Json]) -> list[Json]:
 
 async def committed(ledger: Ledger, number: int = 44, **changes: Any) -> str:  # noqa: ANN401
     """Decide, and commit what is reserved; return the id of the decision."""
-    body = a_decision(number, **changes)
-    decision_id: str = (await decided(sender(ledger), body))["decision_id"]
-    draws = await ledger.fetch(
-        "SELECT account_id::text, reserved_cents FROM decision_draws WHERE decision_id = $1",
-        decision_id,
-    )
-    legs = [
-        held_leg(
-            draw["account_id"],
-            "grant",
-            client_id=body.get("client_id", CLIENT),
-            holds=Holds(reserved=-1, committed=1),
-            reserved_cents=-draw["reserved_cents"],
-            committed_cents=draw["reserved_cents"],
-        )
-        for draw in draws
-    ]
-    granted = posting(*legs)
-    refs = msgspec.structs.replace(granted.refs, decision_id=decision_id)
-    async with ledger.desk.transaction() as connection:
-        await book(
-            connection,
-            [msgspec.structs.replace(granted, refs=refs)],
-            moment=ledger.desk.moment(),
-        )
-    await ledger.execute(
-        "UPDATE decision_draws SET committed_cents = reserved_cents, reserved_cents = 0"  # noqa: S608
-        f" WHERE decision_id = '{decision_id}';"
-        f"UPDATE decisions SET state = 'granted' WHERE decision_id = '{decision_id}'"
-    )
+    decision = await decided(sender(ledger), a_decision(number, **changes))
+    await acted(sender(ledger), decision, "grant")
+    decision_id: str = decision["decision_id"]
     return decision_id

@@ -80,3 +80,24 @@ class PayerReferenceReused(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "payer_reference_reused"
+
+
+class DecisionStateRefuses(DomainError):
+    """The decision is not in a state for this; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "decision_state_refuses"
+
+
+class GrantAboveReservation(DomainError):
+    """More would be granted than is reserved; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "grant_above_reservation"
+
+
+class ChangeBelowPaid(DomainError):
+    """Less would be committed than is paid already; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "change_below_paid"

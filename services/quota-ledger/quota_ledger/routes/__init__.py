@@ -21,6 +21,7 @@ from quota_ledger.routes.desk import RESTART
 from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
 from quota_ledger.routes.payments import router as payments
+from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
 from quota_ledger.routes.verifications import router as verifications
 
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     transfers,
     decisions,
     payments,
+    steps,
     balances,
     lapses,
     verifications,
@@ -50,6 +52,12 @@ SCOPES: ScopeTable = {
     ("POST", "/decisions"): "decisions.write",
     ("POST", "/decisions:bulk"): "decisions.write",
     ("POST", "/decisions:preview"): "decisions.read",
+    ("POST", "/decisions/{decision_id}:grant"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:change"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:interrupt"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:end"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:cancel"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:refuse"): "decisions.write",
     ("GET", "/decisions/{decision_id}"): "decisions.read",
     ("GET", "/decisions"): "decisions.read",
     ("POST", "/payments"): "payments.write",
