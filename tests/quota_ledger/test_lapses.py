@@ -169,7 +169,7 @@ async def test_only_a_decider_of_an_ely_centre_closes_a_year(
     [{"reason": ""}, {"reason": "240587-921N"}, {"document": None}, {"cents": 5}],
     ids=str,
 )
-async def test_a_bad_lapse_is_refused(refusing: Ledger, changes: dict[str, object]) -> None:
+async def test_a_bad_lapse_is_refused(refusing: Ledger, changes: dict[str, Json]) -> None:
     answer = await close(refusing, **changes)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_content")

@@ -89,6 +89,26 @@ class DecisionRefusedV1(Struct, frozen=True, kw_only=True):
     available_cents: int | None
 
 
+class PaymentBookedV1(Struct, frozen=True, kw_only=True):
+    """A payment or recovery was booked; what lies above the commitment is its excess.
+
+    The amounts of a recovery are negative.
+    """
+
+    type_name: ClassVar[str] = "payment.booked"
+    payment_id: str
+    decision_id: str
+    client_id: str
+    kind: Literal["payment", "recovery"]
+    state: Literal["booked", "exceeds_commitment"]
+    month: str
+    amount_cents: int
+    within_cents: int
+    excess_cents: int
+    commitment_left_cents: int
+    reason_code: str | None
+
+
 class DecisionGrantedV1(Struct, frozen=True, kw_only=True):
     """The municipality has granted what was reserved, or less; the rest is released."""
 
@@ -161,6 +181,7 @@ class DecisionExpiringV1(Struct, frozen=True, kw_only=True):
 
 
 EVENT_TYPES = (
+    PaymentBookedV1,
     DecisionReservedV1,
     DecisionRefusedV1,
     DecisionGrantedV1,

@@ -20,6 +20,7 @@ from quota_ledger.routes.decisions import router as decisions
 from quota_ledger.routes.desk import RESTART
 from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
+from quota_ledger.routes.payments import router as payments
 from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
 from quota_ledger.routes.verifications import router as verifications
@@ -28,6 +29,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     allocations,
     transfers,
     decisions,
+    payments,
     steps,
     balances,
     lapses,
@@ -58,6 +60,9 @@ SCOPES: ScopeTable = {
     ("POST", "/decisions/{decision_id}:refuse"): "decisions.write",
     ("GET", "/decisions/{decision_id}"): "decisions.read",
     ("GET", "/decisions"): "decisions.read",
+    ("POST", "/payments"): "payments.write",
+    ("POST", "/payments:bulk"): "payments.write",
+    ("GET", "/payments"): "payments.read",
     ("GET", "/balances"): "balances.read",
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",
     ("POST", "/years/{year}:lapse"): "years.write",

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from quota_ledger.rules.accounts import Instrument
-
 
 class LapsedAccountResponse(Struct, frozen=True, kw_only=True):
     """What lapses in an account; `entry_id` is null in a preview, and where nothing was free."""
@@ -13,7 +11,7 @@ class LapsedAccountResponse(Struct, frozen=True, kw_only=True):
     account_id: str
     area_code: str
     municipality_code: str | None
-    instrument: Instrument
+    instrument: str
     cents: int
     entry_id: str | None
 
