@@ -62,7 +62,8 @@ async def report_lines(ledger: Ledger, items: list[Json]) -> list[Json]:
 
 async def committed(ledger: Ledger, number: int = 44, **changes: Any) -> str:  # noqa: ANN401
     """Decide, and commit what is reserved; return the id of the decision."""
-    decision = await decided(sender(ledger), a_decision(number, **changes))
-    await acted(sender(ledger), decision, "grant")
+    case_system = sender(ledger, "cs-sotkamo", "events.restricted")
+    decision = await decided(case_system, a_decision(number, **changes))
+    await acted(case_system, decision, "grant")
     decision_id: str = decision["decision_id"]
     return decision_id
