@@ -8,6 +8,7 @@ from kuntavayla_sandbox.quota_year.books import Books
 from tests.sandbox.year_books import (
     ALLOCATED,
     COST,
+    PAID,
     PERSONS,
     Json,
     allocated,
@@ -16,6 +17,8 @@ from tests.sandbox.year_books import (
     held,
     honest,
     order,
+    paid,
+    payment,
     refused,
     reserved,
 )
@@ -46,6 +49,7 @@ def test_an_honest_year_adds_up() -> None:
         ("reserved", {"reserved": {"cents": COST - 1, "persons": 1}}),
         ("committed", {"committed": {"cents": COST + 1, "persons": 1}}),
         ("free", {"available": {"cents": LEFT + 1}}),
+        ("paid", {"paid": {"cents": 0}}),
         ("paid above commitments", {"paid_excess": {"cents": 1}}),
         ("persons", {"reserved": {"cents": COST, "persons": 2}}),
     ],
@@ -107,6 +111,23 @@ def test_an_act_answered_with_a_lie_is_found(what: str, action: str, answer: Jso
     books = honest()
 
     books.act("id-2", action, answer)
+
+    assert what in found(books)
+
+
+@pytest.mark.parametrize(
+    ("what", "answer"),
+    [
+        ("payment", {"status": 409, "problem": {"code": "decision_unknown"}}),
+        ("payment", paid(result="refused")),
+        ("left to pay", paid(commitment_left_cents=COST)),
+        ("above a commitment", paid(excess_cents=1, commitment_left_cents=COST - 2 * PAID)),
+    ],
+)
+def test_a_payment_answered_with_a_lie_is_found(what: str, answer: Json) -> None:
+    books = honest()
+
+    books.pay(payment(1), answer)
 
     assert what in found(books)
 

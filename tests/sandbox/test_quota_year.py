@@ -11,13 +11,14 @@ from rich.console import Console
 from kuntavayla.register import load_register
 from kuntavayla.values.business_ids import is_valid
 from kuntavayla_sandbox.quota_year.assumptions import load_assumptions
-from kuntavayla_sandbox.quota_year.books import Unequal
+from kuntavayla_sandbox.quota_year.books import Held, Unequal
 from kuntavayla_sandbox.quota_year.generating import (
     Planned,
     YearClient,
     counts,
     generate_year,
 )
+from kuntavayla_sandbox.quota_year.paying import payments
 from kuntavayla_sandbox.quota_year.running import YearRun, acts_of
 from kuntavayla_sandbox.quota_year.sizing import allocations, ely_of, participants
 from kuntavayla_sandbox.quota_year.telling import year_parts
@@ -129,6 +130,25 @@ def test_everything_that_may_become_of_a_decision_does_and_only_the_first_month_
     }  # fmt: skip
     assert {one.decided_on.month for one in planned if one.fate == "forgotten"} == {10}
     assert all(acts_of(one) for one in planned if one.fate != "forgotten")
+
+
+def test_each_month_that_has_ended_is_paid_up_to_what_is_committed() -> None:
+    months = [("2022-07", 300), ("2022-08", 300), ("2022-09", 300)]
+    account = ("kainuu", "PAY_SUBSIDY")
+    held = {
+        "granted": Held(account, "a", 0, 900, None, months),
+        "ended": Held(account, "b", 0, 200, None, months, is_changed=True),
+        "cancelled": Held(account, "c", 0, 0, None, months, is_changed=True),
+        "reserved": Held(account, "d", 900, 0, None, months),
+    }
+
+    due = list(payments(held, paid_on=LAST_DAY))
+
+    assert [(one["decision_id"], one["month"], one["amount_cents"]) for one in due] == [
+        ("granted", "2022-07", 300),
+        ("granted", "2022-08", 300),
+        ("ended", "2022-07", 200),
+    ]
 
 
 @pytest.mark.parametrize(("is_intact", "said"), [(True, "Verified, no"), (False, "Verified: 2")])

@@ -6,7 +6,7 @@ from kuntavayla_sandbox.quota_year.books import Books
 
 Json = dict[str, Any]
 AREA = {"area_code": "kainuu", "instrument": "TRAINING"}
-ALLOCATED, COST, PERSONS = 1_000_000, 400_000, 3
+ALLOCATED, COST, PERSONS, PAID = 1_000_000, 400_000, 3, 100_000
 EXPIRES_AT = "2021-05-01T00:00:00+03:00"
 
 
@@ -58,6 +58,16 @@ def held(*, reserved_cents: int = 0, committed_cents: int = 0, released_cents: i
     }
 
 
+def payment(number: int) -> Json:
+    name = f"P-{number}"
+    return {"payer_reference": name, "decision_id": f"id-{number}", "amount_cents": PAID}
+
+
+def paid(**changes: Any) -> Json:  # noqa: ANN401 - members of any type
+    result = {"result": "booked", "commitment_left_cents": COST - PAID, "excess_cents": 0}
+    return {"status": 201, "result": {**result, **changes}}
+
+
 def balance(**changes: Any) -> Json:  # noqa: ANN401 - members of any type
     """Return the balance behind the honest year, with members replaced."""
     return {
@@ -65,7 +75,7 @@ def balance(**changes: Any) -> Json:  # noqa: ANN401 - members of any type
         "allocated": {"cents": ALLOCATED, "persons": PERSONS},
         "reserved": {"cents": COST, "persons": 1},
         "committed": {"cents": COST, "persons": 1},
-        "paid": {"cents": 0},
+        "paid": {"cents": PAID},
         "paid_excess": {"cents": 0},
         "available": {"cents": ALLOCATED - 2 * COST},
         **changes,
@@ -80,4 +90,5 @@ def honest() -> Books:
     books.decide(decision(2), reserved(2, free=ALLOCATED - 2 * COST))
     books.decide(decision(3), refused(3, free=ALLOCATED - 2 * COST))
     books.act("id-1", "grant", held(committed_cents=COST))
+    books.pay(payment(1), paid())
     return books

@@ -31,13 +31,20 @@ class Unequal(Struct, frozen=True):
 
 
 class Held(Struct):
-    """What a decision holds by now, and when it would expire; None once it was granted."""
+    """What a decision holds by now, and when it would expire; None once it was granted.
+
+    `months` are what it costs month by month as it was first calculated, `is_changed` tells that it
+    was calculated anew since.
+    """
 
     account: AccountName
     client_id: str
     reserved_cents: int
     committed_cents: int
     expires_at: datetime | None
+    months: list[tuple[str, int]]
+    paid_cents: int = 0
+    is_changed: bool = False
 
 
 class Account(Struct):
@@ -47,6 +54,7 @@ class Account(Struct):
     allocated_persons: int = 0
     reserved_cents: int = 0
     committed_cents: int = 0
+    paid_cents: int = 0
 
     @property
     def free_cents(self) -> int:
@@ -64,6 +72,7 @@ class Books:
         self.refusals: Counter[tuple[str, str]] = Counter()
         """Reasons why nothing was reserved, by area and code."""
         self.acts: Counter[str] = Counter()
+        self.payments = 0
         self.unequal: list[Unequal] = []
         self._ids: set[str] = set()
 
@@ -120,7 +129,7 @@ class Books:
         account.reserved_cents += cents
         expires_at = datetime.fromisoformat(verdict["reservation"]["expires_at"])
         account_name = (sent["area_code"], sent["instrument"])
-        held = Held(account_name, sent["client_id"], cents, 0, expires_at)
+        held = Held(account_name, sent["client_id"], cents, 0, expires_at, _months_of(verdict))
         self.held[verdict["decision_id"]] = held
         left = verdict["available_after"]["cents"]
         self._compare("free behind a reservation", name, expected=account.free_cents, found=left)
@@ -163,7 +172,21 @@ class Books:
         for name in HOLDING:
             setattr(account, name, getattr(account, name) - getattr(held, name) + now[name])
             setattr(held, name, now[name])
-        held.expires_at = None
+        held.expires_at, held.is_changed = None, action != "grant"
+
+    def pay(self, item: Document, answer: Document) -> None:
+        """Take a payment into the books: each lies within its commitment, and is booked."""
+        held, result = self.held[item["decision_id"]], answer.get("result") or {}
+        name = item["payer_reference"]
+        self.payments += 1
+        if result.get("result") != "booked":
+            self._note("payment", name, expected="booked", found=str(answer["status"]))
+            return
+        held.paid_cents += item["amount_cents"]
+        self.accounts[held.account].paid_cents += item["amount_cents"]
+        left = held.committed_cents - held.paid_cents
+        self._compare("left to pay", name, expected=left, found=result["commitment_left_cents"])
+        self._compare("above a commitment", name, expected=0, found=result.get("excess_cents", 0))
 
     def _compare_act(
         self, decision_id: str, action: str, *, held: Held, now: Mapping[str, int]
@@ -228,6 +251,7 @@ class Books:
             ("reserved", account.reserved_cents, shown["reserved"]["cents"]),
             ("committed", account.committed_cents, shown["committed"]["cents"]),
             ("free", account.free_cents, shown["available"]["cents"]),
+            ("paid", account.paid_cents, shown["paid"]["cents"]),
             ("paid above commitments", 0, shown["paid_excess"]["cents"]),
             ("persons", len(persons), counted),
         ]
@@ -254,6 +278,11 @@ def _of(document: Document) -> str:
 
 def _id_of(verdict: Document) -> object:
     return verdict.get("municipal_id")
+
+
+def _months_of(verdict: Document) -> list[tuple[str, int]]:
+    months = (verdict.get("calculation") or {}).get("months", ())
+    return [(month["month"], month["cents"]) for month in months]
 
 
 def _cost_of(sent: Document, verdict: Document) -> int:

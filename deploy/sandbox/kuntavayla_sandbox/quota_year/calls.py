@@ -73,7 +73,7 @@ class LedgerCalls:
         answered: list[tuple[Document, Document]] = []
         waiting = list(documents)
         while waiting:
-            lines = await self._send_lines(name, waiting)
+            lines = await self.send_lines(name, "/decisions:bulk", waiting)
             sent, waiting = waiting, []
             for document, line in zip(sent, lines, strict=True):
                 if _is_to_repeat(line):
@@ -84,10 +84,17 @@ class LedgerCalls:
                 raise YearStalled("clients known to quota-ledger")
         return answered
 
-    async def _send_lines(self, name: str, documents: Sequence[Document]) -> list[Document]:
-        """Return the lines of a complete answer; the last line of all is the summary."""
+    async def send_lines(
+        self,
+        name: str,
+        path: str,
+        documents: Sequence[Document],
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> list[Document]:
+        """Send many in one call; return one line each, without the summary behind them."""
         body, headers = _encode_lines(documents), {"Content-Type": NDJSON}
-        answer = await self._call(name, "POST", "/decisions:bulk", content=body, headers=headers)
+        answer = await self._call(name, "POST", path, content=body, headers=headers, params=query)
         return [_decode(line) for line in answer.content.splitlines()][:-1]
 
     async def listed(

@@ -27,12 +27,14 @@ from kuntavayla_sandbox.quota_year.calls import (
     official_of,
 )
 from kuntavayla_sandbox.quota_year.generating import Planned, YearClient
+from kuntavayla_sandbox.quota_year.paying import payments
 from kuntavayla_sandbox.quota_year.sizing import allocations, ely_of
 from kuntavayla_sandbox.simulators import iterate_clients, load_status
 from kuntavayla_sandbox.stack import RunningStack
 
 AREAS_AT_ONCE = 4
-OPERATOR = "operator"
+OPERATOR, PAYER = "operator", "keha"
+PAYMENTS_A_CALL = 5_000
 NOON_H = 12
 POLL_S = 0.5
 Document = dict[str, Any]
@@ -103,6 +105,17 @@ class QuotaYear:
             answered = await self._side_by_side(lanes, self._send)
             await self._side_by_side(answered, self._act)
             tell(f"  {last:%m/%Y}: {len(of_month):,} decisions")
+
+    async def pay(self) -> None:
+        """Let KEHA pay what is due by now; raises YearRefused or YearStalled."""
+        paid_on = legal_day(self._running.clock())
+        items = list(payments(self.run.books.held, paid_on=paid_on))
+        for first in range(0, len(items), PAYMENTS_A_CALL):
+            part = items[first : first + PAYMENTS_A_CALL]
+            query = {"report_id": f"SANDBOX-{first}"}
+            lines = await self._calls.send_lines(PAYER, "/payments:bulk", part, query=query)
+            for item, line in zip(part, lines, strict=True):
+                self.run.books.pay(item, line)
 
     async def close(self) -> YearRun:
         """Compare the books with the balances, and let the service verify its own."""

@@ -54,6 +54,7 @@ def reasons_table(run: YearRun) -> Table:
         table.add_row(f"  reason: {code}", f"{count:,}")
     for action, count in sorted(run.books.acts.items()):
         table.add_row(f"  then: {action}", f"{count:,}")
+    table.add_row("payments", f"{run.books.payments:,}", style="bold")
     return table
 
 
