@@ -20,7 +20,6 @@ ROOT = Path(__file__).parents[2]
 PROCESSES, COUNT = 3, 12
 WRITERS = (6, 5, 5)
 DEADLINE_S = 120
-WAIT_S = 30
 BLOCKED = """
 SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE NOT l.granted AND a.datname = current_database()
@@ -112,8 +111,8 @@ async def test_a_process_that_dies_in_the_middle_of_a_batch_leaves_nothing_half_
 
 
 async def until_blocked(ledger: Ledger) -> None:
-    """Wait until somebody waits for a lock in the middle of a transaction."""
-    async with asyncio.timeout(WAIT_S):
+    """Wait until the process has started and waits for a lock in the middle of a transaction."""
+    async with asyncio.timeout(DEADLINE_S):
         while True:
             [(waiting,)] = await ledger.fetch(BLOCKED)
             if waiting:
