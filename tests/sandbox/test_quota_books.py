@@ -85,7 +85,7 @@ def test_an_account_that_one_side_does_not_have_is_found() -> None:
         ("needed at a refusal", refused(4, free=LEFT, needed_cents=COST + 1)),
         ("refused", refused(4, free=LEFT, needed_cents=LEFT)),
         ("answer to a decision", {"status": 422, "problem": {"code": "invalid_content"}}),
-        ("refused", {"status": 201, "result": {
+        ("refused", {"status": 201, "key": "D-4", "result": {
             "decision_id": "id-4", "municipal_id": "D-4", "outcome": "not_competent"}}),
     ],
 )  # fmt: skip

@@ -36,7 +36,7 @@ def reserved(number: int, *, free: int, **changes: Any) -> Json:  # noqa: ANN401
         "reservation": {"cents": COST, "expires_at": EXPIRES_AT},
         "available_after": {"cents": free},
     }
-    return {"status": 201, "result": {**verdict, **changes}}
+    return {"status": 201, "key": f"D-{number}", "result": {**verdict, **changes}}
 
 
 def refused(number: int, *, free: int, **changes: Any) -> Json:  # noqa: ANN401 - members of any type
@@ -47,7 +47,7 @@ def refused(number: int, *, free: int, **changes: Any) -> Json:  # noqa: ANN401 
         "outcome": "refused",
         "reasons": [reason | changes],
     }
-    return {"status": 201, "result": verdict}
+    return {"status": 201, "key": f"D-{number}", "result": verdict}
 
 
 def held(*, reserved_cents: int = 0, committed_cents: int = 0, released_cents: int = 0) -> Json:

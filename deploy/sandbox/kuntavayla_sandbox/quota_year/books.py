@@ -109,12 +109,8 @@ class Books:
                 found=verdict["decision_id"],
             )
         self._ids.add(verdict["decision_id"])
-        self._compare(
-            "municipal id",
-            sent["municipal_id"],
-            expected=sent["municipal_id"],
-            found=_id_of(verdict),
-        )
+        name = sent["municipal_id"]
+        self._compare("municipal id", name, expected=name, found=answer["key"])
         if verdict["outcome"] == "reserved":
             self._reserve(sent, verdict)
         else:
@@ -273,10 +269,6 @@ def _has_ended(held: Held, now: datetime) -> bool:
 
 def _of(document: Document) -> str:
     return f"{document['area_code']}/{document['instrument']}"
-
-
-def _id_of(verdict: Document) -> object:
-    return verdict.get("municipal_id")
 
 
 def _months_of(verdict: Document) -> list[tuple[str, int]]:
