@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
-OWN := kuntavayla kuntavayla-routing-api kuntavayla-statement-relay kuntavayla-sandbox
-PARTS := shared services/routing-api services/statement-relay deploy/sandbox
+OWN := kuntavayla kuntavayla-routing-api kuntavayla-statement-relay kuntavayla-quota-ledger kuntavayla-sandbox
+PARTS := shared services/routing-api services/statement-relay services/quota-ledger deploy/sandbox
 LOCK := $(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --quiet $(OWN:%=--no-emit-package %)
 
 .PHONY: setup demo day-one test explore journey check bench faults lock format snapshots kafka demo-kafka

@@ -17,6 +17,7 @@ from statement_relay.operations import accepting
 OURS = (
     "routing_api.",
     "statement_relay.",
+    "quota_ledger.",
     "kuntavayla.auth.",
     "kuntavayla.http.",
     "kuntavayla.idempotency",
@@ -28,10 +29,11 @@ BATCHED: dict[str, Callable[..., Any]] = {
     "information": accepting.accept,
 }
 """What the run of a batcher on the desk is; a call goes there through a value of the app."""
-PACKAGES = ("routing_api.", "statement_relay.", "kuntavayla.")
+PACKAGES = ("routing_api.", "statement_relay.", "quota_ledger.", "kuntavayla.")
 NAMED = {
     "routing_api.errors",
     "statement_relay.errors",
+    "quota_ledger.errors",
     "kuntavayla.idempotency",
     "kuntavayla.inbox.repairing",
     "kuntavayla.service.errors",

@@ -9,6 +9,11 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from msgspec import Struct
 
+import quota_ledger.app
+import quota_ledger.events
+import quota_ledger.routes
+import quota_ledger.routes.answers
+import quota_ledger.settings
 import routing_api.app
 import routing_api.events
 import routing_api.routes
@@ -107,6 +112,25 @@ RELEASES = (
             "routing_client_secret": "relay-of-the-tests",
         },
         create_app=statement_relay.app.create_app,
+    ),
+    Release(
+        name="quota-ledger",
+        package="quota_ledger",
+        prefix=quota_ledger.routes.answers.PREFIX,
+        routers=quota_ledger.routes.ROUTERS,
+        scopes=quota_ledger.routes.SCOPES,
+        event_types=quota_ledger.events.EVENT_TYPES,
+        documents=quota_ledger.app.documents_of_release,
+        settings_type=quota_ledger.settings.Settings,
+        settings={
+            "fingerprint_key": KEY,
+            "audit_signing_key": f"s1:{KEY}",
+            "routing_url": "http://127.0.0.1:9/routing/v1",
+            "routing_token_url": "http://127.0.0.1:9/token",
+            "routing_client_id": "quota",
+            "routing_client_secret": "quota-of-the-tests",
+        },
+        create_app=quota_ledger.app.create_app,
     ),
 )
 SCOPES: dict[tuple[str, str], Any] = {

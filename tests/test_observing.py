@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from kuntavayla.testing import DatabaseServer
+from tests.quota_ledger.service import Ledger, running_ledger
 from tests.routing_api.service import Routing, running_routing
 from tests.statement_relay.service import Relay, running_relay
 from tests.test_documents import DOCS, ROOT, rows_of, text_of
@@ -42,13 +43,16 @@ async def told(databases: DatabaseServer) -> AsyncIterator[dict[str, str]]:
     async with (
         databases.database("routing_api", role="routing_api") as of_routing,
         databases.database("statement_relay", role="statement_relay") as of_relay,
+        databases.database("quota_ledger", role="quota_ledger") as of_ledger,
         running_routing(of_routing, **KAFKA_AWAY) as routing,
         running_relay(of_relay, **KAFKA_AWAY) as relay,
+        running_ledger(of_ledger, **KAFKA_AWAY) as ledger,
     ):
-        yield await _kinds_of(routing) | await _kinds_of(relay)
+        services = (routing, relay, ledger)
+        yield {name: kind for one in services for name, kind in (await _kinds_of(one)).items()}
 
 
-async def _kinds_of(service: Routing | Relay) -> dict[str, str]:
+async def _kinds_of(service: Routing | Relay | Ledger) -> dict[str, str]:
     await service.client.get("/livez")
     port = service.app.state.metrics_port
     async with httpx.AsyncClient() as client:

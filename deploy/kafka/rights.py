@@ -16,9 +16,11 @@ from datetime import date
 from pathlib import Path
 
 REGISTER = Path(__file__).parents[2] / "shared" / "kuntavayla" / "data"
-SERVICES = ("routing-api", "statement-relay")
-INTERNAL_READERS = {"kv.routing-api.internal.v1": "statement-relay"}
-"""Which service of ours reads the internal events of another."""
+SERVICES = ("routing-api", "statement-relay", "quota-ledger")
+INBOUND = ("routing-api", "statement-relay")
+"""The services that read topics of case systems."""
+INTERNAL_READERS = {"kv.routing-api.internal.v1": ("statement-relay", "quota-ledger")}
+"""Which services of ours read the internal events of another."""
 PARTITIONS = 6
 DAY_MS = 86_400_000
 OUT_DAYS, IN_DAYS = 30, 7
@@ -69,12 +71,17 @@ rm -f "$PASSWORDS"/{name}
 """
 
 
+CENTRES = ("quota-ledger",)
+"""The services whose events ELY centres take."""
+
+
 @dataclass(frozen=True)
 class Party:
-    """An organisation that takes events; a case system also sends."""
+    """An organisation that takes events of services; a case system also sends."""
 
     name: str
-    sends: bool
+    sends: bool = False
+    hears: tuple[str, ...] = SERVICES
 
     def out_topic(self, service: str) -> str:
         """Return the topic of a service that only it reads."""
@@ -99,12 +106,19 @@ def is_in_force(row: dict[str, str], on: date | None) -> bool:
 
 
 def read_parties(register: Path, *, on: date | None) -> list[Party]:
-    """Return the case systems and TE offices of the register, by name."""
+    """Return the case systems, TE offices and ELY centres of the register, by name."""
     members = read_table(register / "case_system_members.csv")
     offices = read_table(register / "te_offices.csv")
     systems = {row["case_system_id"] for row in members if is_in_force(row, on)}
     codes = {row["te_office_code"] for row in offices if is_in_force(row, on)}
-    return [Party(name, name in systems) for name in sorted(systems | codes)]
+    centres = {
+        row["organisation_id"]
+        for row in read_table(register / "organisations.csv")
+        if row["kind"] == "ely"
+    }
+    parties = [Party(name, name in systems) for name in systems | codes]
+    parties += [Party(name, hears=CENTRES) for name in centres]
+    return sorted(parties, key=lambda party: party.name)
 
 
 def lines_of(parties: Sequence[Party]) -> Iterable[str]:
@@ -114,18 +128,20 @@ def lines_of(parties: Sequence[Party]) -> Iterable[str]:
     for party in parties:
         yield ""
         yield f"user {party.name}"
-        yield allow(party.name, "Read", topics=[party.out_topic(one) for one in SERVICES])
+        yield allow(party.name, "Read", topics=[party.out_topic(one) for one in party.hears])
         yield allow_groups(party.name)
         if party.sends:
-            yield allow(party.name, "Write", topics=[party.in_topic(one) for one in SERVICES])
+            yield allow(party.name, "Write", topics=[party.in_topic(one) for one in INBOUND])
 
 
 def service_lines(service: str, parties: Sequence[Party]) -> Iterable[str]:
     """Return the lines of a service: topics, its user, what it writes and reads."""
     internal = f"kv.{service}.internal.v1"
-    out_topics = [party.out_topic(service) for party in parties] + [internal]
-    in_topics = [party.in_topic(service) for party in parties if party.sends]
-    read = in_topics + [name for name, reader in INTERNAL_READERS.items() if reader == service]
+    hearing = [party for party in parties if service in party.hears]
+    out_topics = [party.out_topic(service) for party in hearing] + [internal]
+    senders = [party for party in parties if party.sends and service in INBOUND]
+    in_topics = [party.in_topic(service) for party in senders]
+    read = in_topics + [name for name, readers in INTERNAL_READERS.items() if service in readers]
     yield ""
     yield from (f"topic {name} {OUT_DAYS * DAY_MS}" for name in out_topics)
     yield from (f"topic {name} {IN_DAYS * DAY_MS}" for name in in_topics)

@@ -15,7 +15,7 @@ from kuntavayla_sandbox import relay_service
 from kuntavayla_sandbox.calls import credentials_of
 from kuntavayla_sandbox.clock import LegalClock
 from kuntavayla_sandbox.processes import processor_s
-from kuntavayla_sandbox.relay_service import Surroundings
+from kuntavayla_sandbox.service_settings import Surroundings
 from kuntavayla_sandbox.serving import address_of, bind_loopback
 from kuntavayla_sandbox.state import SecretFile
 from tests.bench.children import Serving, serving
@@ -144,10 +144,10 @@ def _settings(stand: Stand, database: TestDatabase, ports: Mapping[str, int]) ->
         issuer_url=stand.issuer_url,
         routing_url=f"{NOWHERE}/routing/v1",
         own=own,
-        receivers_file=file,
     )
     kept = SecretFile(stand.folder / "relay-secrets.json")
-    return relay_service.environment(stand.server, kept=kept, around=around) | {
+    given = relay_service.environment(stand.server, kept=kept, around=around, receivers_file=file)
+    return given | {
         "RELAY_DATABASE_URL": database.url,
         "RELAY_MIGRATION_DATABASE_URL": database.owner_url,
         "RELAY_LISTEN_PORT": "0",

@@ -41,7 +41,7 @@ STORIES = (
     "the same bytes",
 )
 """What each story of the demo says, by what the services answered."""
-DEMO_SIZE = ("--registrations", "300", "--items", "150")
+DEMO_SIZE = ("--registrations", "300", "--items", "150", "--decisions", "60")
 SAMPLE = Path(__file__).parents[2] / "docs" / "samples" / "poller.py"
 
 
@@ -135,13 +135,14 @@ def test_the_stack_file_has_the_keys_that_counterparts_read(up: UpProcess) -> No
     stack = up.stack()
 
     assert (stack["transport"], stack["legal_date"]) == ("feed", "2021-03-01")
-    assert set(stack["services"]) == {"routing-api", "statement-relay"}
+    assert set(stack["services"]) == {"routing-api", "statement-relay", "quota-ledger"}
     assert stack["services"]["routing-api"].endswith("/routing/v1")
     assert stack["services"]["statement-relay"].endswith("/relay/v1")
+    assert stack["services"]["quota-ledger"].endswith("/quota/v1")
     assert set(stack["simulators"]) == {"te-office", "te-office-tls", "case-systems"}
-    assert set(stack["databases"]) == {"routing-api", "statement-relay"}
+    assert set(stack["databases"]) == set(stack["services"])
     assert all(url.startswith("postgresql://") for url in stack["databases"].values())
-    assert set(stack["pids"]) == {"routing-api", "statement-relay", "te-office", "case-systems"}
+    assert set(stack["pids"]) == {*stack["services"], "te-office", "case-systems"}
     assert set(stack["identities"][0]) == {
         "name",
         "organisation",
@@ -326,6 +327,8 @@ def test_the_demo_holds_its_check_and_its_curl_lines_work_while_it_stays_up(tmp_
     assert code == 0
     assert any("exactly once" in line for line in lines)
     assert any("nothing out of order" in line for line in lines)
+    assert any("Exact to the cent" in line for line in lines)
+    assert any("Verified, no difference" in line for line in lines)
     for told in STORIES:
         assert any(told in line for line in lines), told
     assert [bool(json.loads(answer.stdout)) for answer in answers] == [True, True, True]

@@ -17,18 +17,22 @@ from tests.topics import list_partitions
 DEMO_S_MAX = 300
 
 
-def two_organisations(name: str) -> list[Organisation]:
-    kinds = {f"cs-{name}": OrganisationKind.CASE_SYSTEM, f"te-{name}": OrganisationKind.TE_OFFICE}
+def organisations(name: str) -> list[Organisation]:
+    kinds = {
+        f"cs-{name}": OrganisationKind.CASE_SYSTEM,
+        f"te-{name}": OrganisationKind.TE_OFFICE,
+        f"ely-{name}": OrganisationKind.ELY,
+    }
     return [Organisation(each, kind, each, each) for each, kind in kinds.items()]
 
 
 async def test_topics_are_made_once_and_those_of_another_stack_are_not_taken(
     broker: Broker,
 ) -> None:
-    connection, two = KafkaConnection(bootstrap=broker.bootstrap), two_organisations("backbone")
+    connection, three = KafkaConnection(bootstrap=broker.bootstrap), organisations("backbone")
 
-    await prepare_topics(connection, two, is_new=False)
-    await prepare_topics(connection, two, is_new=False)
+    await prepare_topics(connection, three, is_new=False)
+    await prepare_topics(connection, three, is_new=False)
 
     made = {
         name: count for name, count in (await list_partitions(broker)).items() if "backbone" in name
@@ -37,16 +41,16 @@ async def test_topics_are_made_once_and_those_of_another_stack_are_not_taken(
         f"kv.{service}.{name}.v1": 6
         for service in ("routing-api", "statement-relay")
         for name in ("cs-backbone", "te-backbone", "in.cs-backbone")
-    }
+    } | {f"kv.quota-ledger.{name}.v1": 6 for name in ("cs-backbone", "te-backbone", "ely-backbone")}
     with pytest.raises(TopicsInUse, match="of another stack"):
-        await prepare_topics(connection, two, is_new=True)
+        await prepare_topics(connection, three, is_new=True)
 
 
 async def test_a_broker_that_cannot_be_reached_is_told_in_a_sentence() -> None:
     nobody = KafkaConnection(bootstrap="127.0.0.1:9")
 
     with pytest.raises(BrokerRefuses, match="Kafka cannot be used"):
-        await prepare_topics(nobody, two_organisations("nobody"), is_new=True)
+        await prepare_topics(nobody, organisations("nobody"), is_new=True)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +94,8 @@ def test_the_demo_over_a_given_broker_puts_every_client_where_the_law_puts_it(
     directory = tmp_path / "demo"
     try:
         with Broker(tmp_path / "given") as given:
-            options = ("--transport", "kafka", "--kafka", given.bootstrap, "--items", "200")
+            sizes = ("--items", "200", "--decisions", "60")
+            options = ("--transport", "kafka", "--kafka", given.bootstrap, *sizes)
             demo = subprocess.run(  # noqa: S603 - our own command
                 [*COMMAND, "demo", *options, "--registrations", "500", "--state", str(directory)],
                 capture_output=True,
@@ -104,5 +109,6 @@ def test_the_demo_over_a_given_broker_puts_every_client_where_the_law_puts_it(
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "exactly once" in demo.stdout
     assert "nothing out of order" in demo.stdout
+    assert "Exact to the cent" in demo.stdout
     for told in ("before_pilot", "parked, behind it: queued", "By event: overdue", "not_relayed"):
         assert told in " ".join(demo.stdout.split()), told

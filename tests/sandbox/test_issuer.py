@@ -7,6 +7,7 @@ import httpx
 import jwt
 import pytest
 
+import quota_ledger.routes
 import routing_api.routes
 import statement_relay.routes
 from kuntavayla.register import load_register
@@ -191,7 +192,16 @@ def test_from_2025_the_employment_areas_take_the_place_of_offices(tmp_path: Path
 def test_every_role_has_its_scopes() -> None:
     scopes = load_scopes(on=MARCH_1)
 
-    assert set(scopes) == {"te", "case_system", "ely", "keha", "operator", "auditor", "service"}
+    assert set(scopes) == {
+        "te",
+        "case_system",
+        "ely",
+        "keha",
+        "ministry",
+        "operator",
+        "auditor",
+        "service",
+    }
     assert load_scopes(on=date(2019, 1, 1)) == scopes
 
 
@@ -200,7 +210,11 @@ def test_scopes_of_roles_and_scopes_of_calls_are_the_same_list() -> None:
 
     assert given == {
         scope
-        for scopes in (routing_api.routes.SCOPES, statement_relay.routes.SCOPES)
+        for scopes in (
+            routing_api.routes.SCOPES,
+            statement_relay.routes.SCOPES,
+            quota_ledger.routes.SCOPES,
+        )
         for scope in scopes.values()
         if isinstance(scope, str)
     }

@@ -18,6 +18,10 @@ INTERNAL = "kv.routing-api.internal.v1"
 RELAY_SOTKAMO = "kv.statement-relay.cs-sotkamo.v1"
 RELAY_IN_SOTKAMO = "kv.statement-relay.in.cs-sotkamo.v1"
 SERVICES = {release.name for release in RELEASES}
+FOLLOWERS = {"statement-relay", "quota-ledger"}
+"""The services that read routing-api's internal events."""
+INBOUND = SERVICES - {"quota-ledger"}
+"""The services that read topics of case systems."""
 
 DEADLINE_S = 30
 
@@ -29,16 +33,18 @@ def test_everybody_of_the_register_has_a_topic_and_a_user_and_case_systems_an_in
     names = {each.organisation_id for each in register.organisations()}
     systems = {name for name in names if register.case_system(name) is not None}
     offices = {name for name in names if name.startswith("te-") and name != "te-national"}
+    centres = {name for name in names if name.startswith("ely-")}
 
     lines = printed().splitlines()
 
     topics = {line.split()[1] for line in lines if line.startswith("topic kv.")}
     assert topics == {
         *(topic_of(one, name) for one in SERVICES for name in {*systems, *offices, "internal"}),
-        *(inbound_topic_of(one, name) for one in SERVICES for name in systems),
+        *(inbound_topic_of(one, name) for one in INBOUND for name in systems),
+        *(topic_of("quota-ledger", name) for name in centres),
     }
     users = {line.split()[1] for line in lines if line.startswith("user ")}
-    assert users == {*SERVICES, *systems, *offices}
+    assert users == {*SERVICES, *systems, *offices, *centres}
 
 
 def test_nobody_but_the_service_is_let_near_a_topic_of_another() -> None:
@@ -52,7 +58,7 @@ def test_nobody_but_the_service_is_let_near_a_topic_of_another() -> None:
     }
 
     assert allowed
-    assert foreign == {("statement-relay", "Read", INTERNAL)}
+    assert foreign == {(follower, "Read", INTERNAL) for follower in FOLLOWERS}
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
@@ -68,8 +74,8 @@ def test_a_service_writes_what_it_tells_and_reads_what_it_is_told_and_never_the_
 
     inbound = {name for name in topics["Read"] if f"kv.{service}.in." in name}
     told = topics["Read"] - inbound
-    assert inbound
-    assert told == ({INTERNAL} if service == "statement-relay" else set())
+    assert bool(inbound) == (service in INBOUND)
+    assert told == ({INTERNAL} if service in FOLLOWERS else set())
     assert all(name.startswith(f"kv.{service}.") for name in topics["Write"])
     assert not any(".in." in name for name in topics["Write"])
 

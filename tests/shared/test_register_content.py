@@ -187,6 +187,7 @@ def test_organisations_are_offices_case_systems_and_the_authorities_around_them(
         OrganisationKind.CASE_SYSTEM: 31 + 45,
         OrganisationKind.ELY: 15,
         OrganisationKind.KEHA: 1,
+        OrganisationKind.MINISTRY: 1,
         OrganisationKind.OPERATOR: 1,
         OrganisationKind.AUDITOR: 1,
         OrganisationKind.SERVICE: 2,

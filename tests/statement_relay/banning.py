@@ -5,8 +5,8 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from kuntavayla.service.moments import Call
+from kuntavayla.values.responsibilities import Responsibility
 from statement_relay.operations.projecting import project
-from statement_relay.rules.responsibilities import Responsibility
 from tests.statement_relay.service import TRACE, Relay
 
 DEADLINE_S = 30.0

@@ -4,8 +4,8 @@ from datetime import date
 
 import asyncpg
 
-from statement_relay.rules.responsibilities import Responsibility
-from statement_relay.store import responsibilities
+from kuntavayla import responsibilities
+from kuntavayla.values.responsibilities import Responsibility
 from tests.statement_relay.service import Relay
 
 CLIENT_ID = "0177ec61-3ab9-7893-923f-0824128b2f33"

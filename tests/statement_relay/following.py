@@ -7,7 +7,7 @@ import msgspec
 
 from kuntavayla.events import sequence_text
 from kuntavayla.inbox import Inbox, IncomingEvent, OneStream, SourceBatch
-from statement_relay.workers.routing import RESPONSIBILITY_CHANGED, Stream
+from kuntavayla.service.workers.routing import RESPONSIBILITY_CHANGED, Stream
 from tests.statement_relay.items import CLIENT
 from tests.statement_relay.service import Relay
 

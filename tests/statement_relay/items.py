@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from statement_relay.rules.responsibilities import Responsibility
+from kuntavayla.values.responsibilities import Responsibility
 
 CLIENT = "0177ec61-3ab9-7893-923f-0824128b2f33"
 OTHER_CLIENT = "0177f6f1-1c00-7a51-9c0e-5b1f6a2d9e10"

@@ -12,10 +12,10 @@ from httpx import ASGITransport, AsyncClient, Response
 from kuntavayla.service.moments import Call
 from kuntavayla.testing import TestDatabase, TestIssuer
 from kuntavayla.testing.tokens import AUDIENCE, ISSUER
+from kuntavayla.values.responsibilities import Responsibility
 from statement_relay.app import create_app
 from statement_relay.operations.projecting import project
 from statement_relay.routes.desk import Desk
-from statement_relay.rules.responsibilities import Responsibility
 from statement_relay.settings import Settings
 from tests.served import OFFICIAL, Clock, Json, Served, ServiceCaller
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from kuntavayla.values.credentials import ClientCredentials
 from statement_relay.clients.adapters import Adapters
 from statement_relay.rules.answers import Answer
 from statement_relay.rules.endpoints import (
-    ClientCredentials,
     Endpoint,
     Endpoints,
     OwnCertificate,

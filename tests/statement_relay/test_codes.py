@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from kuntavayla.http.faults import FaultFinder, load_json
+from kuntavayla.values.tables import TableFault
 from statement_relay.rules.catalogues import CLOSED_LISTS, load_examples
 from statement_relay.rules.items import InformationItem
 from statement_relay.rules.kinds import KINDS
-from statement_relay.rules.tables import TableFault
 from tests.statement_relay.scenarios.cases import DATA, examples
 from tests.statement_relay.service import Relay
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from statement_relay.rules.responsibilities import Responsibility
+from kuntavayla.values.responsibilities import Responsibility
 from tests.statement_relay.clients import CLIENT_ID, a_responsibility, know
 from tests.statement_relay.questions import (
     DUE_AT,

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import date
+from functools import partial
 
 import httpx
 import msgspec
@@ -9,14 +10,16 @@ import pytest
 from httpx import ASGITransport
 
 from kuntavayla.inbox import Inbox, IncomingEvent, OneStream, SourceBatch
-from kuntavayla.testing import DatabaseServer
-from statement_relay.workers.routing import (
+from kuntavayla.service.workers.routing import (
     RESPONSIBILITY_CHANGED,
     RoutingDesk,
     RoutingFeed,
     Stream,
     read_routing,
 )
+from kuntavayla.testing import DatabaseServer
+from statement_relay.events import SERVICE
+from statement_relay.operations.projecting import project
 from tests.builders import a_registration, another_person
 from tests.routing_api.service import Routing, running_routing
 from tests.statement_relay.items import CLIENT, OTHER_CLIENT, another_item, responsible
@@ -36,7 +39,12 @@ async def routing(databases: DatabaseServer) -> AsyncIterator[Routing]:
 
 
 def desk_of(relay: Relay) -> RoutingDesk:
-    return RoutingDesk(relay.desk.law, moment=relay.desk.moment, clock=relay.clock)
+    return RoutingDesk(
+        partial(project, law=relay.desk.law),
+        service=SERVICE,
+        moment=relay.desk.moment,
+        clock=relay.clock,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -50,7 +58,7 @@ async def following(relay: Relay, routing: Routing) -> AsyncIterator[None]:
 
     url = "http://routing.test/routing/v1"
     async with httpx.AsyncClient(transport=ASGITransport(app=routing.app)) as client:
-        feed = RoutingFeed(client=client, url=url, token=token, broker=None)
+        feed = RoutingFeed(client=client, url=url, token=token, service=SERVICE, broker=None)
         task = asyncio.create_task(read_routing(relay.desk.pool, feed, desk=desk_of(relay)))
         try:
             yield

@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 from kuntavayla.events import Channel
 from kuntavayla.values.officials import Purpose, Role
+from kuntavayla.values.responsibilities import Authority
 from statement_relay.rules.issuers import IssuerAuthority
-from statement_relay.rules.responsibilities import Authority
 from statement_relay.rules.states import (
     SETTLED,
     AcceptedState,

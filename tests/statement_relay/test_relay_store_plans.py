@@ -1,7 +1,8 @@
 import re
 
 from kuntavayla.database import Connection, open_pool, transaction
-from statement_relay.store import information, queues, responsibilities, stories
+from kuntavayla.responsibilities import storing
+from statement_relay.store import information, queues, stories
 from tests.builders import ndjson
 from tests.statement_relay.items import another_item, responsible
 from tests.statement_relay.service import Relay
@@ -36,7 +37,7 @@ LOOK_UPS = {
     ),
     "queues": (queues.LOCK, "json", "'[]'", {"pk_client_queues"}),
     "who is responsible": (
-        responsibilities.LIST,
+        storing.LIST,
         "uuid[]",
         "'{}'",
         {"pk_responsibilities"},

@@ -2,8 +2,8 @@
 
 import pytest
 
+from kuntavayla.values.responsibilities import Responsibility
 from statement_relay.rules.digests import digest_of
-from statement_relay.rules.responsibilities import Responsibility
 from tests.served import Json
 from tests.statement_relay.banning import beside_a_ban
 from tests.statement_relay.clients import a_responsibility

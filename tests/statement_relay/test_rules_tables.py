@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kuntavayla.values.tables import TableFault
 from statement_relay.rules.answers import (
     Action,
     Answer,
@@ -16,7 +17,6 @@ from statement_relay.rules.answers import (
 from statement_relay.rules.issuers import load_issuers
 from statement_relay.rules.kinds import KINDS, load_kinds
 from statement_relay.rules.receivers import load_receivers
-from statement_relay.rules.tables import TableFault
 from tests.statement_relay.scenarios.cases import DATA, SENT, the_answers, the_tables
 
 FIRST_ON = date(2021, 3, 1)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from httpx import Response
 
-from statement_relay.rules.responsibilities import Responsibility
+from kuntavayla.values.responsibilities import Responsibility
 from tests.served import Json
 from tests.statement_relay.clients import CLIENT_ID, a_responsibility, know
 from tests.statement_relay.items import another_item

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from statement_relay.rules.responsibilities import Responsibility
+from kuntavayla.values.responsibilities import Responsibility
 from statement_relay.workers.reminding import remind_of_all
 from tests.statement_relay.banning import beside_a_ban
 from tests.statement_relay.clients import CLIENT_ID, a_responsibility

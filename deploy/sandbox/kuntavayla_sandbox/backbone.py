@@ -11,7 +11,7 @@ from msgspec import Struct
 from kuntavayla.outbox import TopicsNotMade, inbound_topic_of, list_topics, make_topics, topic_of
 from kuntavayla.register import Organisation, OrganisationKind
 from kuntavayla.settings import KafkaConnection, Transport
-from kuntavayla_sandbox import relay_service, routing_service
+from kuntavayla_sandbox import quota_service, relay_service, routing_service
 from kuntavayla_sandbox.broker import Broker
 from kuntavayla_sandbox.state import StateDirectory, StateFault, write_private
 
@@ -112,8 +112,10 @@ async def prepare_topics(
     systems = [name for name, kind in kinds.items() if kind is OrganisationKind.CASE_SYSTEM]
     offices = [name for name, kind in kinds.items() if kind is OrganisationKind.TE_OFFICE]
     services = (routing_service.NAME, relay_service.NAME)
+    centres = [name for name, kind in kinds.items() if kind is OrganisationKind.ELY]
     readers = (*systems, *offices, INTERNAL)
     out = [topic_of(service, name) for service in services for name in readers]
+    out += [topic_of(quota_service.NAME, name) for name in (*readers, *centres)]
     inbound = [inbound_topic_of(service, name) for service in services for name in systems]
     try:
         if is_new:

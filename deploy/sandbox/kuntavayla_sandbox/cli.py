@@ -65,6 +65,13 @@ INTERRUPTED = 130
 ITEMS_OF_A_WEEK = 30_000
 """Items of information in a week at the real size."""
 TENTH_OF_A_WEEK = 3_000
+DECISIONS_OF_A_YEAR = 100_000
+"""Decisions of the first appropriation at the real size."""
+SOME_DECISIONS = 3_000
+DECISIONS_HELP = (
+    "Decisions of the first appropriation, about so many; 100000, as with --full-size, is the real"
+    " size."
+)
 ITEMS_HELP = (
     "Items of information of the week. The default is a tenth of the real size, as with"
     " --registrations; 30000, as with --full-size, takes some minutes more."
@@ -313,6 +320,7 @@ def demo(  # noqa: PLR0913 - one for each option
     *,
     registrations: Registrations = TENTH,
     items: Annotated[int, typer.Option(min=1, help=ITEMS_HELP)] = TENTH_OF_A_WEEK,
+    decisions: Annotated[int, typer.Option(min=1, help=DECISIONS_HELP)] = SOME_DECISIONS,
     full_size_wanted: FullSize = False,
     seed: Seed = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
@@ -321,7 +329,7 @@ def demo(  # noqa: PLR0913 - one for each option
     kafka: Kafka = None,
     state: State = DEMO_DIRECTORY,
 ) -> None:
-    """Live through day one and the week after it; then check both and show what came of them.
+    """Live through day one, the week after it and a budget year; check all, show what came of it.
 
     It begins anew each time, in a directory of its own: .kuntavayla-demo where --state is left out.
     """
@@ -329,6 +337,7 @@ def demo(  # noqa: PLR0913 - one for each option
         directory=state,
         registrations=full_size() if full_size_wanted else registrations,
         items=ITEMS_OF_A_WEEK if full_size_wanted else items,
+        decisions=DECISIONS_OF_A_YEAR if full_size_wanted else decisions,
         seed=seed,
         memberships=_memberships(as_published=as_published),
         keeps=keep,

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.settings import KafkaConnection
-from kuntavayla_sandbox import relay_service, routing_service
+from kuntavayla_sandbox import quota_service, relay_service, routing_service
 from kuntavayla_sandbox.certificates import Trust
 from kuntavayla_sandbox.clock import LegalClock, write_reached
 from kuntavayla_sandbox.serving import address_of
@@ -43,6 +43,7 @@ class Sockets(Struct, frozen=True, kw_only=True):
     issuer: socket
     routing: socket
     relay: socket
+    quota: socket
     te_office: socket
     te_office_secured: socket
     case_systems: socket
@@ -54,6 +55,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
     issuer: str
     routing: str
     relay: str
+    quota: str
     te_office: str
     te_office_secured: str
     case_systems: str
@@ -69,6 +71,11 @@ class Addresses(Struct, frozen=True, kw_only=True):
         return self.relay + relay_service.PATH
 
     @property
+    def quota_url(self) -> str:
+        """Return where quota-ledger's calls begin."""
+        return self.quota + quota_service.PATH
+
+    @property
     def token_url(self) -> str:
         """Return where identities get tokens."""
         return f"{self.issuer}/token"
@@ -80,6 +87,7 @@ def addresses_of(sockets: Sockets) -> Addresses:
         issuer=address_of(sockets.issuer),
         routing=address_of(sockets.routing),
         relay=address_of(sockets.relay),
+        quota=address_of(sockets.quota),
         te_office=address_of(sockets.te_office),
         te_office_secured=address_of(sockets.te_office_secured, scheme="https"),
         case_systems=address_of(sockets.case_systems),

@@ -26,6 +26,7 @@ def role_of(kind: OrganisationKind) -> str:
             OrganisationKind.CASE_SYSTEM
             | OrganisationKind.ELY
             | OrganisationKind.KEHA
+            | OrganisationKind.MINISTRY
             | OrganisationKind.OPERATOR
             | OrganisationKind.AUDITOR
             | OrganisationKind.SERVICE

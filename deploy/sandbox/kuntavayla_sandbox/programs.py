@@ -2,23 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from socket import socket
 
 import msgspec
 
 from kuntavayla.register import load_register
-from kuntavayla_sandbox import relay_service, routing_service
-from kuntavayla_sandbox.calls import Credentials, credentials_of
+from kuntavayla_sandbox import quota_service, relay_service, routing_service
+from kuntavayla_sandbox.calls import credentials_of
 from kuntavayla_sandbox.case_systems import starting as case_systems
 from kuntavayla_sandbox.case_systems.configuration import Configuration, Work
 from kuntavayla_sandbox.ground import Addresses, Ground, Sockets
 from kuntavayla_sandbox.identities import is_te_office
 from kuntavayla_sandbox.processes import Program
+from kuntavayla_sandbox.service_settings import Surroundings
 from kuntavayla_sandbox.state import Identity
 from kuntavayla_sandbox.te_office import starting as te_office
 
 MODULES = {
     routing_service.NAME: routing_service.MODULE,
     relay_service.NAME: relay_service.MODULE,
+    quota_service.NAME: quota_service.MODULE,
     te_office.NAME: te_office.MODULE,
     case_systems.NAME: case_systems.MODULE,
 }
@@ -44,42 +47,43 @@ class Programs:
 
     def routing(self) -> Program:
         """Return routing-api."""
-        return Program(
-            name=routing_service.NAME,
-            module=routing_service.MODULE,
-            configuration=msgspec.json.encode(self._ground.clock),
-            environment=self.routing_settings(),
+        return self._service(
+            routing_service.NAME,
+            settings=self.routing_settings(),
             listening=self._sockets.routing,
-            ready_url=f"{self._at.routing}/readyz",
-            log_file=self._ground.state.logs / f"{routing_service.NAME}.log",
+            url=self._at.routing,
         )
 
     def relay(self, *, receivers: Mapping[str, str]) -> Program:
         """Return statement-relay; `receivers` are those that somebody else serves, by id."""
-        ground, own = self._ground, self._credentials(relay_service.NAME)
+        ground, around = self._ground, self._around(relay_service.NAME)
         receivers_file = ground.state.path / "receivers.toml"
         relay_service.write_receivers(
             receivers_file,
             simulator_url=self._at.te_office,
             secured=relay_service.SecuredSimulator(self._at.te_office_secured, ground.trust),
-            own=own,
+            own=around.own,
             given=receivers,
         )
-        around = relay_service.Surroundings(
-            issuer_url=self._at.issuer,
-            routing_url=self._at.routing_url,
-            own=own,
-            receivers_file=receivers_file,
-            kafka=ground.kafka,
-        )
-        return Program(
-            name=relay_service.NAME,
-            module=relay_service.MODULE,
-            configuration=msgspec.json.encode(ground.clock),
-            environment=relay_service.environment(ground.server, kept=ground.kept, around=around),
+        return self._service(
+            relay_service.NAME,
+            settings=relay_service.environment(
+                ground.server, kept=ground.kept, around=around, receivers_file=receivers_file
+            ),
             listening=self._sockets.relay,
-            ready_url=f"{self._at.relay}/readyz",
-            log_file=ground.state.logs / f"{relay_service.NAME}.log",
+            url=self._at.relay,
+        )
+
+    def quota(self) -> Program:
+        """Return quota-ledger."""
+        ground = self._ground
+        return self._service(
+            quota_service.NAME,
+            settings=quota_service.environment(
+                ground.server, kept=ground.kept, around=self._around(quota_service.NAME)
+            ),
+            listening=self._sockets.quota,
+            url=self._at.quota,
         )
 
     def te_offices(self) -> Program:
@@ -128,6 +132,26 @@ class Programs:
             log_file=ground.state.logs / f"{case_systems.NAME}.log",
         )
 
-    def _credentials(self, name: str) -> Credentials:
+    def _service(
+        self, name: str, *, settings: dict[str, str], listening: socket, url: str
+    ) -> Program:
+        """Return a service of ours, which is told the legal clock."""
+        return Program(
+            name=name,
+            module=MODULES[name],
+            configuration=msgspec.json.encode(self._ground.clock),
+            environment=settings,
+            listening=listening,
+            ready_url=f"{url}/readyz",
+            log_file=self._ground.state.logs / f"{name}.log",
+        )
+
+    def _around(self, name: str) -> Surroundings:
+        """Return what a service that follows routing-api is told of the other parts."""
         [identity] = [each for each in self._identities if each.name == name]
-        return credentials_of(identity, token_url=self._at.token_url)
+        return Surroundings(
+            issuer_url=self._at.issuer,
+            routing_url=self._at.routing_url,
+            own=credentials_of(identity, token_url=self._at.token_url),
+            kafka=self._ground.kafka,
+        )

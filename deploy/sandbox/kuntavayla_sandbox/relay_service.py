@@ -7,12 +7,16 @@ from pathlib import Path
 from msgspec import Struct
 
 from kuntavayla.database.embedded import EmbeddedServer
-from kuntavayla.database.preparing import migrate, prepare_database
-from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox import routing_service
 from kuntavayla_sandbox.calls import Credentials
 from kuntavayla_sandbox.certificates import Trust
-from kuntavayla_sandbox.service_settings import common_settings, make_key
+from kuntavayla_sandbox.service_settings import (
+    Surroundings,
+    database_settings,
+    follower_settings,
+    make_key,
+    prepare_service,
+)
 from kuntavayla_sandbox.state import SecretFile, write_private
 from kuntavayla_sandbox.te_office import starting as te_office
 
@@ -25,41 +29,25 @@ DATABASE = "statement_relay"
 ROLE = "statement_relay"
 
 
-class Surroundings(Struct, frozen=True, kw_only=True):
-    """What the relay is told of the other parts: whose tokens it takes, and who it is itself."""
-
-    issuer_url: str
-    routing_url: str
-    own: Credentials
-    receivers_file: Path
-    kafka: KafkaConnection | None = None
-
-
 def environment(
-    server: EmbeddedServer, *, kept: SecretFile, around: Surroundings
+    server: EmbeddedServer, *, kept: SecretFile, around: Surroundings, receivers_file: Path
 ) -> dict[str, str]:
     """Return the service's settings.
 
     Its keys are made at the first start and kept with the state.
     """
     return {
-        "RELAY_DATABASE_URL": server.url(DATABASE, role=ROLE),
-        "RELAY_MIGRATION_DATABASE_URL": server.url(DATABASE),
+        **database_settings("RELAY", server, database=DATABASE, role=ROLE),
         "RELAY_CONTENT_KEYS": f"sandbox-1:{kept.keep('relay/content_key', make=make_key)}",
-        "RELAY_ROUTING_URL": around.routing_url,
-        "RELAY_ROUTING_TOKEN_URL": around.own.token_url,
-        "RELAY_ROUTING_CLIENT_ID": around.own.client_id,
-        "RELAY_ROUTING_CLIENT_SECRET": around.own.client_secret,
-        "RELAY_RECEIVERS_FILE": str(around.receivers_file),
+        "RELAY_RECEIVERS_FILE": str(receivers_file),
         "RELAY_REPORT_AHEAD_S_MAX": str(routing_service.REPORT_AHEAD_S_MAX),
-        **common_settings("RELAY", kept=kept, issuer_url=around.issuer_url, kafka=around.kafka),
+        **follower_settings("RELAY", kept=kept, around=around),
     }
 
 
 async def prepare(server: EmbeddedServer) -> None:
     """Create the service's database and role, and bring its tables to the newest migration."""
-    await prepare_database(server.url("postgres"), database=DATABASE, role=ROLE)
-    await migrate(server.url(DATABASE), package="statement_relay", role=ROLE)
+    await prepare_service(server, database=DATABASE, role=ROLE, package="statement_relay")
 
 
 class SecuredSimulator(Struct, frozen=True):

@@ -9,10 +9,11 @@ from msgspec import Struct
 from kuntavayla.database import open_pool
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla.feed import parse_cursor
-from kuntavayla_sandbox import relay_service, routing_service
+from kuntavayla_sandbox import quota_service, relay_service, routing_service
 from kuntavayla_sandbox.calls import Credentials
 from kuntavayla_sandbox.case_systems import store
 from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
+from kuntavayla_sandbox.service_settings import Surroundings
 from kuntavayla_sandbox.stack import end_what_a_killed_stack_left
 from kuntavayla_sandbox.state import SecretFile, StateDirectory, StateFault
 
@@ -34,13 +35,24 @@ def _settings_of_routing(server: EmbeddedServer, kept: SecretFile) -> dict[str, 
 
 
 def _settings_of_relay(server: EmbeddedServer, kept: SecretFile) -> dict[str, str]:
-    around = relay_service.Surroundings(
-        issuer_url=NOWHERE,
-        routing_url=f"{NOWHERE}{routing_service.PATH}",
-        own=Credentials(NOWHERE, relay_service.NAME, relay_service.NAME),
+    return relay_service.environment(
+        server,
+        kept=kept,
+        around=_nobody_around(relay_service.NAME),
         receivers_file=Path(relay_service.NAME),
     )
-    return relay_service.environment(server, kept=kept, around=around)
+
+
+def _settings_of_quota(server: EmbeddedServer, kept: SecretFile) -> dict[str, str]:
+    return quota_service.environment(server, kept=kept, around=_nobody_around(quota_service.NAME))
+
+
+def _nobody_around(name: str) -> Surroundings:
+    return Surroundings(
+        issuer_url=NOWHERE,
+        routing_url=f"{NOWHERE}{routing_service.PATH}",
+        own=Credentials(NOWHERE, name, name),
+    )
 
 
 COMMANDS = {
@@ -49,6 +61,9 @@ COMMANDS = {
     ),
     relay_service.NAME: _Commands(
         relay_service.COMMANDS, relay_service.DATABASE, _settings_of_relay
+    ),
+    quota_service.NAME: _Commands(
+        quota_service.COMMANDS, quota_service.DATABASE, _settings_of_quota
     ),
 }
 """The services that have an epoch, by name."""

@@ -1,29 +1,13 @@
-"""Routing-api as a process of the stack.
+"""Routing-api as a process of the stack."""
 
-The service itself, with the legal clock in place of the machine's.
-"""
-
-import sys
-from importlib.metadata import version
-
-from kuntavayla.http.serving import settle_memory
-from kuntavayla.telemetry import configure_logging
-from kuntavayla_sandbox.clock import LegalClock
-from kuntavayla_sandbox.serving import end_with_parent, read_configuration, serve_inherited
+from kuntavayla_sandbox.service_process import run_service
 from routing_api.app import create_app
 from routing_api.settings import Settings
 
 
 def main() -> None:
-    """Run the process.
-
-    `python -m kuntavayla_sandbox.routing_process DESCRIPTOR`, the clock on its input.
-    """
-    configure_logging(service="routing-api", version=version("kuntavayla-routing-api"))
-    clock = read_configuration(LegalClock)
-    end_with_parent()
-    settle_memory()
-    serve_inherited(create_app(Settings(), clock=clock), descriptor=int(sys.argv[1]))
+    """Run the process: `python -m kuntavayla_sandbox.routing_process DESCRIPTOR`."""
+    run_service("routing-api", make_app=lambda clock: create_app(Settings(), clock=clock))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,13 @@ from datetime import date
 from enum import StrEnum
 
 from kuntavayla.database.embedded import EmbeddedServer
-from kuntavayla.database.preparing import migrate, prepare_database
 from kuntavayla.settings import KafkaConnection
-from kuntavayla_sandbox.service_settings import common_settings, make_key
+from kuntavayla_sandbox.service_settings import (
+    common_settings,
+    database_settings,
+    make_key,
+    prepare_service,
+)
 from kuntavayla_sandbox.state import SecretFile, StateFault
 
 NAME = "routing-api"
@@ -53,8 +57,7 @@ def environment(
     Its keys are made at the first start and kept with the state.
     """
     return {
-        "ROUTING_DATABASE_URL": server.url(DATABASE, role=ROLE),
-        "ROUTING_MIGRATION_DATABASE_URL": server.url(DATABASE),
+        **database_settings("ROUTING", server, database=DATABASE, role=ROLE),
         "ROUTING_IDENTITY_KEYS": f"sandbox-1:{kept.keep('routing/identity_key', make=make_key)}",
         "ROUTING_LOOKUP_KEY_A": kept.keep("routing/lookup_key_a", make=make_key),
         "ROUTING_LOOKUP_KEY_B": kept.keep("routing/lookup_key_b", make=make_key),
@@ -66,8 +69,7 @@ def environment(
 
 async def prepare(server: EmbeddedServer) -> None:
     """Create the service's database and role, and bring its tables to the newest migration."""
-    await prepare_database(server.url("postgres"), database=DATABASE, role=ROLE)
-    await migrate(server.url(DATABASE), package="routing_api", role=ROLE)
+    await prepare_service(server, database=DATABASE, role=ROLE, package="routing_api")
 
 
 async def confirm_memberships(settings: dict[str, str], *, on: date) -> None:

@@ -1,13 +1,62 @@
-"""Settings that every service of the stack is given alike: tokens, keys, the way events travel."""
+"""What the stack prepares alike for its services.
+
+Databases; settings: tokens, keys, the way events travel, and where routing-api is followed.
+"""
 
 import base64
 import secrets
 
+from msgspec import Struct
+
+from kuntavayla.database.embedded import EmbeddedServer
+from kuntavayla.database.preparing import migrate, prepare_database
 from kuntavayla.settings import KafkaConnection, Transport
+from kuntavayla_sandbox.calls import Credentials
 from kuntavayla_sandbox.issuer import AUDIENCE
 from kuntavayla_sandbox.state import SecretFile
 
 KEY_BYTES = 32
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What a service that follows routing-api is told: whose tokens it takes, who it is itself."""
+
+    issuer_url: str
+    routing_url: str
+    own: Credentials
+    kafka: KafkaConnection | None = None
+
+
+async def prepare_service(
+    server: EmbeddedServer, *, database: str, role: str, package: str
+) -> None:
+    """Create a service's database and role, and bring its tables to the newest migration."""
+    await prepare_database(server.url("postgres"), database=database, role=role)
+    await migrate(server.url(database), package=package, role=role)
+
+
+def database_settings(
+    prefix: str, server: EmbeddedServer, *, database: str, role: str
+) -> dict[str, str]:
+    """Return where a service finds its database, as itself and as its owner."""
+    return {
+        f"{prefix}_DATABASE_URL": server.url(database, role=role),
+        f"{prefix}_MIGRATION_DATABASE_URL": server.url(database),
+    }
+
+
+def follower_settings(prefix: str, *, kept: SecretFile, around: Surroundings) -> dict[str, str]:
+    """Return the settings of a service that follows routing-api, those of every service among them.
+
+    Its keys are made at the first start and kept with the state.
+    """
+    return {
+        f"{prefix}_ROUTING_URL": around.routing_url,
+        f"{prefix}_ROUTING_TOKEN_URL": around.own.token_url,
+        f"{prefix}_ROUTING_CLIENT_ID": around.own.client_id,
+        f"{prefix}_ROUTING_CLIENT_SECRET": around.own.client_secret,
+        **common_settings(prefix, kept=kept, issuer_url=around.issuer_url, kafka=around.kafka),
+    }
 
 
 def make_key() -> str:

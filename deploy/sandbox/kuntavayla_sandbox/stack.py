@@ -19,7 +19,7 @@ from kuntavayla.register import load_register
 from kuntavayla.service.running import machine_clock
 from kuntavayla.settings import Transport
 from kuntavayla.values.calendar import legal_day
-from kuntavayla_sandbox import issuer, relay_service, routing_service
+from kuntavayla_sandbox import issuer, quota_service, relay_service, routing_service
 from kuntavayla_sandbox.backbone import (
     BROKER,
     Backbone,
@@ -215,6 +215,8 @@ async def _processes(plan: StackPlan, ground: Ground, *, tell: Tell) -> AsyncIte
         tell("Starting the TE offices' receivers and statement-relay")
         await running.start(programs.te_offices())
         await running.start(programs.relay(receivers=plan.receivers))
+        tell("Starting quota-ledger")
+        await running.start(programs.quota())
         tell("Starting the case systems")
         await running.start(programs.case_systems(on=on, work=plan.work))
         running.publish()
@@ -241,7 +243,11 @@ def _stack(ground: Ground, at: Addresses, *, identities: tuple[Identity, ...]) -
         transport=Transport.FEED if kafka is None else Transport.KAFKA,
         legal_date=ground.legal_date.isoformat(),
         token_url=at.token_url,
-        services={routing_service.NAME: at.routing_url, relay_service.NAME: at.relay_url},
+        services={
+            routing_service.NAME: at.routing_url,
+            relay_service.NAME: at.relay_url,
+            quota_service.NAME: at.quota_url,
+        },
         simulators={
             te_office.NAME: at.te_office,
             te_office.SECURED_NAME: at.te_office_secured,
@@ -249,7 +255,7 @@ def _stack(ground: Ground, at: Addresses, *, identities: tuple[Identity, ...]) -
         },
         databases={
             service.NAME: ground.server.url(service.DATABASE)
-            for service in (routing_service, relay_service)
+            for service in (routing_service, relay_service, quota_service)
         },
         pids=pids,
         identities=identities,
@@ -259,7 +265,7 @@ def _stack(ground: Ground, at: Addresses, *, identities: tuple[Identity, ...]) -
 
 async def _prepare(plan: StackPlan, ground: Ground, *, routing_settings: dict[str, str]) -> None:
     """Bring the databases and the register to their state at the start."""
-    for part in (routing_service, relay_service, te_office, case_systems):
+    for part in (routing_service, relay_service, quota_service, te_office, case_systems):
         await part.prepare(ground.server)
     if plan.memberships is Memberships.CONFIRMED:
         for on in days_to_confirm(legal_day(ground.clock())):

@@ -26,13 +26,6 @@ class RegistrationNotFound(DomainError):
     code: ClassVar[str] = "registration_not_found"
 
 
-class DecisionNotFound(DomainError):
-    """No such decision for this caller."""
-
-    kind: ClassVar[Kind] = Kind.NOT_FOUND
-    code: ClassVar[str] = "decision_not_found"
-
-
 class ReviewNotFound(DomainError):
     """No such review for this caller."""
 

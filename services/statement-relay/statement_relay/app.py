@@ -50,6 +50,7 @@ from kuntavayla.service.running import (
 from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
 from kuntavayla.service.workers.publishing import publisher_of
 from kuntavayla.service.workers.reading import read_inbound
+from kuntavayla.service.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
 from kuntavayla.values.digests import KeyedDigest
@@ -58,6 +59,7 @@ from statement_relay.events import EVENT_TYPES, SERVICE, SOURCE
 from statement_relay.operations.accepting import accept
 from statement_relay.operations.deciding import Outcome
 from statement_relay.operations.law import Law
+from statement_relay.operations.projecting import project
 from statement_relay.operations.submissions import Submission
 from statement_relay.operations.successors import Stale
 from statement_relay.routes import ROUTERS, SCOPES
@@ -87,7 +89,6 @@ from statement_relay.workers.inbound import INBOUND, InboundDesk
 from statement_relay.workers.reconciling import RECONCILING_INTERVAL_S, Asker
 from statement_relay.workers.reminding import REMINDING_INTERVAL_S, remind_of_all
 from statement_relay.workers.renewing import RENEWING_INTERVAL_S, Renewing
-from statement_relay.workers.routing import RoutingAccess, RoutingDesk, follow_routing
 
 DATA = files("statement_relay") / "data"
 DESCRIPTION = (
@@ -227,7 +228,9 @@ class _Composition:
         self._clock = clock
         self._metrics = metrics
         self._law = law_of(settings, register)
-        self._routing = RoutingDesk(self._law, moment=self._moment, clock=clock)
+        self._routing = RoutingDesk(
+            partial(project, law=self._law), service=SERVICE, moment=self._moment, clock=clock
+        )
         self._inbound = InboundDesk(
             self._law, moment=self._moment, clock=clock, sealing=sealing_of(settings)
         )
@@ -251,7 +254,8 @@ class _Composition:
             registry=self._metrics,
             interval_s=settings.audit_seal_interval_ms / 1_000,
         )
-        following = follow_routing(desk.pool, self._access(), desk=self._routing)
+        access = RoutingAccess.of(settings, broker=settings.kafka_connection)
+        following = follow_routing(desk.pool, access, service=SERVICE, desk=self._routing)
         courier = self._courier(desk.pool)
         looking = Renewing(courier, self._settings.read_endpoints, registry=self._metrics).look
         renewing = desk.jobs.repeat("receivers", looking, interval_s=RENEWING_INTERVAL_S)
@@ -326,17 +330,6 @@ class _Composition:
             hours=hours,
             moment=self._moment,
             clock=self._clock,
-        )
-
-    def _access(self) -> RoutingAccess:
-        """Return where routing-api is, and by what right it is read."""
-        settings = self._settings
-        return RoutingAccess(
-            url=settings.routing_url,
-            token_url=settings.routing_token_url,
-            client_id=settings.routing_client_id,
-            client_secret=settings.routing_client_secret.get_secret_value(),
-            broker=settings.kafka_connection,
         )
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:

@@ -12,13 +12,6 @@ class InformationNotFound(DomainError):
     code: ClassVar[str] = "information_not_found"
 
 
-class MunicipalIdReused(DomainError):
-    """The municipal id is taken by an item of information with other content."""
-
-    kind: ClassVar[Kind] = Kind.CONFLICT
-    code: ClassVar[str] = "municipal_id_reused"
-
-
 class ResponsibleOther(DomainError):
     """On the day that the information concerns another authority was responsible for the client."""
 

@@ -4,10 +4,17 @@ from datetime import time, timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kuntavayla.settings import KafkaSettings, KeyRingText, KeysText, SealSettings, ServiceSettings
+from kuntavayla.settings import (
+    KafkaSettings,
+    KeyRingText,
+    KeysText,
+    RoutingSettings,
+    SealSettings,
+    ServiceSettings,
+)
 from statement_relay.rules.breakers import BreakerLimits
 from statement_relay.rules.deliveries import Pace, Patience
 from statement_relay.rules.endpoints import Endpoints, parse_endpoints
@@ -114,7 +121,7 @@ class DeliverySettings(BaseSettings):
         return parse_endpoints(self.receivers_file.read_text("utf-8"))
 
 
-class Settings(DeliverySettings, SealSettings, KafkaSettings, ServiceSettings):
+class Settings(DeliverySettings, RoutingSettings, SealSettings, KafkaSettings, ServiceSettings):
     """What statement-relay must be told; nothing secret has a default."""
 
     model_config = SettingsConfigDict(env_prefix="RELAY_")
@@ -129,20 +136,6 @@ class Settings(DeliverySettings, SealSettings, KafkaSettings, ServiceSettings):
     )
     content_keys: KeyRingText = Field(
         description="Keys that seal parked messages from outside, the one in use first: id:base64,…"
-    )
-    routing_url: str = Field(
-        pattern=r"^https?://[^\s?#]+[^\s?#/]$",
-        description="Address of routing-api with its prefix: who is responsible is read there.",
-    )
-    routing_token_url: str = Field(
-        pattern=r"^https?://[^\s?#]+$",
-        description="Where the token for routing-api is got, by client credentials.",
-    )
-    routing_client_id: str = Field(
-        pattern=r"^[!-~]{1,500}$", description="Client id of the service for that token."
-    )
-    routing_client_secret: SecretStr = Field(
-        min_length=1, description="Client secret of the service for that token."
     )
     statistics_rounded_to: int = Field(
         default=5, ge=1, le=1_000, description="What published counts are rounded to."

@@ -1,6 +1,13 @@
 """Who calls, what they may do, on whose behalf: tokens, scopes, officials, refusals of the edge."""
 
 from kuntavayla.auth.callers import Caller, KnownOrganisation, require_kind, require_scope
+from kuntavayla.auth.granting import (
+    HttpTokenLine,
+    TokenCache,
+    TokenLine,
+    TokenReply,
+    TokenRequest,
+)
 from kuntavayla.auth.keys import HttpKeySource, KeySource, SigningKeys
 from kuntavayla.auth.officials import official_of, parse_official, require_official
 from kuntavayla.auth.refusals import (
@@ -20,6 +27,7 @@ __all__ = [
     "OPEN",
     "Caller",
     "HttpKeySource",
+    "HttpTokenLine",
     "KeySource",
     "KnownOrganisation",
     "Open",
@@ -27,6 +35,10 @@ __all__ = [
     "Refusal",
     "ScopeTable",
     "SigningKeys",
+    "TokenCache",
+    "TokenLine",
+    "TokenReply",
+    "TokenRequest",
     "TokenVerifier",
     "official_of",
     "parse_official",

@@ -38,13 +38,19 @@ def ndjson_answer(body: bytes, *, headers: Mapping[str, str] = _NO_HEADERS) -> R
     return Response(body, media_type="application/x-ndjson", headers=headers)
 
 
-def csv_answer(names: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+def csv_answer(
+    names: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    headers: Mapping[str, str] = _NO_HEADERS,
+) -> Response:
     """Answer rows as CSV in UTF-8 (RFC 4180) with a line of names; what is None is empty."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(names)
     writer.writerows(rows)
-    return Response(text.getvalue(), media_type=f"{CSV}; charset=utf-8; header=present")
+    media_type = f"{CSV}; charset=utf-8; header=present"
+    return Response(text.getvalue(), media_type=media_type, headers=headers)
 
 
 def to_instant_text(at: datetime) -> str:

@@ -123,7 +123,7 @@ def _request_body(type_: Any, media_type: str) -> dict[str, Any]:  # noqa: ANN40
 
 
 def _told(type_: Any) -> Any:  # noqa: ANN401  # see `described`
-    return type_.type_ if isinstance(type_, Headed | AlsoCsv) else type_
+    return _told(type_.type_) if isinstance(type_, Headed | AlsoCsv) else type_
 
 
 def _answer(

@@ -38,17 +38,20 @@ class InboundMessage(Struct, frozen=True, kw_only=True):
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """Who tells and hears what: `service` names the topics, `source` the events."""
+    """Who tells and hears what: `service` names the topics, `source` the events.
+
+    A service that reads no topic of case systems has no `inbound`.
+    """
 
     service: str
     source: str
     event_types: Sequence[type[Struct]]
-    inbound: InboundMessage
+    inbound: InboundMessage | None = None
 
 
 def asyncapi_document(told: Told, *, title: str, version: str) -> Json:
     """Return the AsyncAPI document of a service: a feed and a topic per recipient, and inbound."""
-    channels = _feeds(told) | _topics(told)
+    channels = _feeds(told) | _topics(told) | _inbound_topics(told)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -102,6 +105,13 @@ def _topics(told: Told) -> dict[str, Json]:
             "messages": listed,
             "bindings": _topic_bindings(OUT_DAYS),
         },
+    }
+
+
+def _inbound_topics(told: Told) -> dict[str, Json]:
+    if told.inbound is None:
+        return {}
+    return {
         "inbound": {
             "address": inbound_topic_of(told.service, "{case_system}"),
             "description": "Written by one case system alone, read by the service alone.",
@@ -140,6 +150,8 @@ def _messages(told: Told) -> dict[str, Json]:
             "payload": data,
             "bindings": _key("client_id, the event's `partitionkey`"),
         }
+    if told.inbound is None:
+        return messages
     return messages | {"inbound": _inbound_message(told.inbound)}
 
 
@@ -198,16 +210,16 @@ def _schemas(told: Told) -> dict[str, Json]:
         name: {key: value for key, value in schema.items() if not key.startswith("$")}
         for (name, _), schema in event_schemas(told.event_types).items()
     }
-    _, of_inbound = _inbound_schemas(told.inbound)
-    return {
+    attributes = {
         "attributes": _texts(ATTRIBUTES, required=ATTRIBUTES, more="redeliveryid"),
         "headers": _texts(headers, required=headers, more=header_of("redeliveryid")),
-        "headers-of-outside": _texts(
-            headers, required=[header_of(name) for name in _REQUIRED_OF_OUTSIDE]
-        ),
-        **data,
-        **of_inbound,
     }
+    if told.inbound is None:
+        return attributes | data
+    _, of_inbound = _inbound_schemas(told.inbound)
+    required = [header_of(name) for name in _REQUIRED_OF_OUTSIDE]
+    of_outside = {"headers-of-outside": _texts(headers, required=required)}
+    return attributes | of_outside | data | of_inbound
 
 
 def _texts(names: Sequence[str], *, required: Sequence[str], more: str | None = None) -> Json:

@@ -113,6 +113,7 @@ class OrganisationKind(StrEnum):
     CASE_SYSTEM = "case_system"
     ELY = "ely"
     KEHA = "keha"
+    MINISTRY = "ministry"
     OPERATOR = "operator"
     AUDITOR = "auditor"
     SERVICE = "service"

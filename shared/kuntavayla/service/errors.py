@@ -52,3 +52,17 @@ class EventCountDiffers(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "event_count_differs"
+
+
+class MunicipalIdReused(DomainError):
+    """The municipal id is taken by other content."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "municipal_id_reused"
+
+
+class DecisionNotFound(DomainError):
+    """No such decision for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "decision_not_found"

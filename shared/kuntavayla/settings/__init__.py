@@ -7,6 +7,7 @@ from kuntavayla.settings.kafka import (
     Transport,
     is_loopback,
 )
+from kuntavayla.settings.routing import RoutingSettings
 from kuntavayla.settings.seals import SealSettings
 from kuntavayla.settings.secrets import (
     Key,
@@ -30,6 +31,7 @@ __all__ = [
     "KeysText",
     "NamedKeyText",
     "PublicKeysText",
+    "RoutingSettings",
     "SealSettings",
     "ServiceSettings",
     "Transport",

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from kuntavayla.values.responsibilities import Responsibility
 from statement_relay.rules.answers import Answer, AnswerTable, Failure, Receipt, load_answers
 from statement_relay.rules.catalogues import load_examples
 from statement_relay.rules.competence import Tables
@@ -17,7 +18,6 @@ from statement_relay.rules.issuers import load_issuers
 from statement_relay.rules.items import InformationItem
 from statement_relay.rules.kinds import InformationKind, load_kinds
 from statement_relay.rules.receivers import load_receivers
-from statement_relay.rules.responsibilities import Responsibility
 
 FOLDER = Path(__file__).parent
 DATA = files("statement_relay") / "data"

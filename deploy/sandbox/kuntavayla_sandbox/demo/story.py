@@ -31,6 +31,11 @@ from kuntavayla_sandbox.demo.week import REJECTED_KINDS, WeekOfInformation, Week
 from kuntavayla_sandbox.expectation import Confirmation, load_memberships
 from kuntavayla_sandbox.population import Marginals, generate
 from kuntavayla_sandbox.population_file import marginals_table, write_population
+from kuntavayla_sandbox.quota_year.assumptions import load_assumptions
+from kuntavayla_sandbox.quota_year.calls import LedgerCalls
+from kuntavayla_sandbox.quota_year.generating import generate_year
+from kuntavayla_sandbox.quota_year.running import QuotaYear, YearRun, read_clients
+from kuntavayla_sandbox.quota_year.telling import year_parts
 from kuntavayla_sandbox.routing_service import Memberships
 from kuntavayla_sandbox.simulators import iterate_clients, load_status
 from kuntavayla_sandbox.stack import (
@@ -55,7 +60,7 @@ CONFIRMATION = {
 class DemoPlan(Struct, frozen=True, kw_only=True):
     """How large the day and the week are, by which seed, where, on which register, by which way.
 
-    `keeps` leaves the stack up at the end.
+    `decisions` are those of the first appropriation. `keeps` leaves the stack up at the end.
     """
 
     directory: Path
@@ -64,6 +69,7 @@ class DemoPlan(Struct, frozen=True, kw_only=True):
     seed: int
     memberships: Memberships
     keeps: bool
+    decisions: int = 0
     backbone: Backbone = Backbone()
 
 
@@ -162,10 +168,12 @@ async def _live_through(
         arranged = Arranged(rejected_kinds=REJECTED_KINDS, flawed=stories.flawed)
         told = await check_week(running.stack, client=client, arranged=arranged)
         _close_the_week(run, told, running=running, console=console)
+        year = await _live_the_year(plan, running, client=client, console=console)
         if plan.keeps:
             narrator = Narrator(calls, console=console)
             await narrator.tell_the_way(decision, directory=plan.directory)
-    return verdict.is_right and reconciled.is_equal and told.is_right and told.is_settled
+    is_told = told.is_right and told.is_settled
+    return verdict.is_right and reconciled.is_equal and is_told and year.is_right
 
 
 async def _live_the_week(
@@ -178,6 +186,29 @@ async def _live_the_week(
         return await WeekOfInformation(
             running.stack, client=client, progress=progress
         ).live_through(week)
+
+
+async def _live_the_year(
+    plan: DemoPlan, running: RunningStack, *, client: httpx.AsyncClient, console: Console
+) -> YearRun:
+    """Allocate, decide and add up the first appropriation; print its closing tables."""
+    assumed = load_assumptions()
+    year = QuotaYear(running, LedgerCalls(running.stack, client=client), assumed=assumed)
+    clients = await read_clients(running, client=client)
+    await year.allocate(clients)
+    planned = generate_year(
+        clients,
+        decisions=plan.decisions,
+        seed=plan.seed,
+        assumed=assumed,
+        register=load_register(),
+    )
+    console.print(f"The appropriation of 2021: {len(planned):,} decisions of the case systems.")
+    await year.decide(planned, tell=partial(console.print, highlight=False))
+    await year.pay()
+    run = await year.close()
+    closing.print_closing(console, *year_parts(run))
+    return run
 
 
 async def _tell_of_aino(

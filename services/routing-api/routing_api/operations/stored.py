@@ -4,9 +4,10 @@ from msgspec import Struct
 
 from kuntavayla import audit
 from kuntavayla.database import Connection
+from kuntavayla.service.errors import DecisionNotFound
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import line_of
-from routing_api.errors import DecisionNotFound, FactsErased, RegistrationNotFound
+from routing_api.errors import FactsErased, RegistrationNotFound
 from routing_api.operations.law import Law
 from routing_api.operations.reviews import BY_OFFICIAL
 from routing_api.operations.transfers import Party

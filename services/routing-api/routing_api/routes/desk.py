@@ -68,6 +68,7 @@ def party_of(caller: Caller) -> Party:
             | OrganisationKind.OPERATOR
             | OrganisationKind.ELY
             | OrganisationKind.KEHA
+            | OrganisationKind.MINISTRY
             | OrganisationKind.AUDITOR
             | OrganisationKind.SERVICE
         ):

@@ -28,13 +28,12 @@ from kuntavayla.http import (
     secured_router,
 )
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
-from kuntavayla.service.errors import OfficeNotYours
+from kuntavayla.service.errors import DecisionNotFound, OfficeNotYours
 from kuntavayla.service.moments import Call
 from kuntavayla.service.routes.bulk import summary_of
 from kuntavayla.service.routes.desk import call_of
 from kuntavayla.service.routes.outcomes import settled
 from routing_api.errors import (
-    DecisionNotFound,
     EffectiveOnBeforeNewestDecision,
     FactsErased,
     RegistrationIdReused,

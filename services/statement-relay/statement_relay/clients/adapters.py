@@ -7,13 +7,15 @@ from typing import Protocol
 
 from msgspec import Struct, structs
 
+from kuntavayla.auth import TokenCache
 from kuntavayla.telemetry import log
+from kuntavayla.values.credentials import ClientCredentials
 from statement_relay.clients.answers import answer_of
 from statement_relay.clients.exchanges import Line, Received, Sent
 from statement_relay.clients.listings import Question, page_of
 from statement_relay.clients.parcels import Parcel
 from statement_relay.clients.rest import RestRoad
-from statement_relay.clients.tokens import TokenCache
+from statement_relay.clients.tokens import IssuerLine
 from statement_relay.clients.trust import (
     CertificateEnds,
     Whose,
@@ -23,7 +25,7 @@ from statement_relay.clients.trust import (
 )
 from statement_relay.clients.xroad import XRoad
 from statement_relay.rules.answers import Answer, Failure
-from statement_relay.rules.endpoints import ClientCredentials, Endpoint, Endpoints
+from statement_relay.rules.endpoints import Endpoint, Endpoints
 from statement_relay.rules.reconciliations import HeldItem
 
 _UNAUTHORIZED = 401
@@ -293,7 +295,7 @@ def road_of(endpoint: Endpoint) -> Road:
 
 def _token_cache(credentials: ClientCredentials, *, authorities_file: str | None) -> TokenCache:
     line = Line(connections_max=1, trust=trusted_by(authorities_file))
-    return TokenCache(credentials, line=line, clock=time.monotonic)
+    return TokenCache(credentials, line=IssuerLine(line), clock=time.monotonic)
 
 
 def _authorized(sent: Sent, token: str) -> Sent:

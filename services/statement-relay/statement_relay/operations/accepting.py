@@ -13,10 +13,10 @@ from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.events import Channel
 from kuntavayla.idempotency import InProgress
+from kuntavayla.service.errors import MunicipalIdReused
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.operations.gathering import Gathered
 from kuntavayla.service.operations.repeats import Repeats
-from statement_relay.errors import MunicipalIdReused
 from statement_relay.events import InformationAcceptedV1
 from statement_relay.operations.deciding import Batch, Decided, Outcome
 from statement_relay.operations.law import Law

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from kuntavayla import responsibilities
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.values.calendar import legal_day
+from kuntavayla.values.responsibilities import Responsibility, is_restricted, name_of
 from statement_relay.errors import OnlyByRest
 from statement_relay.operations.law import Law
 from statement_relay.operations.placing import Sending
@@ -17,9 +19,8 @@ from statement_relay.rules.competence import ClientNotKnown, NotRelayed, Relayed
 from statement_relay.rules.contents import Content
 from statement_relay.rules.issuers import Issuer
 from statement_relay.rules.items import InformationItem
-from statement_relay.rules.responsibilities import Responsibility, is_restricted, name_of
 from statement_relay.rules.states import AcceptedState
-from statement_relay.store import information, queues, responsibilities
+from statement_relay.store import information, queues
 from statement_relay.store.information import HeldInformation
 from statement_relay.store.queues import Queue
 

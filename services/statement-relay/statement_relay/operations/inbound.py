@@ -8,17 +8,16 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from kuntavayla import outbox
+from kuntavayla import outbox, responsibilities
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.operations.inbound import Received
+from kuntavayla.values.responsibilities import is_restricted
 from statement_relay.operations.accepting import accept
 from statement_relay.operations.law import Law
 from statement_relay.operations.refusals import Refusal, refused_draft
 from statement_relay.operations.submissions import Submission
-from statement_relay.rules.responsibilities import is_restricted
-from statement_relay.store import responsibilities
 
 
 class ReceivedItem(Struct, frozen=True):

@@ -5,12 +5,12 @@ from datetime import date
 
 from msgspec import Struct
 
-from statement_relay.errors import NoSuchClient
-from statement_relay.rules.responsibilities import (
+from kuntavayla.values.responsibilities import (
     Responsibility,
     is_restricted,
     responsible_on,
 )
+from statement_relay.errors import NoSuchClient
 
 
 class Party(Struct, frozen=True, kw_only=True):

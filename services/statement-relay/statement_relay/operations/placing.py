@@ -7,10 +7,10 @@ from datetime import datetime
 from msgspec import Struct
 
 from kuntavayla.database import Connection
+from kuntavayla.values.responsibilities import ClientName
 from statement_relay.rules.clocks import DeliveryTarget, Due, due
 from statement_relay.rules.contents import Content, Envelope, body_of
 from statement_relay.rules.digests import digest_of
-from statement_relay.rules.responsibilities import ClientName
 from statement_relay.rules.states import Action
 from statement_relay.store import queues
 from statement_relay.store.queues import Queue

@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from kuntavayla import outbox
+from kuntavayla import outbox, responsibilities
 from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
+from kuntavayla.values.responsibilities import Responsibility, is_restricted, name_of, told_in_order
 from statement_relay.errors import OnlyByRest
 from statement_relay.operations.law import Law
 from statement_relay.operations.placing import Place, Sending, give_places
 from statement_relay.operations.refusals import Refusal, refused_draft
 from statement_relay.rules.competence import Relayed, judge
 from statement_relay.rules.issuers import Issuer
-from statement_relay.rules.responsibilities import Responsibility, is_restricted, name_of
 from statement_relay.rules.states import InformationState
-from statement_relay.store import information, responsibilities
+from statement_relay.store import information
 from statement_relay.store.information import HeldInformation, PlacedInformation
 
 ORIGINAL_REFUSED = "original_refused"
@@ -39,10 +39,9 @@ async def project(
     which nobody else has a use for yet; then the outbox head. Commits together: versions, the feed
     by which items are told of, places in queues, and events about what is refused.
     """
-    newest = {(one.client_id, one.clienthood_version): one for one in _in_order(told)}
     client_ids = {one.client_id for one in told}
     await responsibilities.lock_for_change(connection)
-    await responsibilities.keep(connection, list(newest.values()))
+    await responsibilities.keep(connection, told_in_order(told))
     versions = await responsibilities.list_by_client(connection, client_ids)
     bans = {client_id: is_restricted(known) for client_id, known in versions.items()}
     await information.restrict(connection, bans)
@@ -50,10 +49,6 @@ async def project(
     if waiting:
         promotion = _Promotion(versions, call=call, law=law, moment=moment)
         await promotion.run(connection, waiting)
-
-
-def _in_order(told: Sequence[Responsibility]) -> Sequence[Responsibility]:
-    return sorted(told, key=lambda one: one.sequence)
 
 
 class _Way(Struct, frozen=True):

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from kuntavayla import outbox
+from kuntavayla import outbox, responsibilities
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
 from statement_relay.events import InformationRequestOverdueV1, InformationRequestRemindedV1
 from statement_relay.operations.requests import channel_of
 from statement_relay.rules.requests import InformationRequest
-from statement_relay.store import requests, responsibilities
+from statement_relay.store import requests
 
 REMINDERS_BATCH = 500
 """Questions of one transaction, each with one event."""

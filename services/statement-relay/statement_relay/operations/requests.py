@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from kuntavayla import audit, idempotency, outbox
+from kuntavayla import audit, idempotency, outbox, responsibilities
 from kuntavayla.database import Connection
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.events import Channel
@@ -12,6 +12,11 @@ from kuntavayla.idempotency import KeyUse
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
 from kuntavayla.service.operations.witnessing import REFUSED, witness
+from kuntavayla.values.responsibilities import (
+    Responsibility,
+    is_restricted,
+    responsible_on,
+)
 from statement_relay.errors import (
     AlreadyAnswered,
     InformationRequestNotFound,
@@ -28,12 +33,7 @@ from statement_relay.rules.requests import (
     InformationRequest,
     RequestFilter,
 )
-from statement_relay.rules.responsibilities import (
-    Responsibility,
-    is_restricted,
-    responsible_on,
-)
-from statement_relay.store import requests, responsibilities
+from statement_relay.store import requests
 
 READ = "information-request.read"
 

@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from kuntavayla import audit, idempotency, outbox
+from kuntavayla import audit, idempotency, outbox, responsibilities
 from kuntavayla.database import Connection
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.idempotency import KeyUse
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
 from kuntavayla.service.operations.witnessing import REFUSED, witness
+from kuntavayla.values.responsibilities import Responsibility, responsible_on
 from statement_relay.errors import ReferenceReused, StatementNotFound
 from statement_relay.events import StatementGivenV1
 from statement_relay.operations.parties import Party, require_client
 from statement_relay.operations.requests import channel_of
-from statement_relay.rules.responsibilities import Responsibility, responsible_on
 from statement_relay.rules.statements import Statement, StatementRequest
-from statement_relay.store import responsibilities, statements
+from statement_relay.store import statements
 
 READ = "statement.read"
 

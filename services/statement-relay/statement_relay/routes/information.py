@@ -33,7 +33,12 @@ from kuntavayla.http import (
 )
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.register import OrganisationKind
-from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.errors import (
+    MunicipalIdReused,
+    MunicipalityNotServed,
+    OfficeNotYours,
+    OfficialRoleRefused,
+)
 from kuntavayla.service.routes.bulk import summary_of
 from kuntavayla.service.routes.desk import RESTRICTED, call_of, official_of_call
 from kuntavayla.service.routes.outcomes import settled
@@ -44,12 +49,12 @@ from kuntavayla.service.routes.pages import (
     next_cursor,
     place_of_id,
 )
+from kuntavayla.service.routes.versions import versions_of
 from kuntavayla.values.officials import ActingOfficial
 from statement_relay.errors import (
     AlreadyReplaced,
     InformationEnded,
     InformationNotFound,
-    MunicipalIdReused,
     ResponsibleOther,
 )
 from statement_relay.operations import reading
@@ -68,7 +73,6 @@ from statement_relay.routes.intake import (
     new_item,
     sender_of,
     sending_call,
-    versions_of,
     withdrawal,
 )
 from statement_relay.rules.items import InformationItem

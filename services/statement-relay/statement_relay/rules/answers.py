@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from kuntavayla.values.codes import Instant, Reference
+from kuntavayla.values.tables import TableFault
 from kuntavayla.values.texts import Texts
 from statement_relay.rules.digests import Digest
-from statement_relay.rules.tables import TableFault
 
 Action = Literal[
     "delivered", "receipt_follows", "now", "wait", "next_working_day", "never", "human"

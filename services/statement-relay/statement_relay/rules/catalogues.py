@@ -11,6 +11,7 @@ from typing import Any, get_args
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from kuntavayla.values.tables import TableFault
 from kuntavayla.values.texts import Texts
 from statement_relay.rules.answers import AnswerTable
 from statement_relay.rules.coded import ConductCode, ReasonCode
@@ -23,7 +24,6 @@ from statement_relay.rules.requests import AnswerCode, QuestionCode
 from statement_relay.rules.shape import AttachmentKind, AuthorRole, Item, WithdrawalReason
 from statement_relay.rules.statements import OutcomeCode
 from statement_relay.rules.states import InformationState, NoteAction
-from statement_relay.rules.tables import TableFault
 
 CLOSED_LISTS: Mapping[str, tuple[str, ...]] = {
     "information-states": ("accepted", *get_args(InformationState)),

@@ -11,11 +11,11 @@ from msgspec import Struct
 from kuntavayla.register import CaseSystem
 from kuntavayla.service.errors import MunicipalityNotServed
 from kuntavayla.values.calendar import legal_day
+from kuntavayla.values.responsibilities import Responsibility, responsible_on
 from statement_relay.errors import ResponsibleOther
 from statement_relay.rules.issuers import Issuer, Issuers
 from statement_relay.rules.kinds import Kinds
 from statement_relay.rules.receivers import ReceiverTable
-from statement_relay.rules.responsibilities import Responsibility, responsible_on
 from statement_relay.rules.shape import Item
 
 

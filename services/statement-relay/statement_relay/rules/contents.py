@@ -7,11 +7,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kuntavayla.values.responsibilities import ClientName
 from statement_relay.rules.facts import Facts
 from statement_relay.rules.hearing import Hearing
 from statement_relay.rules.items import InformationItem
 from statement_relay.rules.kinds import InformationKind
-from statement_relay.rules.responsibilities import ClientName
 from statement_relay.rules.shape import Attachment, TimeSpan, WithdrawalReason
 from statement_relay.rules.states import Action
 

@@ -11,32 +11,16 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
-from typing_extensions import override
 
+from kuntavayla.values.credentials import ClientCredentials, HttpUrl
 from statement_relay.rules.clocks import BusinessHours
 
-HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^\s?#@]+$", max_length=500)]
-HeaderText = Annotated[str, Meta(pattern=r"^[!-~]{1,500}$")]
 FilePath = Annotated[str, Meta(min_length=1, max_length=1_000)]
 RECEIVER_ID = "{receiver_id}"
 
 
 class EndpointsInvalid(Exception):
     """The file of receivers can not be used; the message says why and holds no secret."""
-
-
-class ClientCredentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a token for a receiver is got: RFC 6749, section 4.4."""
-
-    token_url: HttpUrl
-    client_id: HeaderText
-    client_secret: HeaderText
-    scope: str = ""
-    audience: str = ""
-
-    @override
-    def __repr__(self) -> str:
-        return f"ClientCredentials(token_url={self.token_url!r}, client_id={self.client_id!r})"
 
 
 class OwnCertificate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

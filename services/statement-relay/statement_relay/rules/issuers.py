@@ -7,14 +7,14 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from kuntavayla.values.periods import Period
-from statement_relay.rules.kinds import KINDS, InformationKind
-from statement_relay.rules.tables import (
+from kuntavayla.values.tables import (
     TableFault,
     period_of,
     read_rows,
     refuse_gaps,
     refuse_overlaps,
 )
+from statement_relay.rules.kinds import KINDS, InformationKind
 
 IssuerAuthority = Literal["te_office", "municipality", "employment_area"]
 _TABLE = "issuers.csv"

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from kuntavayla.values.calendar import helsinki_instant
+from kuntavayla.values.tables import TableFault
 from kuntavayla.values.texts import Texts
-from statement_relay.rules.tables import TableFault
 
 InformationKind = Literal[
     "JOB_OFFER_MADE",

@@ -6,8 +6,8 @@ from importlib.resources.abc import Traversable
 from msgspec import Struct
 
 from kuntavayla.values.periods import Period
+from kuntavayla.values.tables import TableFault, period_of, read_rows, refuse_overlaps
 from statement_relay.rules.kinds import KINDS
-from statement_relay.rules.tables import TableFault, period_of, read_rows, refuse_overlaps
 
 EVERY_KIND = "*"
 EVERY_OFFICE = "*"

@@ -3,12 +3,11 @@
 Only `store` imports them, and only migrations create them.
 """
 
-from kuntavayla import audit, idempotency, inbox, outbox
+from kuntavayla import audit, idempotency, inbox, outbox, responsibilities
 from statement_relay.tables.information import DeliveryAttemptRow, DeliveryNoteRow, InformationRow
 from statement_relay.tables.queues import ClientQueueRow, ReceiverRow
 from statement_relay.tables.reconciliations import ReconciliationRow
 from statement_relay.tables.requests import InformationRequestRow, StatementRow
-from statement_relay.tables.responsibilities import ResponsibilityRow
 from statement_relay.tables.rows import Row
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "InformationRow",
     "ReceiverRow",
     "ReconciliationRow",
-    "ResponsibilityRow",
     "Row",
     "StatementRow",
 ]
@@ -33,6 +31,7 @@ audit.add_tables(Row.metadata)
 idempotency.add_table(Row.metadata)
 inbox.add_table(Row.metadata)
 inbox.add_parking_tables(Row.metadata)
+responsibilities.add_table(Row.metadata)
 
 APPEND_ONLY = (
     "audit",
@@ -50,13 +49,13 @@ MUTABLE = (
     "client_queues",
     "receivers",
     "reconciliations",
-    "responsibilities",
     "idempotency_keys",
     "outbox_head",
     "outbox_publisher",
     "outbox_holds",
     "outbox_readings",
     *inbox.MUTABLE,
+    *responsibilities.MUTABLE,
 )
 CHANGING = (
     "state",

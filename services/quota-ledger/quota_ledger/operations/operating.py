@@ -1,0 +1,18 @@
+"""What operators ask: figures of the state."""
+
+from msgspec import Struct
+
+from kuntavayla.database import Connection
+from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.standing import ServiceFigures, load_service_figures
+
+
+class Figures(Struct, frozen=True):
+    """Where the service stands."""
+
+    service: ServiceFigures
+
+
+async def load_figures(connection: Connection, *, moment: Moment) -> Figures:
+    """Return the figures of this moment."""
+    return Figures(await load_service_figures(connection, moment=moment))

@@ -1,0 +1,1 @@
+"""The pure rules of quota-ledger: no clock, no database, no network."""

@@ -1,0 +1,28 @@
+"""Appropriation years: which of them may be drawn on a day."""
+
+from datetime import date
+
+
+def is_open(budget_year: int, *, on: date) -> bool:
+    """Say whether a year may be drawn on a day: on its own days, and on those of the year behind.
+
+    Whether it has lapsed early, its account knows. Source: sources.md#quota-years.
+    """
+    return budget_year <= on.year <= budget_year + 1
+
+
+def years_drawn(budget_year: int, *, decided_on: date) -> tuple[int, ...]:
+    """Return the years that a decision may draw from, oldest first; none newer than its own.
+
+    Source: sources.md#quota-years.
+    """
+    last = decided_on.year
+    return tuple(year for year in (last - 1, last) if year <= budget_year)
+
+
+def may_lapse(budget_year: int, *, today: date) -> bool:
+    """Say whether a year is over: its own days, and those of the year behind it.
+
+    Source: sources.md#quota-years.
+    """
+    return today.year > budget_year + 1

@@ -1,0 +1,1 @@
+"""The wire types of quota-ledger, one file per noun; field names are binding."""

@@ -1,0 +1,94 @@
+"""Payments and recoveries as KEHA reports them, and overrides of a limit."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from kuntavayla.database.constraints import instant, one_of
+from quota_ledger.rules.states import OverrideState, PaymentKind, PaymentState
+from quota_ledger.tables.rows import Row, amount, document, index
+
+
+class PaymentRow(Row, table=True):
+    """A payment or recovery; `amount_cents` of a recovery is negative. Never changed."""
+
+    __tablename__ = "payments"
+    payment_id: UUID = Field(primary_key=True)
+    report_id: str
+    payer_reference: str = Field(unique=True)
+    fingerprint: bytes
+    decision_id: UUID | None
+    kind: str
+    month: date
+    amount_cents: int = amount()
+    paid_on: date
+    reason_code: str | None
+    within_cents: int = amount()
+    excess_cents: int = amount()
+    commitment_left_cents: int | None = amount()
+    state: str
+    refused_code: str | None
+    organisation: str
+    official_id: str | None
+    booked_at: datetime = instant()  # type: ignore[assignment]
+    __table_args__ = (
+        one_of("kind", PaymentKind),
+        one_of("state", PaymentState),
+        sa.CheckConstraint("(kind = 'payment') = (amount_cents > 0)", name="sign_of_kind"),
+        sa.CheckConstraint(
+            "(state = 'refused') = (refused_code IS NOT NULL)", name="refused_has_code"
+        ),
+        sa.CheckConstraint(
+            "state = 'refused' OR within_cents + excess_cents = amount_cents", name="parts_add_up"
+        ),
+        sa.Index("ix_payments_decision_id", "decision_id", "payment_id"),
+        index("ix_payments_exceeding", "payment_id", where="state = 'exceeds_commitment'"),
+        index("ix_payments_refused", "payment_id", where="state = 'refused'"),
+    )
+
+
+class OverrideRow(Row, table=True):
+    """An exception for one decision: asked by its area, approved by the ELY centre."""
+
+    __tablename__ = "overrides"
+    override_id: UUID = Field(primary_key=True)
+    decision_id: UUID = Field(foreign_key="decisions.decision_id")
+    account_id: UUID = Field(foreign_key="accounts.account_id")
+    cents: int = amount()
+    cover: dict[str, Any] = document()
+    expires_on: date
+    asked_by: str
+    asked_official_id: str
+    asked_at: datetime = instant()  # type: ignore[assignment]
+    approved_by: str | None
+    approved_official_id: str | None
+    approved_at: datetime | None = instant()  # type: ignore[assignment]
+    state: str
+    covered_cents: int = amount()
+    __table_args__ = (
+        one_of("state", OverrideState),
+        sa.CheckConstraint("cents >= 1", name="cents_from_one"),
+        sa.CheckConstraint("covered_cents BETWEEN 0 AND cents", name="covered_in_bounds"),
+        sa.CheckConstraint("asked_official_id <> approved_official_id", name="two_officials"),
+        sa.Index("ix_overrides_decision_id", "decision_id"),
+        index(
+            "ix_overrides_uncovered",
+            "account_id",
+            "override_id",
+            where="state IN ('approved', 'partly_covered', 'uncovered')",
+        ),
+    )
+
+
+class ReconciliationRow(Row, table=True):
+    """What KEHA says it paid on a day, and the day on which it said so last."""
+
+    __tablename__ = "reconciliations"
+    organisation: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    content: dict[str, Any] = document()
+    result: dict[str, Any] = document()
+    at: datetime = instant()  # type: ignore[assignment]
