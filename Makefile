@@ -36,7 +36,7 @@ snapshots: setup  ## write openapi.json, asyncapi.json, event schemas and tables
 	$(BIN)/python -m tests.snapshots
 
 test: setup  ## all tests but bench, faults and journeys, side by side; WORKERS=0 one by one
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 explore: setup  ## search at random for what breaks a property; HYPOTHESIS_SEED=7 repeats a search
 	$(BIN)/pytest -m hypothesis --hypothesis-profile=explore $(HYPOTHESIS_SEED:%=--hypothesis-seed=%)

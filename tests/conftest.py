@@ -10,7 +10,7 @@ from kuntavayla.testing.databases import running_server
 from kuntavayla_sandbox.broker import Broker, BrokerPlan, Listener, missing_tool
 
 BROKER_USERS = {"admin": "admin-of-the-tests", "routing-api": "routing-api-of-the-tests"}
-LONGEST = ("broker", "tests/faults", "tests/sandbox")
+LONGEST = ("tests/faults", "tests/sandbox")
 
 # No property is judged by the speed of the machine.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,24 +26,23 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
-        if "server_url" in fixtures:
+        if "server_url" in _fixtures_of(item):
             item.add_marker(pytest.mark.database)
-        item.add_marker(pytest.mark.xdist_group(_group(item, fixtures)))
-    # The longest groups begin first, so that the workers end about together.
-    items.sort(key=_rank)
+    # The longest files begin first, so that the workers end about together.
+    brokers = {item.path for item in items if "broker" in _fixtures_of(item)}
+    items.sort(key=lambda item: _rank(item, has_broker=item.path in brokers))
 
 
-def _rank(item: pytest.Item) -> int:
-    [group] = next(item.iter_markers("xdist_group")).args
-    return next((rank for rank, name in enumerate(LONGEST) if group.startswith(name)), len(LONGEST))
+def _fixtures_of(item: pytest.Item) -> Collection[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else ()
 
 
-def _group(item: pytest.Item, fixtures: Collection[str]) -> str:
-    """Say which tests one worker runs in a row: those of a file, or those that share a broker."""
-    if "broker" in fixtures:
-        return "broker"
-    return item.nodeid.partition("::")[0]
+def _rank(item: pytest.Item, *, has_broker: bool) -> int:
+    if has_broker:
+        return -1
+    return next(
+        (rank for rank, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST)
+    )
 
 
 @pytest.fixture(scope="session")
