@@ -210,7 +210,9 @@ async def test_an_unknown_client_is_asked_again_and_nothing_is_booked(ledger: Le
     assert int(refused.headers["Retry-After"]) > 0
     assert (taken.status_code, taken.json()["outcome"]) == (201, "reserved")
     assert await ledger.count("decisions") == 1
-    lines = await ledger.fetch("SELECT outcome, client_id FROM audit ORDER BY audit_id")
+    lines = await ledger.fetch(
+        "SELECT outcome, client_id FROM audit WHERE action = 'decision.made' ORDER BY audit_id"
+    )
     assert [(row["outcome"], str(row["client_id"] or "")) for row in lines] == [
         ("client_not_known", ""),
         ("reserved", CLIENT),

@@ -6,7 +6,7 @@ import pytest
 
 from quota_ledger.rules.calculating import calculate
 from quota_ledger.rules.calculations import Calculation, YearDraw, charged
-from quota_ledger.rules.intake import examine
+from quota_ledger.rules.intake import examine, examine_changed
 from quota_ledger.rules.months import half_up, last_day_of
 from quota_ledger.rules.years import is_open, years_drawn
 from tests.quota_ledger.scenarios.cases import (
@@ -49,6 +49,30 @@ def test_each_agreed_calculation_comes_out_as_it_stands(example: Example) -> Non
     told = msgspec.json.encode(calculated(example.request))
 
     assert msgspec.json.decode(told) == example.calculation
+
+
+@pytest.mark.parametrize(
+    ("decided_on", "ends_on", "codes"),
+    [
+        pytest.param(date(2022, 2, 1), date(2022, 3, 31), [], id="shorter"),
+        pytest.param(date(2023, 2, 1), date(2022, 3, 31), [], id="year closed"),
+        pytest.param(date(2025, 2, 3), date(2022, 3, 31), [], id="area ended"),
+        pytest.param(date(2022, 2, 1), date(2022, 9, 1), ["period_too_long"], id="too long"),
+        pytest.param(date(2022, 2, 1), date(2021, 8, 1), ["day_before_another"], id="reversed"),
+        pytest.param(date(2025, 2, 4), date(2022, 3, 31), ["in_future"], id="future"),
+    ],
+)
+def test_a_change_is_examined_by_its_own_day_but_for_year_and_area(
+    decided_on: date, ends_on: date, codes: list[str]
+) -> None:
+    body = good_body("PAY_SUBSIDY") | {"decided_on": decided_on}
+    body["period"]["ends_on"] = ends_on
+
+    faults = examine_changed(
+        decoded(body), tables=the_tables(), register=the_register(), today=date(2025, 2, 3)
+    )
+
+    assert [fault.code for fault in faults] == codes
 
 
 def test_places_of_the_agreed_example_cost_what_they_cost() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kuntavayla import audit, feed, idempotency, outbox
+from kuntavayla import audit, feed, idempotency, outbox, responsibilities
 from kuntavayla.testing import DatabaseServer, TestDatabase
 from statement_relay import store
 from statement_relay.tables import Row
@@ -19,7 +19,14 @@ from tests.statement_relay.service import Relay
 STORE = modules_of(store)
 STATEMENTS = [
     statement
-    for module in (*STORE, *modules_of(audit), *modules_of(outbox), feed, idempotency)
+    for module in (
+        *STORE,
+        *modules_of(audit),
+        *modules_of(outbox),
+        *modules_of(responsibilities),
+        feed,
+        idempotency,
+    )
     for statement in statements_of(module)
 ]
 

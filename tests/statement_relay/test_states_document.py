@@ -30,7 +30,7 @@ PATIENCE = Patience(unknown=timedelta(hours=24), receipt_working_days=3, receipt
 OTHER_DIGEST = "sha-256=:sYeJEFtmTMiW0M0w44BXBdRqcuFyjaZ6ZJc63a3b8Y0=:"
 OFFICIAL = {"official_id": "keha:op-1", "role": "operator"}
 WHY = {"reason": "Sovittu TE-toimiston kanssa", "acting_official": OFFICIAL}
-PROMISING, PARKING, FAILING, REJECTING = (always(answer(status)) for status in (202, 409, 500, 422))
+PROMISING, PARKING, WAITING, REJECTING = (always(answer(status)) for status in (202, 409, 423, 422))
 DIGEST = "SELECT digest FROM information WHERE information_id = $1"
 NEVER = "-"
 
@@ -152,7 +152,7 @@ async def let_clients_become_known(stage: Stage) -> None:
 
 
 async def answer_in_every_way(stage: Stage) -> None:
-    for behaviour in (receiving, FAILING, REJECTING):
+    for behaviour in (receiving, WAITING, REJECTING):
         await stage.called(await stage.sent(), behaviour)
     original = await stage.sent()
     await stage.corrected(original)
@@ -170,7 +170,7 @@ async def tell_later_in_every_state(stage: Stage) -> None:
     ]
     for tell in tellings:
         await tell(await stage.held())
-        for behaviour in (FAILING, PROMISING, PARKING):
+        for behaviour in (WAITING, PROMISING, PARKING):
             item = await stage.sent()
             await stage.called(item, behaviour)
             await tell(item)

@@ -59,6 +59,7 @@ from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import RESYNC, Desk
 from quota_ledger.rules.law_tables import QuotaTables, load_quota_tables
 from quota_ledger.settings import Settings
+from quota_ledger.workers.expiring import EXPIRY_INTERVAL_S, expire_all
 from quota_ledger.workers.figures import FigureGauges, look
 
 DATA = files("quota_ledger") / "data"
@@ -197,7 +198,11 @@ class _Composition:
             readings=desk.readings,
             transport=desk.transport,
         )
-        return [desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S)]
+        expire = partial(expire_all, desk.pool, law=self._law, moment=desk.moment)
+        return [
+            desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
+            desk.jobs.repeat("expiry", expire, interval_s=EXPIRY_INTERVAL_S),
+        ]
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, register, batches = self._settings, self._register, BatchMetrics(self._metrics)

@@ -45,3 +45,59 @@ class ClientNotKnown(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "client_not_known"
+
+
+class YearNotOver(DomainError):
+    """The year behind the appropriation year has not ended: nothing of it lapses yet."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "year_not_over"
+
+
+class DecisionUnknown(DomainError):
+    """The payment is for a decision that there is not; nothing was booked."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "decision_unknown"
+
+
+class RecoveryAbovePaid(DomainError):
+    """More would be recovered than was paid of the decision; nothing was booked."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "recovery_above_paid"
+
+
+class MonthOutsideDecision(DomainError):
+    """The month of the payment lies outside the decision's period; nothing was booked."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "month_outside_decision"
+
+
+class PayerReferenceReused(DomainError):
+    """The payer reference is taken by other content; what was booked first stands."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "payer_reference_reused"
+
+
+class DecisionStateRefuses(DomainError):
+    """The decision is not in a state for this; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "decision_state_refuses"
+
+
+class GrantAboveReservation(DomainError):
+    """More would be granted than is reserved; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "grant_above_reservation"
+
+
+class ChangeBelowPaid(DomainError):
+    """Less would be committed than is paid already; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "change_below_paid"

@@ -89,9 +89,106 @@ class DecisionRefusedV1(Struct, frozen=True, kw_only=True):
     available_cents: int | None
 
 
+class PaymentBookedV1(Struct, frozen=True, kw_only=True):
+    """A payment or recovery was booked; what lies above the commitment is its excess.
+
+    The amounts of a recovery are negative.
+    """
+
+    type_name: ClassVar[str] = "payment.booked"
+    payment_id: str
+    decision_id: str
+    client_id: str
+    kind: Literal["payment", "recovery"]
+    state: Literal["booked", "exceeds_commitment"]
+    month: str
+    amount_cents: int
+    within_cents: int
+    excess_cents: int
+    commitment_left_cents: int
+    reason_code: str | None
+
+
+class DecisionGrantedV1(Struct, frozen=True, kw_only=True):
+    """The municipality has granted what was reserved, or less; the rest is released."""
+
+    type_name: ClassVar[str] = "decision.granted"
+    decision_id: str
+    client_id: str
+    area_code: str
+    municipality_code: str
+    instrument: str
+    committed_cents: int
+    released_cents: int
+
+
+class DecisionChangedV1(Struct, frozen=True, kw_only=True):
+    """A decision holds more or less than before, or stands with other content."""
+
+    type_name: ClassVar[str] = "decision.changed"
+    decision_id: str
+    client_id: str
+    area_code: str
+    municipality_code: str
+    instrument: str
+    reserved_cents: int
+    committed_cents: int
+    added_cents: int
+    released_cents: int
+
+
+class DecisionReleasedV1(Struct, frozen=True, kw_only=True):
+    """Money is free again in the account of one year; after its lapse none is available.
+
+    Its own case system learns of which decision it was. The others of the area, and the ELY centre,
+    learn of the account alone: what was refused for want of money may fit now.
+    """
+
+    type_name: ClassVar[str] = "decision.released"
+    decision_id: str | None
+    client_id: str | None
+    account_id: str
+    area_code: str
+    municipality_code: str | None
+    instrument: str
+    budget_year: int
+    cents: int
+    available_cents: int
+
+
+class DecisionExpiredV1(Struct, frozen=True, kw_only=True):
+    """A reservation was not granted in time; what it held is released."""
+
+    type_name: ClassVar[str] = "decision.expired"
+    decision_id: str
+    client_id: str
+    area_code: str
+    municipality_code: str
+    instrument: str
+    released_cents: int
+
+
+class DecisionExpiringV1(Struct, frozen=True, kw_only=True):
+    """A reservation will expire soon unless it is granted."""
+
+    type_name: ClassVar[str] = "decision.expiring"
+    decision_id: str
+    client_id: str
+    area_code: str
+    municipality_code: str
+    instrument: str
+    expires_at: datetime
+
+
 EVENT_TYPES = (
+    PaymentBookedV1,
     DecisionReservedV1,
     DecisionRefusedV1,
+    DecisionGrantedV1,
+    DecisionChangedV1,
+    DecisionReleasedV1,
+    DecisionExpiredV1,
+    DecisionExpiringV1,
     AllocationChangedV1,
     QuotaThresholdReachedV1,
     AuditSealedV1,

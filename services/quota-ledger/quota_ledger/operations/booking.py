@@ -2,7 +2,8 @@
 
 An operation locks every account of its batch at once (`Ledger.locked`), then whatever it locks
 behind accounts, then books item by item in order of arrival, in memory, and writes once
-(`Ledger.write`). `book` does the three in a row.
+(`Ledger.write`). `book` does the three in a row. The audit of the same transaction holds a digest
+of the entries, so that its seal proves them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,8 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kuntavayla import audit
+from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Moment
+from quota_ledger.events import SERVICE
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.balances import NOTHING, Balance, Sums
 from quota_ledger.rules.booked import Booked, Crossing, Entry
@@ -26,6 +30,7 @@ from quota_ledger.rules.posting import (
     apply,
     legs_of,
 )
+from quota_ledger.rules.seals import ACTION, Sealed, sealed_of
 from quota_ledger.rules.thresholds import told_after
 from quota_ledger.store import accounts, entries
 from quota_ledger.store.accounts import NewAccount
@@ -179,6 +184,9 @@ class Ledger:
         await accounts.change(connection, changed)
         await accounts.keep_holds(connection, self._held_anew)
         await entries.append(connection, self._entries)
+        await audit.append(
+            connection, [_seal_line(one, self._entries) for one in sealed_of(self._entries)]
+        )
         self._settle(changed)
         return crossings
 
@@ -188,6 +196,19 @@ class Ledger:
             self._balances[balance.account_id] = balance
             self._before[balance.account_id] = balance
         self._entries, self._held_anew, self._changed = [], {}, {}
+
+
+def _seal_line(sealed: Sealed, booked: Sequence[Entry]) -> AuditLine:
+    """Return the line of the audit by which entries of an account are proved."""
+    return AuditLine(
+        recorded_at=booked[0].booked_at,
+        organisation=SERVICE,
+        action=ACTION,
+        outcome=sealed.span,
+        request_id=SERVICE,
+        resource_id=sealed.account_id,
+        rule_version=sealed.digest,
+    )
 
 
 async def opened(

@@ -37,7 +37,7 @@ async def load_story(
 ) -> Story | DecisionNotFound:
     """Return a decision to those concerned, or the refusal; either is audited."""
     story = await stories.find_story(connection, decision_id)
-    is_seen = story is not None and is_seen_by(story.decision, query)
+    is_seen = story is not None and query.admits(story.decision)
     await witness(
         connection,
         call,
@@ -64,12 +64,6 @@ async def list_of(
         connection, call, action="decision.listed", moment=moment, client_id=query.client_id
     )
     return await stories.list_of(connection, query, after=after, limit=limit)
-
-
-def is_seen_by(decision: Decision, query: DecisionFilter) -> bool:
-    """Say whether a decision is of the reader's areas, and of a client who may be seen."""
-    is_of_area = query.area_codes is None or decision.area_code in query.area_codes
-    return is_of_area and (query.may_see_restricted or not decision.is_restricted)
 
 
 def calculation_of(decision: Decision) -> Calculation | None:

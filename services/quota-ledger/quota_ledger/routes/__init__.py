@@ -18,14 +18,22 @@ from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.balances import router as balances
 from quota_ledger.routes.decisions import router as decisions
 from quota_ledger.routes.desk import RESTART
+from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
+from quota_ledger.routes.payments import router as payments
+from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
+from quota_ledger.routes.verifications import router as verifications
 
 ROUTERS: tuple[APIRouter, ...] = (
     allocations,
     transfers,
     decisions,
+    payments,
+    steps,
     balances,
+    lapses,
+    verifications,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -44,10 +52,22 @@ SCOPES: ScopeTable = {
     ("POST", "/decisions"): "decisions.write",
     ("POST", "/decisions:bulk"): "decisions.write",
     ("POST", "/decisions:preview"): "decisions.read",
+    ("POST", "/decisions/{decision_id}:grant"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:change"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:interrupt"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:end"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:cancel"): "decisions.write",
+    ("POST", "/decisions/{decision_id}:refuse"): "decisions.write",
     ("GET", "/decisions/{decision_id}"): "decisions.read",
     ("GET", "/decisions"): "decisions.read",
+    ("POST", "/payments"): "payments.write",
+    ("POST", "/payments:bulk"): "payments.write",
+    ("GET", "/payments"): "payments.read",
     ("GET", "/balances"): "balances.read",
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",
+    ("POST", "/years/{year}:lapse"): "years.write",
+    ("POST", "/years/{year}:preview"): "years.read",
+    ("POST", "/verifications"): "verifications.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
     ("GET", "/recipients"): "recipients.read",

@@ -168,7 +168,7 @@ async def load(
         outcome = await reading.load_story(
             connection,
             str(decision_id),
-            query=_seen_by(caller, desk=desk),
+            query=seen_by(caller, desk=desk),
             call=call_of(request, purpose=PURPOSE),
             moment=desk.moment(),
         )
@@ -195,7 +195,7 @@ async def list_decisions(
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)
     query = msgspec.structs.replace(
-        _seen_by(caller, desk=desk),
+        seen_by(caller, desk=desk),
         area_codes=narrowed(seen_areas(caller, desk=desk), area=area),
         state=state,
         client_id=str(client_id) if client_id else None,
@@ -213,7 +213,7 @@ async def list_decisions(
     return json_answer(DecisionList([listed_answer(one) for one in found], cursor))
 
 
-def _seen_by(caller: Caller, *, desk: Desk) -> DecisionFilter:
+def seen_by(caller: Caller, *, desk: Desk) -> DecisionFilter:
     """Return what a caller may see: a case system what is of its areas, the operator all."""
     seen = seen_areas(caller, desk=desk)
     return DecisionFilter(

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 CENTS_MAX = 100_000_000
-"""A million euros in one amount of a decision. Source: sources.md#booking-limits."""
+"""A million euros in one amount of a decision. Source: sources.md#decision-limits."""
 Cents = Annotated[
     int,
     Meta(

@@ -57,6 +57,10 @@ class Decision(Struct, frozen=True, kw_only=True):
     created_at: datetime
     settled_at: datetime | None = None
 
+    def has_ended(self, now: datetime) -> bool:
+        """Say whether the reservation has come to its end, whoever has noticed."""
+        return self.expires_at is not None and self.expires_at < now
+
     @property
     def net_paid_cents(self) -> int:
         """Return what was paid and not recovered."""
@@ -94,6 +98,11 @@ class DecisionFilter(Struct, frozen=True, kw_only=True):
     may_see_restricted: bool = False
     state: str | None = None
     client_id: str | None = None
+
+    def admits(self, decision: Decision) -> bool:
+        """Say whether a decision is of the reader's areas, and of a client who may be seen."""
+        is_of_area = self.area_codes is None or decision.area_code in self.area_codes
+        return is_of_area and (self.may_see_restricted or not decision.is_restricted)
 
 
 def end_of_reservation(decided_on: date, *, days: int) -> datetime:

@@ -5,11 +5,12 @@ pass, each with pointer, code and advice, never with the value.
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 from kuntavayla.errors import Fault
 from kuntavayla.register import Register
 from kuntavayla.values.faults import reference_faults
+from kuntavayla.values.identity_codes import holds_identity_code
 from quota_ledger.rules.competence import own_post_by
 from quota_ledger.rules.dated import FIRST_ON
 from quota_ledger.rules.intake_facts import facts_faults
@@ -29,19 +30,48 @@ def examine(
     names none.
     """
     decided_on = item.decided_on or today
-    faults = [*_text_faults(item), *_decided_faults(decided_on, today=today)]
-    period_faults = list(_period_faults(item, tables=tables, decided_on=min(decided_on, today)))
-    if faults or period_faults:
+    faults = _faults_of_days(item, tables=tables, today=today)
+    if faults:
         # The further checks reckon from these days, which have to stand first.
-        return (*faults, *period_faults)
+        return faults
     return (
         *_year_faults(item, decided_on=decided_on),
-        *length_faults(item, tables=tables, decided_on=decided_on),
         *_area_faults(item, register=register, decided_on=decided_on),
-        *_code_faults(item, tables=tables, decided_on=decided_on),
-        *facts_faults(item, tables=tables, decided_on=decided_on),
-        *_procurement_faults(item, register=register, decided_on=decided_on),
+        *_law_faults(item, tables=tables, register=register, decided_on=decided_on),
     )
+
+
+def examine_changed(
+    item: DecisionItem, *, tables: QuotaTables, register: Register, today: date
+) -> tuple[Fault, ...]:
+    """Return every fault of a decision as a change leaves it; `decided_on` is that of the change.
+
+    Its year may be closed and its area may have ended by then: what comes back, comes back all the
+    same, and what more it needs is drawn from years that are open.
+    """
+    faults = _faults_of_days(item, tables=tables, today=today)
+    if faults:
+        return faults
+    decided_on = item.decided_on or today
+    return tuple(_law_faults(item, tables=tables, register=register, decided_on=decided_on))
+
+
+def _faults_of_days(item: DecisionItem, *, tables: QuotaTables, today: date) -> tuple[Fault, ...]:
+    decided_on = item.decided_on or today
+    return (
+        *_text_faults(item),
+        *_decided_faults(decided_on, today=today),
+        *_period_faults(item, tables=tables, decided_on=min(decided_on, today)),
+    )
+
+
+def _law_faults(
+    item: DecisionItem, *, tables: QuotaTables, register: Register, decided_on: date
+) -> Iterator[Fault]:
+    yield from length_faults(item, tables=tables, decided_on=decided_on)
+    yield from _code_faults(item, tables=tables, decided_on=decided_on)
+    yield from facts_faults(item, tables=tables, decided_on=decided_on)
+    yield from _procurement_faults(item, register=register, decided_on=decided_on)
 
 
 def _decided_faults(decided_on: date, *, today: date) -> Iterator[Fault]:
@@ -61,7 +91,7 @@ def _period_faults(item: DecisionItem, *, tables: QuotaTables, decided_on: date)
     if starts_on < FIRST_ON:
         advice = f"Nothing is paid for the time before {FIRST_ON}."
         yield Fault("/period/starts_on", "before_pilot", advice)
-    elif starts_on - decided_on > timedelta(days=ahead):
+    elif (starts_on - decided_on).days > ahead:
         advice = f"Give a day at most {ahead} days after the decision."
         yield Fault("/period/starts_on", "too_far_ahead", advice)
 
@@ -133,13 +163,14 @@ def _procurement_faults(
 
 
 def _text_faults(item: DecisionItem) -> list[Fault]:
-    official = item.acting_official
-    texts: list[tuple[str, str | None]] = [
-        ("/municipal_id", item.municipal_id),
-        ("/acting_official/official_id", None if official is None else official.official_id),
-    ]
+    texts = {"/municipal_id": item.municipal_id}
+    if item.acting_official is not None:
+        texts["/acting_official/official_id"] = item.acting_official.official_id
     if isinstance(item, PaySubsidyItem):
-        texts.append(("/employer/name", item.employer.name))
+        texts["/employer/name"] = item.employer.name
     elif not isinstance(item, StartUpGrantItem):
-        texts.append(("/procurement/course_reference", item.procurement.course_reference))
-    return reference_faults(texts)
+        texts["/procurement/course_reference"] = item.procurement.course_reference
+    # Nearly no item holds a code, so all its texts are looked at together first.
+    if not holds_identity_code("\n".join(texts.values())):
+        return []
+    return reference_faults(texts.items())

@@ -45,12 +45,13 @@ class Limits:
 
     def __init__(self, rows: tuple[LimitRow, ...]) -> None:
         self.rows = rows
-        for what, instrument in _NEEDED:
-            of_one = [
-                row.period for row in rows if (row.what, row.instrument) == (what, instrument)
-            ]
-            refuse_overlaps(of_one, table=_TABLE, of=f"{what} {instrument}")
-            refuse_gaps(of_one, table=_TABLE, of=f"{what} {instrument}", first_on=FIRST_ON)
+        self._by_name = {
+            name: [row for row in rows if (row.what, row.instrument) == name] for name in _NEEDED
+        }
+        for name, of_one in self._by_name.items():
+            periods = [row.period for row in of_one]
+            refuse_overlaps(periods, table=_TABLE, of=" ".join(name))
+            refuse_gaps(periods, table=_TABLE, of=" ".join(name), first_on=FIRST_ON)
 
     def start_ahead_days(self, *, on: date) -> int:
         """Return how many days ahead of the decision its period may start."""
@@ -65,11 +66,10 @@ class Limits:
         return self._row("period", instrument, on=on)
 
     def _row(self, what: What, instrument: str, *, on: date) -> LimitRow:
-        return next(
-            row
-            for row in self.rows
-            if (row.what, row.instrument) == (what, instrument) and row.period.contains(on)
-        )
+        for row in self._by_name[what, instrument]:
+            if row.period.contains(on):
+                return row
+        raise LookupError(what)
 
 
 def load_limits(source: Traversable) -> Limits:

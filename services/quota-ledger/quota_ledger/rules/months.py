@@ -21,11 +21,7 @@ class MonthPart(Struct, frozen=True):
     ends_on: date
     days: int
     days_of_month: int
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the period has the whole month."""
-        return self.days == self.days_of_month
+    is_whole: bool
 
 
 class PayableDays(Struct, frozen=True):
@@ -59,7 +55,7 @@ def month_parts(starts_on: date, ends_on: date) -> Sequence[MonthPart]:
         days_of_month = monthrange(day.year, day.month)[1]
         last = min(day.replace(day=days_of_month), ends_on)
         days = (last - day).days + 1
-        parts.append(MonthPart(_text(day), day, last, days, days_of_month))
+        parts.append(MonthPart(_text(day), day, last, days, days_of_month, days == days_of_month))
         day = last + _DAY
     return tuple(parts)
 

@@ -53,7 +53,9 @@ class OwnPosts:
 
         Source: sources.md#own-posts.
         """
-        of_id = self._by_id.get(business_id, [])
+        of_id = self._by_id.get(business_id)
+        if of_id is None:
+            return False
         return any(employer.period.contains(on) for employer in of_id)
 
 

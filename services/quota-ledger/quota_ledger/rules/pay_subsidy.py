@@ -1,6 +1,6 @@
 """The table of pay subsidy: which share, cap and working time hold for whom, by the day."""
 
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from typing import Literal, get_args
@@ -21,6 +21,7 @@ from quota_ledger.rules.facts import EmployerKind, PaySubsidyFacts
 Need = Literal["", "reduced_work_capacity", "turned_55"]
 What = Literal["rate", "cap", "working_time_max"]
 _TERMS_KEPT_MAX = 4_096
+_DAY = timedelta(days=1)
 _TABLE = "pay_subsidy.csv"
 _COLUMNS = (
     "id",
@@ -159,6 +160,23 @@ class PaySubsidyTable:
         for rows in alike.values():
             periods = [row.period for row in rows]
             refuse_overlaps(periods, table=_TABLE, of=rows[0].row_id)
+            self._refuse_lonely_ends(rows)
+
+    def _refuse_lonely_ends(self, alike: list[PaySubsidyRow]) -> None:
+        """Raise TableFault where a row begins or ends on a day on which nothing else does.
+
+        Such a day is a gap: on it, who the row is for would get what everybody gets.
+        """
+        begins = {row.period.starts_on for row in self._of_everybody}
+        ends = {row.period.ends_on for row in self._of_everybody}
+        own_begins = {row.period.starts_on for row in alike}
+        own_ends = {row.period.ends_on for row in alike}
+        for row in alike:
+            starts_on, ends_on = row.period.starts_on, row.period.ends_on
+            if starts_on not in begins and starts_on - _DAY not in own_ends:
+                raise TableFault(_TABLE, f"A gap stands before {row.row_id}.")
+            if ends_on not in ends and (ends_on is None or ends_on + _DAY not in own_begins):
+                raise TableFault(_TABLE, f"A gap stands behind {row.row_id}.")
 
     def _refuse_broken_ladders(self) -> None:
         for row in self._by_what["rate"]:

@@ -65,8 +65,10 @@ class ServiceCodes:
 
     def find(self, code: str, *, on: date) -> ServiceCodeRow | None:
         """Return what a code stands for on a day; None for a code of no instrument."""
-        rows = self._by_code.get(code, [])
-        return next((row for row in rows if row.period.contains(on)), None)
+        for row in self._by_code.get(code, ()):
+            if row.period.contains(on):
+                return row
+        return None
 
 
 def load_service_codes(source: Traversable) -> ServiceCodes:

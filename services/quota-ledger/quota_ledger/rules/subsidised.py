@@ -51,11 +51,11 @@ def calculate_pay_subsidy(
     whole = _of_whole_month(steps[0], facts=facts)
     amounts = _amounts(period, steps=steps, facts=facts)
     holiday = half_up(facts.holiday_pay_cents * steps[-1].rate_per_mille, _WHOLE)
-    total = sum(amount.cents for amount in amounts) + holiday
+    total = sum([amount.cents for amount in amounts]) + holiday
     rows = _rows(steps, terms=terms)
     if total == 0:
         return CalculationRefused("nothing_payable", rows)
-    cut = sum(amount.cut_cents for amount in amounts)
+    cut = sum([amount.cut_cents for amount in amounts])
     return Calculation(
         rate_per_mille=steps[0].rate_per_mille,
         months_max=terms.months_max,
@@ -74,14 +74,13 @@ def _months(
     item: PaySubsidyItem, *, amounts: Sequence[_Amount], holiday_cents: int
 ) -> tuple[CalculatedMonth, ...]:
     parts = month_parts(item.period.starts_on, item.period.ends_on)
-    last = len(parts) - 1
+    cents = [amount.cents for amount in amounts]
+    cents[-1] += holiday_cents
     return tuple(
-        CalculatedMonth(
-            month=part.month,
-            cents=amount.cents + (holiday_cents if number == last else 0),
-            budget_year_charged=item.budget_year,
-        )
-        for number, (part, amount) in enumerate(zip(parts, amounts, strict=True))
+        [
+            CalculatedMonth(month=part.month, cents=of_month, budget_year_charged=item.budget_year)
+            for part, of_month in zip(parts, cents, strict=True)
+        ]
     )
 
 

@@ -18,3 +18,11 @@ def years_drawn(budget_year: int, *, decided_on: date) -> tuple[int, ...]:
     """
     last = decided_on.year
     return tuple(year for year in (last - 1, last) if year <= budget_year)
+
+
+def may_lapse(budget_year: int, *, today: date) -> bool:
+    """Say whether a year is over: its own days, and those of the year behind it.
+
+    Source: sources.md#quota-years.
+    """
+    return today.year > budget_year + 1

@@ -71,6 +71,11 @@ LIST = f"""
 WHERE ($1::text[] IS NULL OR area_code = ANY($1))
 ORDER BY area_code, municipality_code, instrument, budget_year
 """
+LIST_OF_YEAR = f"""
+{_SELECTED}
+WHERE budget_year = $1 AND area_code = ANY($2::text[]) AND NOT is_lapsed
+ORDER BY area_code, municipality_code, instrument
+"""
 LIST_BY_ID = f"{_SELECTED} WHERE account_id = ANY($1::uuid[])"
 CHANGE = f"""
 UPDATE accounts AS a
@@ -137,6 +142,14 @@ async def list_balances(
 ) -> list[Balance]:
     """Return accounts of areas, or all, in order of their keys."""
     return [_balance(row) for row in await connection.fetch(LIST, area_codes)]
+
+
+async def list_open_of_year(
+    connection: Connection, budget_year: int, *, area_codes: Collection[str]
+) -> list[Balance]:
+    """Return the accounts of a year in areas that have not lapsed, without a lock."""
+    rows = await connection.fetch(LIST_OF_YEAR, budget_year, sorted(area_codes))
+    return [_balance(row) for row in rows]
 
 
 async def list_by_id(connection: Connection, account_ids: Collection[str]) -> dict[str, Balance]:

@@ -47,7 +47,7 @@ _DECISION = Columns(
         "settled_at": "timestamptz",
     }
 )
-_HOLDING = Columns(
+HOLDING = Columns(
     {
         "decision_id": "uuid",
         "account_id": "uuid",
@@ -57,7 +57,7 @@ _HOLDING = Columns(
         "paid_cents": "int8",
     }
 )
-_STEP = Columns(
+STEP = Columns(
     {
         "decision_id": "uuid",
         "number": "int4",
@@ -75,8 +75,8 @@ _SOURCES = Columns({"organisation": "text", "municipal_id": "text"})
 _APPENDING = Appending(
     {
         "decisions": _DECISION,
-        "decision_draws": _HOLDING,
-        "decision_steps": _STEP,
+        "decision_draws": HOLDING,
+        "decision_steps": STEP,
         "audit": audit.COLUMNS,
     }
 )

@@ -11,16 +11,18 @@ _TEXTS = {"decision_id", "client_id", "content", "calculation", "reasons"}
 _DECISION = ", ".join(
     f"d.{name}{'::text' if name in _TEXTS else ''}" for name in Decision.__struct_fields__
 )
-FIND = f"SELECT {_DECISION} FROM decisions d WHERE d.decision_id = $1"  # noqa: S608 - constants
+SELECTED = f"SELECT {_DECISION} FROM decisions d"  # noqa: S608 - constants of ours
+FIND = f"{SELECTED} WHERE d.decision_id = $1"
+LIST_BY_ID = f"{SELECTED} WHERE d.decision_id = ANY($1::uuid[]) ORDER BY d.decision_id"
 LIST = f"""
-SELECT {_DECISION} FROM decisions d
+{SELECTED}
 WHERE ($1::text[] IS NULL OR d.area_code = ANY($1))
   AND ($2 OR NOT d.is_restricted)
   AND ($3::text IS NULL OR d.state = $3)
   AND ($4::uuid IS NULL OR d.client_id = $4)
   AND d.decision_id > $5
 ORDER BY d.decision_id LIMIT $6
-"""  # noqa: S608 - constants of ours
+"""
 LIST_HOLDINGS = """
 SELECT h.decision_id::text, h.account_id::text, h.budget_year, h.reserved_cents,
        h.committed_cents, h.paid_cents
@@ -37,7 +39,13 @@ FROM decision_steps s WHERE s.decision_id = $1 ORDER BY s.number
 async def find(connection: Connection, decision_id: str) -> Decision | None:
     """Return a decision as it stands, without a lock."""
     row = await connection.fetchrow(FIND, decision_id)
-    return _decision(row) if row else None
+    return decision_of(row) if row else None
+
+
+async def list_by_id(connection: Connection, decision_ids: Collection[str]) -> list[Decision]:
+    """Return decisions as they stand in order of their ids, without a lock."""
+    rows = await connection.fetch(LIST_BY_ID, sorted(decision_ids))
+    return [decision_of(row) for row in rows]
 
 
 async def find_story(connection: Connection, decision_id: str) -> Story | None:
@@ -45,13 +53,18 @@ async def find_story(connection: Connection, decision_id: str) -> Story | None:
     decision = await find(connection, decision_id)
     if decision is None:
         return None
-    steps = await connection.fetch(LIST_STEPS, decision_id)
     return Story(
         decision=decision,
         holdings=await list_holdings(connection, [decision_id]),
         entries=await entries.list_of_decision(connection, decision_id),
-        steps=[Step(**dict(row)) for row in steps],
+        steps=await list_steps(connection, decision_id),
     )
+
+
+async def list_steps(connection: Connection, decision_id: str) -> list[Step]:
+    """Return the story of a decision, in order."""
+    rows = await connection.fetch(LIST_STEPS, decision_id)
+    return [Step(**dict(row)) for row in rows]
 
 
 async def list_holdings(connection: Connection, decision_ids: Collection[str]) -> list[Holding]:
@@ -73,8 +86,9 @@ async def list_of(
         after,
         limit,
     )
-    return [_decision(row) for row in rows]
+    return [decision_of(row) for row in rows]
 
 
-def _decision(row: Any) -> Decision:  # noqa: ANN401 - a record
+def decision_of(row: Any) -> Decision:  # noqa: ANN401 - a record
+    """Return the decision of a row that was selected as `SELECTED` does."""
     return Decision(**dict(row))

@@ -5,7 +5,7 @@ Only `store` imports them, and only migrations create them.
 
 from kuntavayla import audit, idempotency, inbox, outbox, responsibilities
 from quota_ledger.tables.accounts import AccountClientRow, AccountRow, EntryRow, SnapshotRow
-from quota_ledger.tables.allocations import AllocationRow, AllocationTransferRow
+from quota_ledger.tables.allocations import AllocationRow, AllocationTransferRow, LapseRow
 from quota_ledger.tables.decisions import DecisionDrawRow, DecisionRow, DecisionStepRow
 from quota_ledger.tables.payments import OverrideRow, PaymentRow, ReconciliationRow
 from quota_ledger.tables.rows import Row
@@ -21,6 +21,7 @@ __all__ = [
     "DecisionRow",
     "DecisionStepRow",
     "EntryRow",
+    "LapseRow",
     "OverrideRow",
     "PaymentRow",
     "ReconciliationRow",
@@ -48,6 +49,7 @@ APPEND_ONLY = (
     "allocation_transfers",
     "decision_steps",
     "payments",
+    "lapses",
 )
 MUTABLE = (
     "accounts",

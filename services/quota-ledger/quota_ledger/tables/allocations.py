@@ -1,4 +1,4 @@
-"""Allocations and transfers between accounts, as they were ordered; never changed."""
+"""Allocations, transfers between accounts and lapses, as they were ordered; never changed."""
 
 from datetime import date, datetime
 from typing import Any
@@ -70,3 +70,17 @@ class AllocationTransferRow(Row, table=True):
         sa.CheckConstraint("amount_cents >= 1 AND persons >= 0", name="amount_from_one"),
         sa.CheckConstraint("from_account_id <> to_account_id", name="two_accounts"),
     )
+
+
+class LapseRow(Row, table=True):
+    """A year that was closed, with what lapsed in each account."""
+
+    __tablename__ = "lapses"
+    lapse_id: UUID = Field(primary_key=True)
+    budget_year: int
+    accounts: list[Any] = document()
+    reason: str
+    document: dict[str, Any] = document()
+    organisation: str
+    official_id: str
+    created_at: datetime = instant()  # type: ignore[assignment]

@@ -49,6 +49,7 @@ from kuntavayla.service.routes.pages import (
     next_cursor,
     place_of_id,
 )
+from kuntavayla.service.routes.versions import versions_of
 from kuntavayla.values.officials import ActingOfficial
 from statement_relay.errors import (
     AlreadyReplaced,
@@ -72,7 +73,6 @@ from statement_relay.routes.intake import (
     new_item,
     sender_of,
     sending_call,
-    versions_of,
     withdrawal,
 )
 from statement_relay.rules.items import InformationItem

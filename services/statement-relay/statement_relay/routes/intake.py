@@ -1,7 +1,6 @@
 """How a decoded item is taken in: examined, checked, made a submission."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -10,10 +9,8 @@ from starlette.requests import Request
 from kuntavayla.auth import Caller, Refusal
 from kuntavayla.errors import Fault
 from kuntavayla.http import (
-    IF_MATCH_MISSING,
     VERSION_DIFFERS,
     InvalidBody,
-    exchange_of,
 )
 from kuntavayla.idempotency import InProgress
 from kuntavayla.register import CaseSystem
@@ -31,7 +28,6 @@ from statement_relay.rules.shape import Author, WithdrawalRequest
 NOUN = "item of information"
 DUPLICATE_RETRY_S = 0.05
 """How often a call whose key another one holds asks again."""
-_VERSION = re.compile(r'"([0-9]{1,9})"')
 
 
 def sender_of(caller: Caller, *, desk: Desk) -> CaseSystem:
@@ -39,14 +35,6 @@ def sender_of(caller: Caller, *, desk: Desk) -> CaseSystem:
     system = desk.newest_register().case_system(caller.organisation)
     assert system is not None, "the register lists case systems as organisations"
     return system
-
-
-def versions_of(request: Request) -> frozenset[int]:
-    """Return the versions that If-Match names: 428 without it, none where it names none of ours."""
-    given = exchange_of(request).header(b"if-match")
-    if given is None:
-        raise Refusal(IF_MATCH_MISSING, detail="Send the ETag that you read as If-Match.")
-    return frozenset(int(number) for number in _VERSION.findall(given))
 
 
 def new_item(

@@ -40,11 +40,16 @@ _ATTEMPTS = Columns(
         "request_hash": "text",
     }
 )
-_APPEND = (
-    f"INSERT INTO delivery_attempts ({_ATTEMPTS.listed})"  # noqa: S608 - a constant of ours
-    f" SELECT {_ATTEMPTS.read} FROM {{}} ON CONFLICT DO NOTHING"
-)
-APPEND_ATTEMPTS = _APPEND.format(_ATTEMPTS.recordset())
+
+
+def _append_from(recordset: str) -> str:
+    return (
+        f"INSERT INTO delivery_attempts ({_ATTEMPTS.listed})"  # noqa: S608 - a constant of ours
+        f" SELECT {_ATTEMPTS.read} FROM {recordset} ON CONFLICT DO NOTHING"
+    )
+
+
+APPEND_ATTEMPTS = _append_from(_ATTEMPTS.recordset())
 _SETTLEMENTS = Columns(
     {
         "receiver_id": "text",
@@ -68,7 +73,7 @@ _SETTLEMENTS = Columns(
 # 36 ms in place of 4 ms for thirty calls.
 SETTLE = f"""
 WITH settled AS MATERIALIZED (SELECT r.* FROM {_SETTLEMENTS.recordset()}),
-called AS ({_APPEND.format(_ATTEMPTS.recordset(2))}),
+called AS ({_append_from(_ATTEMPTS.recordset(2))}),
 items AS (
     UPDATE information i SET state = s.state, state_reason = s.state_reason,
            settled_at = s.settled_at, receipt_id = coalesce(s.receipt_id, i.receipt_id),

@@ -11,7 +11,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("decision_steps", "payments")
+APPEND_ONLY = ("decision_steps", "payments", "lapses")
 MUTABLE = ("decisions", "decision_draws", "overrides", "reconciliations")
 KEPT = ("decisions", "overrides")
 
@@ -23,6 +23,7 @@ def upgrade() -> None:
     _create_decision_draws()
     _create_decision_steps()
     _create_overrides()
+    _create_lapses()
     role = context.config.attributes["role"]
     for statement in grants(role, append_only=APPEND_ONLY, mutable=MUTABLE):
         op.execute(statement)
@@ -275,4 +276,19 @@ def _create_overrides() -> None:
         ["account_id", "override_id"],
         unique=False,
         postgresql_where=sa.text("state IN ('approved', 'partly_covered', 'uncovered')"),
+    )
+
+
+def _create_lapses() -> None:
+    op.create_table(
+        "lapses",
+        sa.Column("lapse_id", sa.Uuid(), nullable=False),
+        sa.Column("budget_year", sa.Integer(), nullable=False),
+        sa.Column("accounts", postgresql.JSONB(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("document", postgresql.JSONB(), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("official_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("lapse_id", name=op.f("pk_lapses")),
     )

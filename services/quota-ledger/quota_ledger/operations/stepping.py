@@ -1,0 +1,53 @@
+"""One decision under its locks: accounts first, then itself, as it stands behind all others."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from kuntavayla.database import Connection, LostRace
+from kuntavayla.service.errors import DecisionNotFound
+from quota_ledger.operations.booking import Ledger
+from quota_ledger.operations.reserving import drawn_of, keys_of
+from quota_ledger.rules.decided import Decision, DecisionFilter, Holding
+from quota_ledger.rules.items import DecisionItem
+from quota_ledger.store import accounts, steps, stories
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A locked decision, what it holds, the accounts of that, and those it may draw besides."""
+
+    decision: Decision
+    holdings: Sequence[Holding]
+    ledger: Ledger
+    drawable: tuple[str, ...] = ()
+
+
+async def find_seen(connection: Connection, decision_id: str, *, query: DecisionFilter) -> Decision:
+    """Return a decision that the caller may see, without a lock; raises DecisionNotFound."""
+    decision = await stories.find(connection, decision_id)
+    if decision is None or not query.admits(decision):
+        raise DecisionNotFound
+    return decision
+
+
+async def lock(
+    connection: Connection, decision: Decision, *, change: DecisionItem | None = None
+) -> Held:
+    """Lock the accounts of a decision in order of their ids, then the decision.
+
+    With a change also those that it may draw from by then. Raises LostRace where it has come to
+    hold others in between: act again.
+    """
+    drawable: tuple[str, ...] = ()
+    if change is not None:
+        decided_on = change.decided_on or decision.decided_on
+        ids = await accounts.find_by_key(connection, keys_of(change, decided_on))
+        drawable = drawn_of(change, decided_on, ids=ids)
+    before = await stories.list_holdings(connection, [decision.decision_id])
+    wanted = {one.account_id for one in before} | set(drawable)
+    ledger = await Ledger.locked(connection, wanted, client_ids=[decision.client_id])
+    locked = (await steps.lock(connection, [decision.decision_id]))[decision.decision_id]
+    holdings = await stories.list_holdings(connection, [decision.decision_id])
+    if not {one.account_id for one in holdings} <= wanted:
+        raise LostRace
+    return Held(decision=locked, holdings=holdings, ledger=ledger, drawable=drawable)

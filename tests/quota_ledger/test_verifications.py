@@ -1,0 +1,176 @@
+import asyncio
+
+import pytest
+
+from kuntavayla.testing import TestDatabase
+from tests.quota_ledger.decided import (
+    a_decision,
+    client_id,
+    decided,
+    give,
+    know_clients,
+    sender,
+)
+from tests.quota_ledger.service import Ledger, running_ledger
+from tests.served import Json
+
+SEALED = """
+SELECT count(*) AS n FROM audit
+WHERE audit_id <= (SELECT max(last_audit_id) FROM audit_blocks) AND action = 'entries.booked'
+"""
+
+
+async def verified(ledger: Ledger) -> Json:
+    answer = await ledger.caller("operator", "verifications.read").post("/verifications", b"")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def kinds(verification: Json) -> set[str]:
+    return {one["kind"] for one in verification["differences"]}
+
+
+async def books(ledger: Ledger, *, decisions: int = 3) -> str:
+    """Keep books of some decisions on one account; return its id."""
+    account_id = await give(ledger, cents=10_000_000)
+    clients = [client_id(number) for number in range(decisions)]
+    await know_clients(ledger, *clients)
+    for number, client in enumerate(clients):
+        await decided(sender(ledger), a_decision(number, client_id=client))
+    return account_id
+
+
+async def test_whole_books_have_no_difference(ledger: Ledger) -> None:
+    await books(ledger)
+
+    verification = await verified(ledger)
+
+    assert verification["differences"] == []
+    assert verification["is_intact"]
+    assert (verification["account_count"], verification["entry_count"]) == (1, 4)
+    assert verification["decision_count"] == 3
+
+
+async def test_books_without_an_entry_are_whole(ledger: Ledger) -> None:
+    verification = await verified(ledger)
+
+    assert (verification["is_intact"], verification["entry_count"]) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("tampering", "found"),
+    [
+        (
+            "UPDATE entries SET reserved_cents = reserved_cents + 1 WHERE position = 2",
+            {"balance_behind_differs", "seal_differs", "decision_differs"},
+        ),
+        (
+            "DELETE FROM entries WHERE position = 2",
+            {"position_differs", "balance_behind_differs", "seal_differs", "decision_differs"},
+        ),
+        (
+            "DELETE FROM entries WHERE position = (SELECT max(position) FROM entries)",
+            {"position_differs", "balance_differs", "seal_differs", "decision_differs"},
+        ),
+        ("DELETE FROM entries", {"position_differs", "balance_differs", "decision_differs"}),
+        (
+            """
+            UPDATE entries SET position = 9 WHERE position = 2;
+            UPDATE entries SET position = 2 WHERE position = 3;
+            UPDATE entries SET position = 3 WHERE position = 9
+            """,
+            {"balance_behind_differs", "seal_differs"},
+        ),
+        ("UPDATE accounts SET lapsed_cents = 1", {"balance_differs"}),
+        ("UPDATE accounts SET last_position = 9", {"position_differs"}),
+        (
+            "UPDATE accounts SET reserved_persons = reserved_persons - 1",
+            {"balance_differs", "persons_differ"},
+        ),
+        (
+            "UPDATE decision_draws SET reserved_cents = reserved_cents - 1",
+            {"draws_differ", "decision_differs"},
+        ),
+        ("DELETE FROM decision_draws", {"draws_differ", "decision_differs"}),
+        ("UPDATE account_clients SET reserved_holds = 0", {"persons_differ"}),
+        ("UPDATE decisions SET paid_cents = 5", {"payments_differ"}),
+        ("UPDATE entries SET reason = 'another' WHERE position = 2", {"seal_differs"}),
+        ("UPDATE entries SET value_on = '2021-01-01' WHERE position = 2", {"seal_differs"}),
+        ("UPDATE audit SET outcome = '1-9' WHERE action = 'entries.booked'", {"seal_differs"}),
+        ("DELETE FROM audit WHERE action = 'entries.booked'", {"seal_missing"}),
+    ],
+    ids=lambda value: value[:60] if isinstance(value, str) else "",
+)
+async def test_whoever_tampers_with_the_books_is_found_out(
+    ledger: Ledger, tampering: str, found: set[str]
+) -> None:
+    await books(ledger)
+
+    await ledger.execute(tampering)
+
+    verification = await verified(ledger)
+    assert not verification["is_intact"]
+    assert found <= kinds(verification)
+
+
+async def test_books_that_are_changed_to_add_up_again_are_found_out_by_their_seals(
+    ledger: Ledger,
+) -> None:
+    account_id = await books(ledger, decisions=1)
+
+    # Everything is changed alike: nothing is left that does not add up.
+    await ledger.execute(
+        "UPDATE entries SET allocated_cents = allocated_cents + 1 WHERE position = 1;"
+        "UPDATE entries SET allocated_cents_after = allocated_cents_after + 1;"
+        "UPDATE accounts SET allocated_cents = allocated_cents + 1"
+    )
+
+    verification = await verified(ledger)
+    [one, other] = verification["differences"]
+    assert {one["kind"], other["kind"]} == {"seal_differs"}
+    assert (one["account_id"], one["position"], other["position"]) == (account_id, 1, 2)
+
+
+async def test_a_seal_that_is_written_anew_is_found_out_by_the_signed_audit(
+    ledger_database: TestDatabase,
+) -> None:
+    async with running_ledger(ledger_database, audit_seal_interval_ms=10) as ledger:
+        await books(ledger, decisions=1)
+        async with asyncio.timeout(30):
+            while (await ledger.fetch(SEALED))[0]["n"] < 2:
+                pass
+
+        await ledger.execute(
+            "UPDATE audit SET rule_version = 'sha256:0' WHERE action = 'entries.booked'"
+        )
+
+        assert {"audit_differs", "seal_differs"} <= kinds(await verified(ledger))
+
+
+async def test_books_are_verified_while_the_service_works(ledger: Ledger) -> None:
+    await give(ledger, cents=100_000_000)
+    clients = [client_id(number) for number in range(12)]
+    await know_clients(ledger, *clients)
+
+    async def decide(number: int) -> None:
+        await decided(sender(ledger), a_decision(number, client_id=clients[number]))
+
+    verifications = await asyncio.gather(
+        *(verified(ledger) for _ in range(4)), *(decide(number) for number in range(12))
+    )
+
+    assert [one["differences"] for one in verifications if one is not None] == [[], [], [], []]
+    assert (await verified(ledger))["entry_count"] == 13
+
+
+async def test_only_the_operator_verifies(refusing: Ledger) -> None:
+    answer = await refusing.caller("ely-14", "verifications.read").post("/verifications", b"")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "caller_kind_refused")
+
+
+async def test_a_verification_stands_in_the_audit(ledger: Ledger) -> None:
+    await verified(ledger)
+
+    [line] = await ledger.fetch("SELECT organisation, outcome FROM audit")
+    assert (line["organisation"], line["outcome"]) == ("operator", "intact")
