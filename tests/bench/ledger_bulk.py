@@ -29,7 +29,7 @@ from tests.bench.requests import request_of, run_load
 from tests.bench.results import Result, result_of, rounds_wanted
 from tests.bench.stand import Stand, standing
 
-CONNECTIONS = 4
+CONNECTIONS = 2
 """Calls at once: one is read and judged while another is stored."""
 A_CALL = 500
 CALLS_DEFAULT = 60
