@@ -128,7 +128,7 @@ class Model:
     def grant(self, name: str, cents: int) -> str:
         decision = self.decisions[name]
         if decision.state != "reserved":
-            return "transition_not_allowed"
+            return "decision_state_refuses"
         if cents > decision.total("reserved"):
             return "grant_above_reservation"
         after, left = {}, cents
@@ -143,7 +143,7 @@ class Model:
     def change(self, name: str, cents: int) -> str:
         decision = self.decisions[name]
         if decision.state not in {"reserved", "granted"}:
-            return "transition_not_allowed"
+            return "decision_state_refuses"
         more = cents - decision.total("reserved", "committed")
         if cents < decision.total("paid"):
             return "change_below_paid"
@@ -153,7 +153,7 @@ class Model:
     def release(self, name: str, action: str) -> str:
         decision, states = self.decisions[name], {"reserved"}
         if decision.state not in (states | {"granted"} if action == "cancel" else states):
-            return "transition_not_allowed"
+            return "decision_state_refuses"
         held = decision.total("reserved", "committed")
         ended = {"cancel": "cancelled", "refuse": "refused", "expire": "expired"}[action]
         return self._acted(decision, self._reduced(decision, held), ended)

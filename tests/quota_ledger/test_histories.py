@@ -14,6 +14,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from typing_extensions import override
 
 from kuntavayla.testing import DatabaseServer
 from quota_ledger.workers.expiring import expire_all
@@ -53,7 +54,7 @@ SELECT municipality_code, budget_year, allocated_cents, reserved_cents, committe
 FROM accounts WHERE last_position > 0 OR is_lapsed
 """
 OK = 200
-HISTORIES, STEPS = 3, 15
+HISTORIES, STEPS = 12, 30
 
 
 class Histories(RuleBasedStateMachine):
@@ -76,7 +77,8 @@ class Histories(RuleBasedStateMachine):
     async def _start(self, databases: DatabaseServer) -> Ledger:
         started: asyncio.Future[Ledger] = asyncio.get_running_loop().create_future()
         self._serving = asyncio.create_task(self._serve(databases, started))
-        await asyncio.wait([self._serving, started], return_when=asyncio.FIRST_COMPLETED)
+        waiting: list[asyncio.Future[Any]] = [self._serving, started]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         return started.result()
 
     async def _serve(self, databases: DatabaseServer, started: "asyncio.Future[Ledger]") -> None:
@@ -217,6 +219,7 @@ class Histories(RuleBasedStateMachine):
             if decision.state == "reserved" and is_due:
                 model.release(name, "expire")
 
+    @override
     def teardown(self) -> None:
         """Compare everything, and end the service."""
         try:
@@ -259,8 +262,12 @@ def _word(answer: Response) -> str:
 
 
 def test_random_histories_agree_with_the_model_to_the_cent(databases: DatabaseServer) -> None:
+    class OnServer(Histories):
+        def __init__(self) -> None:
+            super().__init__(databases)
+
     run_state_machine_as_test(
-        lambda: Histories(databases),
+        OnServer,
         settings=settings(
             max_examples=HISTORIES,
             stateful_step_count=STEPS,
