@@ -1,9 +1,9 @@
 """An ordinary ledger, the floor of ledger-hot: FastAPI, SQLModel, SELECT FOR UPDATE.
 
 Written as one would write it well: asynchronous, pooled, one transaction a call, the account
-locked last and shortly. It keeps what quota-ledger keeps of a decision: its key, the decision with
-its draw and step, the entry with the balance behind it, the client's hold, an event and a line of
-the audit. It checks no token, seals nothing and signs nothing.
+locked once key and client are known. It keeps what quota-ledger keeps of a decision: its key, the
+decision with its draw and step, the entry with the balance behind it, the client's hold, an event
+and a line of the audit. It checks no token, seals nothing and signs nothing.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What the ledger promises, in a hundred lines that know nothing of a database.
+"""What the ledger promises, in two hundred lines that know nothing of a database.
 
 One area with one instrument: its own accounts and those of one municipality, by year. Every act
 returns what the service must answer: a word where it is done, or the code of the problem.

@@ -54,7 +54,7 @@ SELECT municipality_code, budget_year, allocated_cents, reserved_cents, committe
 FROM accounts WHERE last_position > 0 OR is_lapsed
 """
 OK = 200
-HISTORIES, STEPS = 12, 30
+HISTORIES, STEPS = 6, 15
 
 
 class Histories(RuleBasedStateMachine):
