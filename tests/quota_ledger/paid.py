@@ -1,14 +1,18 @@
 """Payments as KEHA reports them, after the agreed example, and decisions that can be paid."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from tests.quota_ledger.acts import acted
-from tests.quota_ledger.decided import a_decision, decided, sender
+from tests.quota_ledger.books import faults_of
+from tests.quota_ledger.decided import a_decision, decided, give, know_clients, sender
 from tests.quota_ledger.service import Caller, Ledger, another_key
 from tests.served import Json
 
+UNKNOWN = "0177ec61-3ab9-7893-923f-00000000ffff"
+PAYDAY = datetime(2021, 10, 15, 6, tzinfo=UTC)
 SCOPES = ("payments.read", "payments.write")
 
 
@@ -62,7 +66,24 @@ async def report_lines(ledger: Ledger, items: list[Json]) -> list[Json]:
 
 async def committed(ledger: Ledger, number: int = 44, **changes: Any) -> str:  # noqa: ANN401
     """Decide, and commit what is reserved; return the id of the decision."""
-    decision = await decided(sender(ledger), a_decision(number, **changes))
-    await acted(sender(ledger), decision, "grant")
+    case_system = sender(ledger, "cs-sotkamo", "events.restricted")
+    decision = await decided(case_system, a_decision(number, **changes))
+    await acted(case_system, decision, "grant")
     decision_id: str = decision["decision_id"]
     return decision_id
+
+
+async def a_granted(ledger: Ledger, *, cents: int = 10_000_000) -> str:
+    """Return a decision of the agreed example, committed, on the day of its first payment."""
+    await give(ledger, cents=cents)
+    await know_clients(ledger)
+    decision_id = await committed(ledger)
+    ledger.clock.now = PAYDAY
+    return decision_id
+
+
+async def proved(ledger: Ledger) -> bool:
+    """Say whether the books add up, by the service's own verification too."""
+    answer = await ledger.caller("operator", "verifications.read").post("/verifications", b"")
+    assert answer.json()["differences"] == []
+    return await faults_of(ledger) == []

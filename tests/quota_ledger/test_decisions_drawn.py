@@ -1,6 +1,7 @@
 """From which accounts decisions draw, whom they count, and how much fits."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from tests.quota_ledger.books import faults_of
 from tests.quota_ledger.decided import (
@@ -94,3 +95,57 @@ async def test_exactly_as_many_fit_as_there_is_money_for(ledger: Ledger) -> None
     [account] = await ledger.fetch("SELECT * FROM accounts")
     assert (account["reserved_cents"], account["reserved_persons"]) == (fit * 310_000, fit)
     assert await faults_of(ledger) == []
+
+
+async def test_persons_bind_where_the_account_says_so(ledger: Ledger) -> None:
+    clients = [client_id(number) for number in range(2)]
+    await know_clients(ledger, *clients)
+    await give(ledger, cents=GRANTED, instrument="TRAINING", persons=1, binds_persons=True)
+    caller = sender(ledger)
+
+    first = await decided(caller, training(1, client_id=clients[0]))
+    other = await decided(caller, training(2, client_id=clients[1]))
+    again = await decided(caller, training(3, client_id=clients[0]))
+
+    [reason] = other["reasons"]
+    assert (first["outcome"], other["outcome"], again["outcome"]) == (
+        "reserved",
+        "refused",
+        "reserved",
+    )
+    assert reason["limit"] == "persons"
+    assert (reason["needed_persons"], reason["available_persons"]) == (1, 0)
+    assert "needed_cents" not in reason
+    assert await faults_of(ledger) == []
+
+
+async def test_a_year_that_has_lapsed_is_passed_over(ledger: Ledger) -> None:
+    await know_clients(ledger)
+    await give(ledger, cents=GRANTED, instrument="TRAINING")
+    await ledger.execute("UPDATE accounts SET is_lapsed = true")
+
+    made = await decided(sender(ledger), training(1))
+
+    [reason] = made["reasons"]
+    assert (made["outcome"], reason["limit"], reason["available_cents"]) == ("refused", "lapsed", 0)
+
+
+async def test_the_year_ends_at_midnight_in_helsinki(ledger: Ledger) -> None:
+    await know_clients(ledger)
+    old = await give(ledger, cents=GRANTED, instrument="TRAINING", year=2021)
+    new = await give(ledger, cents=GRANTED, instrument="TRAINING", year=2022)
+    ledger.clock.now = datetime(2022, 12, 31, 21, 59, tzinfo=UTC)
+    undated = {name: value for name, value in training(1).items() if name != "decided_on"}
+    period = {"starts_on": "2023-01-09", "ends_on": "2023-03-10"}
+    caller = sender(ledger)
+
+    await decided(caller, {**undated, "budget_year": 2022, "period": period})
+    ledger.clock.now = datetime(2022, 12, 31, 22, 0, tzinfo=UTC)
+    later = {**undated, "municipal_id": "SOT-TR-2", "budget_year": 2022, "period": period}
+    await decided(caller, later)
+
+    rows = await ledger.fetch(
+        "SELECT d.decided_on::text, h.account_id::text FROM decisions d"
+        " JOIN decision_draws h USING (decision_id) ORDER BY d.decision_id"
+    )
+    assert [tuple(row) for row in rows] == [("2022-12-31", old), ("2023-01-01", new)]

@@ -18,6 +18,7 @@ from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.balances import router as balances
 from quota_ledger.routes.decisions import router as decisions
 from quota_ledger.routes.desk import RESTART
+from quota_ledger.routes.forecasts import router as forecasts
 from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
 from quota_ledger.routes.payments import router as payments
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     payments,
     steps,
     balances,
+    forecasts,
     lapses,
     verifications,
     feeds_router(PREFIX, restart=RESTART),
@@ -64,6 +66,7 @@ SCOPES: ScopeTable = {
     ("POST", "/payments:bulk"): "payments.write",
     ("GET", "/payments"): "payments.read",
     ("GET", "/balances"): "balances.read",
+    ("GET", "/forecasts"): "forecasts.read",
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",
     ("POST", "/years/{year}:lapse"): "years.write",
     ("POST", "/years/{year}:preview"): "years.read",

@@ -66,7 +66,7 @@ class PaymentResponse(Struct, frozen=True, kw_only=True):
 
 
 class PaymentList(Struct, frozen=True, kw_only=True):
-    """A page of payments, in the order of their booking.
+    """A page of payments, report by report in the order of their booking.
 
     `months` reconciles the decision that was asked for: what was calculated of each month against
     what was paid, net of recoveries.
