@@ -10,13 +10,21 @@ from tests.bench.children import run_job
 from tests.bench.load_process import LoadJob, LoadReport
 
 
-def request_of(path: str, body: bytes, *, authorization: str, headers: Sequence[str] = ()) -> bytes:
-    """Return one POST under routing-api's prefix as it goes over the wire."""
+def request_of(
+    path: str,
+    body: bytes,
+    *,
+    authorization: str,
+    headers: Sequence[str] = (),
+    prefix: str = routing_service.PATH,
+    media_type: str = "application/json",
+) -> bytes:
+    """Return one POST under a service's prefix as it goes over the wire."""
     head = [
-        f"POST {routing_service.PATH}{path} HTTP/1.1",
+        f"POST {prefix}{path} HTTP/1.1",
         "Host: 127.0.0.1",
         f"Authorization: {authorization}",
-        "Content-Type: application/json",
+        f"Content-Type: {media_type}",
         f"Content-Length: {len(body)}",
         *headers,
     ]

@@ -62,7 +62,9 @@ async def test_a_preview_says_what_would_be_and_stores_nothing(ledger: Ledger) -
     assert (second["outcome"], second["reasons"][0]["available_cents"]) == ("refused", 1)
     assert second["calculation"]["total_cents"] == COST
     assert await ledger.count("decisions") == 1
-    lines = await ledger.fetch("SELECT action, outcome FROM audit ORDER BY audit_id")
+    lines = await ledger.fetch(
+        "SELECT action, outcome FROM audit WHERE action LIKE 'decision.%' ORDER BY audit_id"
+    )
     assert [tuple(line) for line in lines] == [
         ("decision.previewed", "reserved"),
         ("decision.made", "reserved"),
