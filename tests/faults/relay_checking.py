@@ -285,15 +285,10 @@ def check_clocks(stored: Stored) -> Iterator[str]:
             yield f"{row['information_id']} was received {off_s} s behind the opening"
 
 
-TOLD_BY_RECEIVERS = frozenset({"received", "rejected", "parked"})
-"""Notes of what a receiver told by a call of its own or in its list."""
-
-
 def check_attempts(stored: Stored) -> Iterator[str]:
     """Each call is on record once; whatever ended was called for, or told of by a receipt.
 
-    Calls that were cut off are too, but for those during which the receiver told by itself: when
-    their courier dies, nobody is left who knows of them (docs/delivery.md).
+    Calls that were cut off are too.
     """
     by_item: dict[str, Rows] = defaultdict(list)
     for row in stored.attempts:
@@ -301,16 +296,11 @@ def check_attempts(stored: Stored) -> Iterator[str]:
     if len({row["request_id"] for row in stored.attempts}) != len(stored.attempts):
         yield "a request id stands twice"
     notes = {(row["information_id"], row["action"]) for row in stored.notes}
-    told_by_itself = Counter(
-        row["information_id"] for row in stored.notes if row["action"] in TOLD_BY_RECEIVERS
-    )
     repeats = {row["information_id"]: row["repeats"] for row in stored.held}
     for row in stored.items:
         mine, name = by_item.pop(row["information_id"], []), row["municipal_id"]
         numbers = [each["attempt"] for each in mine]
-        missing = set(range(1, row["attempts"] + 1)) - set(numbers)
-        is_known = len(numbers) + len(missing) == row["attempts"]
-        if not is_known or len(missing) > told_by_itself[row["information_id"]]:
+        if numbers != list(range(1, row["attempts"] + 1)):
             yield f"{name} has attempts {numbers} of {row['attempts']}"
         if repeats.get(row["information_id"], 0) >= max(row["attempts"], 1):
             yield f"{name} came more often than it was sent"

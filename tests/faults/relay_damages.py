@@ -32,13 +32,6 @@ def _swap_reception(stored: Stored) -> None:
     stored.held[here], stored.held[there] = second, first
 
 
-def _lose_attempt(stored: Stored) -> None:
-    """Of an item of which nobody has told anything but by answers to calls."""
-    noted = {row["information_id"] for row in stored.notes}
-    plain = next(row for row in stored.attempts if row["information_id"] not in noted)
-    stored.attempts.remove(plain)
-
-
 def _swap_resent(stored: Stored) -> None:
     """Of what was sent again together, two items of a client have changed places."""
     resent = stored.resent_at()
@@ -167,7 +160,7 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
     "a receipt has no time": lambda stored: _delivered(stored).update(received_at=None),
     "the digest of a receipt differs": lambda stored: _delivered(stored).update(receipt_digest=""),
     "the proof of a delivery is lost": _lose_proof,
-    "a call is not on record": _lose_attempt,
+    "a call is not on record": lambda stored: _none(stored.attempts.pop()),
     "a call is doubled": lambda stored: _double(stored.attempts),
     "a queue is leased for ever": lambda stored: stored.queues[0].update(lease_token="somebody"),
     "an event is lost": _make_hole,
