@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from tests.bench.outage_receiver import Put, read_puts
-from tests.faults import relay_checking
+from tests.faults import relay_auditing, relay_checking
 from tests.faults.relay_checking import ASKED, Stored
 from tests.faults.relay_items import Sent
 
@@ -77,4 +77,4 @@ def violations(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
     yield from relay_checking.check_effects(stored, sent)
     yield from relay_checking.check_attempts(stored)
     yield from relay_checking.check_events(stored)
-    yield from relay_checking.check_audit(stored, pauses=0, resumptions=0)
+    yield from relay_auditing.check_audit(stored, pauses=0, resumptions=0)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from kuntavayla.settings import Transport
 from tests.faults import (
     points,
+    relay_auditing,
     relay_checking,
     relay_inbound,
     relay_outside,
@@ -200,7 +201,7 @@ class RelayCampaign:
             "clocks": lambda: relay_checking.check_clocks(stored),
             "attempts": lambda: relay_checking.check_attempts(stored),
             "events": lambda: relay_checking.check_events(stored),
-            "audit": lambda: relay_checking.check_audit(
+            "audit": lambda: relay_auditing.check_audit(
                 stored, pauses=self.operator.pauses, resumptions=self.operator.resumptions
             ),
             "reconciliation": lambda: self._check_reconciliation(stored),

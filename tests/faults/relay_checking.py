@@ -17,7 +17,7 @@ import msgspec
 
 from kuntavayla_sandbox.te_office.tables import DATABASE as TE_OFFICES
 from tests.faults.postgres import Postgres
-from tests.faults.relay_items import RECEIVERS, Sent
+from tests.faults.relay_items import Sent
 from tests.faults.relay_site import OPENING, RELAY, SKEWS_S
 
 ASKED = {
@@ -47,27 +47,7 @@ SELECT position, receiver_id, information_id::text, client_id::text, sequence, a
        receipt_id, received_at, state, repeats
 FROM items ORDER BY position
 """
-AUDITED = {
-    "new": "information.accepted",
-    "correct": "information.corrected",
-    "withdraw": "information.withdrawn",
-}
-NOTED = {
-    "retried": "delivery.retried",
-    "skipped": "delivery.skipped",
-    "resent": "delivery.resent",
-}
 ACCEPTED = "information.accepted"
-REFUSALS = frozenset(
-    {
-        "information_ended",
-        "in_progress",
-        "municipal_id_reused",
-        "municipality_not_served",
-        "only_by_rest",
-    }
-)
-"""Outcomes of calls and records that leave nothing but a line of the audit."""
 CAMPAIGN_S_MAX = 1_200
 """Far less than a receiver's clock is off."""
 Rows = list[dict[str, Any]]
@@ -385,27 +365,3 @@ def _unlike_told(
         yield f"{name} was told with another proof"
     if len(told) - len(kinds) > retried + 1:
         yield f"{name} was parked {len(told) - len(kinds)} times and retried {retried} times"
-
-
-def check_audit(stored: Stored, *, pauses: int, resumptions: int) -> Iterator[str]:
-    """Each acceptance, repair, later receipt and pause has its line."""
-    lines = Counter(
-        (row["action"], row["resource_id"])
-        for row in stored.audit
-        if row["outcome"] not in REFUSALS
-    )
-    wanted = Counter((AUDITED[row["action"]], row["information_id"]) for row in stored.items)
-    for note in stored.notes:
-        wanted[NOTED.get(note["action"], "receipt.received"), note["information_id"]] += 1
-    kinds = {*AUDITED.values(), *NOTED.values(), "receipt.received"}
-    yield from _unlike({key: n for key, n in lines.items() if key[0] in kinds}, wanted)
-    for done, times in (("paused", pauses), ("resumed", resumptions)):
-        counted = sum(lines[f"receiver.{done}:{each}", None] for each in RECEIVERS)
-        if counted < times:
-            yield f"{counted} lines say that a receiver was {done}, of {times}"
-
-
-def _unlike(lines: Mapping[Any, int], wanted: Mapping[Any, int]) -> Iterable[str]:
-    for key in {*lines, *wanted}:
-        if lines.get(key, 0) != wanted.get(key, 0):
-            yield f"{key} has {lines.get(key, 0)} lines, not {wanted.get(key, 0)}"
