@@ -23,7 +23,7 @@ from tests.bench.outage_receiver import OutageJob
 from tests.bench.outage_sender import Lane
 from tests.bench.relay_process import RelayJob
 from tests.bench.stand import Stand
-from tests.faults.relay_items import PLACES, Client
+from tests.faults.relay_items import PLACES, Client, client_of
 from tests.faults.relay_site import OPENING
 
 AWAY, STAYS = PLACES[0], PLACES[1]
@@ -83,18 +83,7 @@ class Site(Struct, frozen=True, kw_only=True):
 
 
 def _clients(place: tuple[str, str, str], *, first: int, count: int) -> list[Client]:
-    municipality_code, case_system_id, receiver_id = place
-    return [
-        Client(
-            number=number,
-            client_id=f"0177ec61-3ab9-7893-923f-{number:012d}",
-            municipality_code=municipality_code,
-            case_system_id=case_system_id,
-            receiver_id=receiver_id,
-            is_known=True,
-        )
-        for number in range(first, first + count)
-    ]
+    return [client_of(number, place, is_known=True) for number in range(first, first + count)]
 
 
 def lanes_of(clients: int) -> list[Lane]:

@@ -4,18 +4,15 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from tests.faults import damages_of_topics
 from tests.faults.checking import Stored
+from tests.faults.damages_of_topics import out
 from tests.faults.inbound import GARBAGE_CODES
-from tests.faults.outside import INBOUND, Outside
+from tests.faults.outside import Outside
 from tests.faults.site import BY_TOPIC
 from tests.faults.topics import Record
 
 Damage = Callable[[Stored, Outside], None]
-
-
-def _out(left: Outside) -> list[int]:
-    """Return the places of the records on topics of ours."""
-    return [at for at, each in enumerate(left.records) if not each.topic.startswith(INBOUND)]
 
 
 def _inbound(left: Outside, kind: str) -> Record:
@@ -52,62 +49,20 @@ def _log_identity_code(_: Stored, left: Outside) -> None:
     left.logs["routing-api.log"] += min(GARBAGE_CODES)
 
 
-def _lose_records_of_event(_: Stored, left: Outside) -> None:
-    event_id = left.records[_out(left)[-1]].header("ce_id")
-    left.records = [each for each in left.records if each.header("ce_id") != event_id]
-
-
-def _turn_records(_: Stored, left: Outside) -> None:
-    last: dict[tuple[str, int], int] = {}
-    for at in _out(left):
-        place = (left.records[at].topic, left.records[at].partition)
-        before = last.get(place)
-        if before is not None:
-            records = left.records
-            records[at], records[before] = records[before], records[at]
-            return
-        last[place] = at
-
-
-def _publish_restricted(stored: Stored, left: Outside) -> None:
-    event_id = next(row["event_id"] for row in stored.outbox if row["channel"] == "restricted")
-    record = left.records[_out(left)[0]]
-    headers = (*record.headers, ("ce_id", str(event_id).encode()))
-    left.records.append(replace(record, headers=headers))
-
-
-def _change_record(_: Stored, left: Outside) -> None:
-    at = _out(left)[0]
-    left.records[at] = replace(left.records[at], value=b"{}")
-
-
 def _move_record(_: Stored, left: Outside) -> None:
-    at = _out(left)[0]
+    at = out(left)[0]
     left.records[at] = replace(left.records[at], partition=7)
 
 
 def _remake_id(_: Stored, left: Outside) -> None:
-    record = left.records[_out(left)[0]]
+    record = left.records[out(left)[0]]
     left.records.append(replace(record, headers=(*record.headers, ("ce_id", b"another"))))
 
 
 def _publish_identity_code(_: Stored, left: Outside) -> None:
-    at = _out(left)[0]
+    at = out(left)[0]
     headers = (*left.records[at].headers, ("x", min(GARBAGE_CODES).encode()))
     left.records[at] = replace(left.records[at], headers=headers)
-
-
-def _stay_behind(_: Stored, left: Outside) -> None:
-    assert left.published is not None
-    left.published -= 1
-
-
-def _lose_parked(_: Stored, left: Outside) -> None:
-    left.parked.pop()
-
-
-def _park_twice(_: Stored, left: Outside) -> None:
-    left.parked.append(left.parked[-1])
 
 
 def _park_good(_: Stored, left: Outside) -> None:
@@ -183,16 +138,10 @@ DAMAGES_OF_CONSUMERS: dict[str, Damage] = {
 DAMAGES_OVER_BROKER: dict[str, Damage] = {
     damage.__name__.strip("_"): damage
     for damage in (
-        _lose_records_of_event,
-        _turn_records,
-        _publish_restricted,
-        _change_record,
+        *damages_of_topics.DAMAGES,
         _move_record,
         _remake_id,
         _publish_identity_code,
-        _stay_behind,
-        _lose_parked,
-        _park_twice,
         _park_good,
         _park_unsealed,
         _lose_answer,

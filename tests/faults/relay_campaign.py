@@ -106,7 +106,7 @@ class RelayCampaign:
                 group.create_task(self._misbehave())
                 group.create_task(self.told_of.make_known(_of(self.everybody, "late")))
                 group.create_task(self.told_of.ban(_of(self.everybody, "banned")))
-                group.create_task(self._hold_back())
+                group.create_task(self.operator.pause_each())
                 group.create_task(self.operator.redeliver_some())
                 group.create_task(relay_points.go_away(self.site, lasts_s=self.length.away_s))
             self._note_phase()
@@ -122,11 +122,6 @@ class RelayCampaign:
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
-
-    async def _hold_back(self) -> None:
-        """Pause each receiver for a while; then let the last one lose what is sent again."""
-        await self.operator.pause_each()
-        await self.operator.lose_and_repair(RECEIVERS[-1])
 
     def _note_phase(self) -> None:
         self.phases_s.append(time.monotonic() - self._began_s)

@@ -160,7 +160,6 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
     "a receipt has no time": lambda stored: _delivered(stored).update(received_at=None),
     "the digest of a receipt differs": lambda stored: _delivered(stored).update(receipt_digest=""),
     "the proof of a delivery is lost": _lose_proof,
-    "a call is not on record": lambda stored: _none(stored.attempts.pop()),
     "a call is doubled": lambda stored: _double(stored.attempts),
     "a queue is leased for ever": lambda stored: stored.queues[0].update(lease_token="somebody"),
     "an event is lost": _make_hole,

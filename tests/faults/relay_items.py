@@ -85,18 +85,30 @@ def clients() -> list[Client]:
     """Return all clients, spread over the places."""
     standings = [standing for standing, count in STANDINGS.items() for _ in range(count)]
     return [
-        Client(
-            number=number,
-            client_id=f"0177ec61-3ab9-7893-923f-{number:012d}",
-            municipality_code=municipality_code,
-            case_system_id=case_system_id,
-            receiver_id=receiver_id,
+        client_of(
+            number,
+            PLACES[number % len(PLACES)],
             is_known=bool(number % UNKNOWN_EVERY),
             standing=standing,
         )
         for number, standing in enumerate(standings, 1)
-        for municipality_code, case_system_id, receiver_id in [PLACES[number % len(PLACES)]]
     ]
+
+
+def client_of(
+    number: int, place: tuple[str, str, str], *, is_known: bool, standing: Standing = "known"
+) -> Client:
+    """Return the client of a number at a place: municipality, case system, receiver."""
+    municipality_code, case_system_id, receiver_id = place
+    return Client(
+        number=number,
+        client_id=f"0177ec61-3ab9-7893-923f-{number:012d}",
+        municipality_code=municipality_code,
+        case_system_id=case_system_id,
+        receiver_id=receiver_id,
+        is_known=is_known,
+        standing=standing,
+    )
 
 
 def is_for_topic(client: Client) -> bool:

@@ -181,6 +181,7 @@ async def test_a_record_that_was_refused_is_known_and_nothing_mends_it(
     bench: Bench, broker: Broker
 ) -> None:
     async with working(bench) as (work, first):
+        await written(broker, bench, count=len(by_topic(first)))
         topic_ids = {item.municipal_id for item in by_topic(first)}
         correction = next(
             item

@@ -12,9 +12,8 @@ from statement_relay.rules.endpoints import Endpoint
 from tests.statement_relay.courier_process import Plan
 from tests.statement_relay.deliveries import DEADLINE_S, RECEIVER, Post, put_ids
 from tests.statement_relay.misbehaving import Heard, Server, answer, receipt_of, receiving, running
+from tests.statement_relay.saying import WHY, receipt_told
 from tests.statement_relay.service import Relay
-from tests.statement_relay.test_skipped import WHY
-from tests.statement_relay.test_skipped import receipt_of as receipt_told
 
 LEASE_S = 1.0
 

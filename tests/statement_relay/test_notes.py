@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from statement_relay.rules.digests import digest_of
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued
 from tests.statement_relay.items import another_item, responsible
 from tests.statement_relay.misbehaving import Server, always, answer, receiving
+from tests.statement_relay.saying import receipt_told
 from tests.statement_relay.service import Caller, Relay
 
 Json = Any
@@ -56,14 +56,7 @@ async def test_the_story_tells_what_was_done_by_whom_and_why_in_order(
     await operator.post(f"{path}:skip", {"reason": SKIPPED, **OFFICIAL})
     relay.clock.pass_hours(1)
     office = relay.caller(RECEIVER, "receipts.write")
-    receipt = {
-        "information_id": item.information_id,
-        "digest": digest_of(item.body),
-        "result": "received",
-        "receipt_id": "R-7",
-        "received_at": "2021-03-24T11:45:00Z",
-    }
-    await office.post("/receipts", receipt)
+    await office.post("/receipts", receipt_told(item))
 
     to_sender = await notes_of(relay.case_system(), item)
     to_operator = await notes_of(operator, item)

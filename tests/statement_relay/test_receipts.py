@@ -9,6 +9,7 @@ from statement_relay.rules.digests import digest_of
 from statement_relay.rules.receivers import ReceiverTable
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
 from tests.statement_relay.misbehaving import Heard, Server, always, answer, receiving
+from tests.statement_relay.saying import receipt_told
 from tests.statement_relay.service import Caller, Relay
 
 Json = Any
@@ -30,20 +31,9 @@ async def promised(post: Post, receiver: Server) -> Queued:
     return item
 
 
-def receipt_of(item: Queued, **changes: Json) -> Json:
-    receipt = {
-        "information_id": item.information_id,
-        "digest": digest_of(item.body),
-        "result": "received",
-        "receipt_id": "R-7",
-        "received_at": "2021-03-24T11:45:00Z",
-    }
-    return {name: value for name, value in {**receipt, **changes}.items() if value is not None}
-
-
 def rejection_of(item: Queued, **changes: Json) -> Json:
     told = {"result": "rejected", "code": "facts_contradict"}
-    return receipt_of(item, receipt_id=None, received_at=None, **{**told, **changes})
+    return receipt_told(item, receipt_id=None, received_at=None, **{**told, **changes})
 
 
 async def test_a_promised_receipt_proves_the_delivery_and_frees_the_queue(
@@ -51,7 +41,7 @@ async def test_a_promised_receipt_proves_the_delivery_and_frees_the_queue(
 ) -> None:
     behind = await post.enqueue(client_id=promised.client_id)
 
-    taken = await office.post("/receipts", receipt_of(promised))
+    taken = await office.post("/receipts", receipt_told(promised))
     receiver.behaviour = receiving
     async with post.courier():
         await post.until_settled([behind])
@@ -72,7 +62,7 @@ async def test_a_promised_receipt_proves_the_delivery_and_frees_the_queue(
 async def test_the_same_receipt_again_answers_as_before_and_changes_nothing(
     post: Post, office: Caller, promised: Queued
 ) -> None:
-    answers = [await office.post("/receipts", receipt_of(promised)) for _ in range(2)]
+    answers = [await office.post("/receipts", receipt_told(promised)) for _ in range(2)]
 
     assert [one.json()["state"] for one in answers] == ["delivered", "delivered"]
     assert len(await post.events()) == 1
@@ -81,7 +71,7 @@ async def test_the_same_receipt_again_answers_as_before_and_changes_nothing(
 async def test_a_receipt_of_other_bytes_parks_the_item_for_a_human(
     post: Post, office: Caller, promised: Queued
 ) -> None:
-    other = receipt_of(promised, digest=OTHER_DIGEST)
+    other = receipt_told(promised, digest=OTHER_DIGEST)
     answers = [await office.post("/receipts", other) for _ in range(2)]
 
     [row] = await post.rows("SELECT * FROM information")
@@ -95,9 +85,9 @@ async def test_a_receipt_of_other_bytes_parks_the_item_for_a_human(
 async def test_the_right_receipt_after_a_wrong_one_proves_the_delivery(
     post: Post, office: Caller, promised: Queued
 ) -> None:
-    await office.post("/receipts", receipt_of(promised, digest=OTHER_DIGEST))
+    await office.post("/receipts", receipt_told(promised, digest=OTHER_DIGEST))
 
-    right = await office.post("/receipts", receipt_of(promised))
+    right = await office.post("/receipts", receipt_told(promised))
 
     assert right.json()["state"] == "delivered"
     assert not await post.value("SELECT is_blocked FROM client_queues")
@@ -135,7 +125,7 @@ async def test_a_receipt_that_comes_before_the_answer_of_the_call_counts(
     behind = await post.enqueue(client_id=item.client_id)
     async with post.courier():
         await asked.wait()
-        taken = await office.post("/receipts", receipt_of(item))
+        taken = await office.post("/receipts", receipt_told(item))
         receiver.behaviour = receiving
         go_on.set()
         await post.until_settled([item, behind])
@@ -153,7 +143,7 @@ async def test_a_receipt_after_a_lost_answer_saves_the_repeat(
     async with post.courier():
         await post.until_attempted(item)
 
-        taken = await office.post("/receipts", receipt_of(item))
+        taken = await office.post("/receipts", receipt_told(item))
 
     assert taken.json()["state"] == "delivered"
     assert await post.value("SELECT next_attempt_at IS NULL FROM client_queues")
@@ -167,7 +157,7 @@ async def refused(answer: httpx.Response) -> tuple[int, str]:
 async def test_what_was_never_sent_has_no_receipt(post: Post, office: Caller) -> None:
     item = await post.enqueue()
 
-    assert await refused(await office.post("/receipts", receipt_of(item))) == (
+    assert await refused(await office.post("/receipts", receipt_told(item))) == (
         404,
         "information_not_found",
     )
@@ -178,7 +168,7 @@ async def test_an_item_of_another_receiver_is_answered_as_none(
 ) -> None:
     other = relay.caller("te-lappi", "receipts.write")
 
-    assert await refused(await other.post("/receipts", receipt_of(promised))) == (
+    assert await refused(await other.post("/receipts", receipt_told(promised))) == (
         404,
         "information_not_found",
     )
@@ -194,10 +184,10 @@ async def test_an_office_gives_receipts_for_the_receiver_that_takes_its_informat
     relay.app.state.desk = replace(desk, law=replace(desk.law, tables=tables))
 
     by_other = await relay.caller("te-uusimaa", "receipts.write").post(
-        "/receipts", receipt_of(promised)
+        "/receipts", receipt_told(promised)
     )
     by_served = await relay.caller("te-lappi", "receipts.write").post(
-        "/receipts", receipt_of(promised)
+        "/receipts", receipt_told(promised)
     )
 
     assert await refused(by_other) == (404, "information_not_found")
@@ -214,7 +204,7 @@ async def test_a_national_centre_gives_receipts_for_itself_alone(
         await post.until_settled([own, others])
     centre = relay.caller("te-national", "receipts.write")
 
-    answers = [await centre.post("/receipts", receipt_of(item)) for item in (own, others)]
+    answers = [await centre.post("/receipts", receipt_told(item)) for item in (own, others)]
 
     assert answers[0].json()["state"] == "delivered"
     assert await refused(answers[1]) == (404, "information_not_found")
@@ -223,7 +213,7 @@ async def test_a_national_centre_gives_receipts_for_itself_alone(
 async def test_what_was_delivered_is_not_rejected_any_more(
     office: Caller, promised: Queued
 ) -> None:
-    await office.post("/receipts", receipt_of(promised))
+    await office.post("/receipts", receipt_told(promised))
 
     assert await refused(await office.post("/receipts", rejection_of(promised))) == (
         409,
@@ -234,7 +224,7 @@ async def test_what_was_delivered_is_not_rejected_any_more(
 async def test_a_case_system_gives_no_receipts(relay: Relay, promised: Queued) -> None:
     system = relay.caller("cs-sotkamo", "receipts.write")
 
-    assert await refused(await system.post("/receipts", receipt_of(promised))) == (
+    assert await refused(await system.post("/receipts", receipt_told(promised))) == (
         403,
         "caller_kind_refused",
     )
@@ -258,7 +248,7 @@ async def test_a_case_system_gives_no_receipts(relay: Relay, promised: Queued) -
 async def test_a_receipt_with_faults_says_where(
     office: Caller, promised: Queued, *, changes: dict[str, Json], pointer: str
 ) -> None:
-    answered = await office.post("/receipts", receipt_of(promised, **changes))
+    answered = await office.post("/receipts", receipt_told(promised, **changes))
 
     assert answered.status_code == 422
     assert [fault["pointer"] for fault in answered.json()["errors"]] == [pointer]

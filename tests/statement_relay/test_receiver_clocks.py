@@ -3,23 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
 
-from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.values.calendar import legal_day
-from statement_relay.events import SOURCE
-from statement_relay.rules.clocks import BusinessHours, days_to_compare_again
+from statement_relay.rules.clocks import days_to_compare_again
 from statement_relay.rules.digests import digest_of
-from statement_relay.rules.endpoints import Endpoints
-from statement_relay.workers.reconciling import Asker
+from tests.statement_relay.asking import asker_of
 from tests.statement_relay.deliveries import RECEIVER, Post
 from tests.statement_relay.misbehaving import Heard, Server, answer
 
-HOURS = BusinessHours(opens=time_of_day(8), closes=time_of_day(16, 15))
 Line = dict[str, str]
 
 
@@ -66,17 +61,6 @@ class Skewed:
         }
         self._held.append((legal_day(received_at), line))
         return line
-
-
-def asker_of(post: Post) -> Asker:
-    return Asker(
-        pool=post.pool,
-        receiver_ids=frozenset({RECEIVER}),
-        endpoints=Endpoints(None, post.endpoints),
-        hours=HOURS,
-        moment=lambda: moment_at(post.clock, source=SOURCE),
-        clock=post.clock,
-    )
 
 
 async def live_through(post: Post, *, delivered: Sequence[datetime]) -> list[int]:

@@ -10,12 +10,8 @@ from tests.served import Json
 from tests.statement_relay.deliveries import RECEIVER, Post, put_ids
 from tests.statement_relay.items import an_item, another_item, responsible
 from tests.statement_relay.misbehaving import Server, always, answer, receiving
+from tests.statement_relay.saying import WHY
 from tests.statement_relay.service import Caller, Relay, running_relay
-
-WHY = {
-    "reason": "Sovittu TE-toimiston kanssa",
-    "acting_official": {"official_id": "keha:op-1", "role": "operator"},
-}
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime
-from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,12 @@ import msgspec
 import pytest
 
 from kuntavayla.service.moments import Call
-from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.testing import TestDatabase
 from statement_relay.errors import ReceiverListMissing, ReceiverNotFound
-from statement_relay.events import SOURCE
-from statement_relay.rules.clocks import BusinessHours, days_to_compare
+from statement_relay.rules.clocks import days_to_compare
 from statement_relay.rules.digests import digest_of
-from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.reconciliations import Reconciliation
-from statement_relay.workers.reconciling import Asker
+from tests.statement_relay.asking import asker_of
 from tests.statement_relay.deliveries import (
     RECEIVER,
     Post,
@@ -42,7 +38,6 @@ from tests.statement_relay.service import TRACE, Relay, running_relay
 
 DAY = date(2021, 3, 24)
 NEXT_MORNING = datetime(2021, 3, 25, 7, 0, tzinfo=UTC)
-HOURS = BusinessHours(opens=time_of_day(8), closes=time_of_day(16, 15))
 RECEIVED_AT = "2021-03-24T11:40:05Z"
 Line = dict[str, Any]
 
@@ -73,17 +68,6 @@ def holding(*lines: Line, put: bytes | None = None) -> Behaviour:
         await writer.drain()
 
     return behave
-
-
-def asker_of(post: Post) -> Asker:
-    return Asker(
-        pool=post.pool,
-        receiver_ids=frozenset({RECEIVER}),
-        endpoints=Endpoints(None, post.endpoints),
-        hours=HOURS,
-        moment=lambda: moment_at(post.clock, source=SOURCE),
-        clock=post.clock,
-    )
 
 
 async def ask(post: Post, *, receiver_id: str = RECEIVER) -> Reconciliation:

@@ -14,6 +14,7 @@ from statement_relay.events import SOURCE
 from statement_relay.operations.operating import load_figures
 from statement_relay.rules.digests import digest_of
 from statement_relay.workers.figures import FigureGauges
+from tests.statement_relay.asking import asker_of
 from tests.statement_relay.deliveries import (
     OTHER_RECEIVER,
     RECEIVER,
@@ -26,15 +27,7 @@ from tests.statement_relay.misbehaving import (
 )
 from tests.statement_relay.service import Relay
 from tests.statement_relay.test_delivering_refused import raise_at
-from tests.statement_relay.test_relay_asking import (
-    DAY,
-    NEXT_MORNING,
-    ask,
-    asker_of,
-    deliver,
-    holding,
-    line,
-)
+from tests.statement_relay.test_relay_asking import DAY, NEXT_MORNING, ask, deliver, holding, line
 
 
 async def test_what_an_offices_list_shows_as_unproven_is_asked_for_and_a_parked_item_proved(

@@ -9,8 +9,8 @@ from tests.statement_relay.banning import beside_a_ban
 from tests.statement_relay.clients import a_responsibility
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued
 from tests.statement_relay.misbehaving import Server, always, answer
+from tests.statement_relay.saying import WHY, receipt_told
 from tests.statement_relay.service import Relay
-from tests.statement_relay.test_skipped import WHY, receipt_of
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_a_receipt_beside_a_ban_is_told_by_the_restricted_feed(
     relay: Relay, post: Post, tried: Queued, *, changes: Json, event: str
 ) -> None:
     office = relay.caller(RECEIVER, "receipts.write")
-    telling = office.post("/receipts", {**receipt_of(tried), **changes})
+    telling = office.post("/receipts", {**receipt_told(tried), **changes})
 
     taken = await beside_a_ban(relay, a_ban(tried), telling)
 

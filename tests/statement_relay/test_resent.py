@@ -13,6 +13,7 @@ from statement_relay.rules.digests import digest_of
 from tests.served import Json
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
 from tests.statement_relay.misbehaving import Behaviour, Heard, Server, always, answer, receiving
+from tests.statement_relay.saying import receipt_told
 from tests.statement_relay.service import NOW, Relay
 
 DAY = "2021-03-24"
@@ -75,14 +76,8 @@ def rejecting(item: Queued) -> Behaviour:
 
 async def tell(relay: Relay, item: Queued, **changes: str) -> tuple[int, str]:
     """Have the receiver give a receipt by a call of its own; return what it is answered."""
-    body = {
-        "information_id": item.information_id,
-        "digest": digest_of(item.body),
-        "result": "received",
-        "receipt_id": "R-7",
-        "received_at": "2021-03-24T11:30:00Z",
-    }
-    answered = await relay.caller(RECEIVER, "receipts.write").post("/receipts", {**body, **changes})
+    body = receipt_told(item, **{"received_at": "2021-03-24T11:30:00Z", **changes})
+    answered = await relay.caller(RECEIVER, "receipts.write").post("/receipts", body)
     told = answered.json()
     return answered.status_code, told.get("state") or told["code"]
 

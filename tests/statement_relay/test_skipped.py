@@ -11,13 +11,10 @@ from statement_relay.rules.digests import digest_of
 from statement_relay.rules.endpoints import Endpoint
 from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
 from tests.statement_relay.misbehaving import Server, always, answer, receiving
+from tests.statement_relay.saying import WHY, receipt_told
 from tests.statement_relay.service import NOW, Caller, Relay
 
 Json = Any
-WHY = {
-    "reason": "Sovittu TE-toimiston kanssa",
-    "acting_official": {"official_id": "keha:op-1", "role": "operator"},
-}
 
 
 @pytest.fixture
@@ -44,16 +41,6 @@ async def park_and_skip(relay: Relay, post: Post, receiver: Server, *, item: Que
     operator = relay.caller("operator", "deliveries.write")
     done = await operator.post(f"/deliveries/{item.information_id}:skip", WHY)
     assert done.json() == {"handled": 1}
-
-
-def receipt_of(item: Queued, *, digest: str | None = None) -> Json:
-    return {
-        "information_id": item.information_id,
-        "digest": digest or digest_of(item.body),
-        "result": "received",
-        "receipt_id": "R-7",
-        "received_at": "2021-03-24T11:45:00Z",
-    }
 
 
 async def list_of_day(office: Caller, *items: Queued) -> Json:
@@ -94,7 +81,7 @@ async def test_what_a_receiver_holds_though_it_rejected_it_is_told_apart(
         await post.until_settled([item])
 
     told = await list_of_day(office, item)
-    late = await office.post("/receipts", receipt_of(item))
+    late = await office.post("/receipts", receipt_told(item))
 
     assert [(one["kind"], one["repaired_by"]) for one in told["differences"]] == [
         ("rejected", "te_office")
@@ -107,7 +94,7 @@ async def test_the_late_receipt_of_a_skipped_item_delivers_it_and_the_day_is_equ
 ) -> None:
     item = await skipped(relay, post, receiver)
 
-    answers = [await office.post("/receipts", receipt_of(item)) for _ in range(2)]
+    answers = [await office.post("/receipts", receipt_told(item)) for _ in range(2)]
 
     assert [one.json()["state"] for one in answers] == ["delivered", "delivered"]
     [row] = await post.rows("SELECT * FROM information")
@@ -131,7 +118,7 @@ async def test_a_receipt_of_other_bytes_or_a_rejection_changes_nothing_of_a_skip
         "code": "facts_contradict",
     }
 
-    other = await office.post("/receipts", receipt_of(item, digest=digest_of(b"other")))
+    other = await office.post("/receipts", receipt_told(item, digest=digest_of(b"other")))
     rejected = await office.post("/receipts", rejection)
 
     assert (other.status_code, other.json()["code"]) == (409, "delivery_settled")
@@ -146,7 +133,7 @@ async def test_a_skipped_item_that_was_never_sent_has_no_receipt(
     operator = relay.caller("operator", "deliveries.write")
     await operator.post(f"/deliveries/{item.information_id}:skip", WHY)
 
-    late = await office.post("/receipts", receipt_of(item))
+    late = await office.post("/receipts", receipt_told(item))
 
     assert (late.status_code, late.json()["code"]) == (404, "information_not_found")
 
@@ -159,7 +146,7 @@ async def test_what_was_rejected_with_a_skipped_item_stays_so_and_the_queue_goes
     await park_and_skip(relay, post, receiver, item=item)
     behind = await post.enqueue(client_id=item.client_id)
 
-    await office.post("/receipts", receipt_of(item))
+    await office.post("/receipts", receipt_told(item))
     async with post.courier():
         await post.until_settled([behind])
 
@@ -177,7 +164,7 @@ async def test_a_skipped_correction_is_not_brought_back_beside_a_newer_one(
     first = await skipped(relay, post, receiver, replaces=original)
     second = await post.enqueue(client_id=original.client_id, replaces=original)
 
-    late = await office.post("/receipts", receipt_of(first))
+    late = await office.post("/receipts", receipt_told(first))
     async with post.courier():
         await post.until_settled([second])
     told = await list_of_day(office, original, first, second)

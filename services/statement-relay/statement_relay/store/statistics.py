@@ -6,11 +6,16 @@ from typing import Any
 from kuntavayla.database import Connection
 from statement_relay.rules.statistics import TIME_STEPS, Counts, Tally
 
+_STEPS = range(1, len(TIME_STEPS) + 1)
+_TAKEN_WITHIN = ", ".join(
+    f"count(*) FILTER (WHERE took <= ($5::interval[])[{step}])" for step in _STEPS
+)
+_SUMS_OF_REACHED = ", ".join(f"sum(reached[{step}])::int8" for step in _STEPS)
 # Ids are drawn in order of time, so that a month is a range of the primary key. Counting by
 # municipality first leaves few rows to add up for areas; what has no area is in the sums over areas
 # alone. Times are counted by steps: sorting all items for exact percentiles takes several times as
 # long as all the rest.
-COUNT = """
+COUNT = f"""
 WITH accepted AS (
     SELECT kind, municipality_code, state, settled_at IS NULL AND overdue_at IS NOT NULL AS overdue,
            settled_at > deliver_by_at AS is_late,
@@ -27,20 +32,7 @@ WITH accepted AS (
            count(*) FILTER (WHERE state = 'refused') AS refused,
            count(*) FILTER (WHERE state = 'not_relayed') AS not_relayed,
            count(*) FILTER (WHERE state = 'withdrawn') AS withdrawn,
-           ARRAY[
-               count(*) FILTER (WHERE took <= ($5::interval[])[1]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[2]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[3]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[4]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[5]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[6]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[7]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[8]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[9]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[10]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[11]),
-               count(*) FILTER (WHERE took <= ($5::interval[])[12])
-           ] AS reached
+           ARRAY[{_TAKEN_WITHIN}] AS reached
     FROM accepted
     GROUP BY kind, municipality_code
 )
@@ -52,27 +44,14 @@ SELECT kind, area_code, coalesce(sum(accepted), 0)::int8 AS accepted,
        coalesce(sum(refused), 0)::int8 AS refused,
        coalesce(sum(not_relayed), 0)::int8 AS not_relayed,
        coalesce(sum(withdrawn), 0)::int8 AS withdrawn,
-       ARRAY[
-               sum(reached[1])::int8,
-               sum(reached[2])::int8,
-               sum(reached[3])::int8,
-               sum(reached[4])::int8,
-               sum(reached[5])::int8,
-               sum(reached[6])::int8,
-               sum(reached[7])::int8,
-               sum(reached[8])::int8,
-               sum(reached[9])::int8,
-               sum(reached[10])::int8,
-               sum(reached[11])::int8,
-               sum(reached[12])::int8
-       ] AS reached
+       ARRAY[{_SUMS_OF_REACHED}] AS reached
 FROM alike
 LEFT JOIN unnest($3::text[], $4::text[]) AS area (municipality_code, area_code)
 USING (municipality_code)
 GROUP BY CUBE (kind, area_code)
 HAVING grouping(area_code) = 1 OR area_code IS NOT NULL
 ORDER BY kind NULLS FIRST, area_code NULLS FIRST
-"""
+"""  # noqa: S608 - a constant of ours
 
 
 async def list_tallies(
