@@ -319,6 +319,7 @@ def _settlement(called: Called, fate: Fate, *, now: datetime) -> Settlement:
 
 
 def _attempt(called: Called) -> Attempt:
+    receipt = called.answer.receipt
     return Attempt(
         information_id=called.delivery.information_id,
         attempt=called.delivery.attempt,
@@ -329,6 +330,9 @@ def _attempt(called: Called) -> Attempt:
         outcome=called.verdict.code,
         code=called.answer.code,
         request_hash=called.answer.request_hash,
+        receipt_id=None if receipt is None else receipt.receipt_id,
+        received_at=None if receipt is None else receipt.received_at,
+        receipt_digest=None if receipt is None else receipt.digest,
     )
 
 

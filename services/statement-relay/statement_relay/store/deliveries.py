@@ -41,6 +41,9 @@ _ATTEMPTS = Columns(
         "outcome": "text",
         "code": "text",
         "request_hash": "text",
+        "receipt_id": "text",
+        "received_at": "timestamptz",
+        "receipt_digest": "text",
     }
 )
 
@@ -187,6 +190,9 @@ class Attempt(Struct, frozen=True, kw_only=True):
     outcome: str
     code: str | None
     request_hash: str | None
+    receipt_id: str | None = None
+    received_at: datetime | None = None
+    receipt_digest: str | None = None
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
