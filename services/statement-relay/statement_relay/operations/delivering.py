@@ -137,6 +137,18 @@ async def settle(
     return decided
 
 
+async def give_back(connection: Connection, never_begun: Sequence[Delivery]) -> None:
+    """Undo claims of which no call was made: they are no attempts, and are due at once.
+
+    A claim that has gone to somebody else is left as it is. Locks queues in order of their keys,
+    then items.
+    """
+    held = await deliveries.lock_leases(connection, never_begun)
+    mine = [one for one in never_begun if lease_of(one) in held]
+    await deliveries.give_back(connection, mine)
+    await repairs.refresh(connection, mine)
+
+
 def refused(decided: Decided) -> Decided:
     """Return what becomes of an item whose outcome the database refuses: a human looks at it.
 
