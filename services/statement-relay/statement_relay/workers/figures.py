@@ -55,6 +55,31 @@ class ReceiverGauges:
         self._held.show(dict.fromkeys(reasons, 1.0))
 
 
+class ComparingGauges:
+    """What receivers' own lists of the last seven days show."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._differences = LabelledGauge(
+            "kuntavayla_relay_reconciliation_differences",
+            "Items about which receivers' lists of the last seven days differ from our receipts.",
+            ("receiver", "kind"),
+            registry=registry,
+        )
+        self._not_compared = LabelledGauge(
+            "kuntavayla_relay_days_not_compared",
+            "Days of the last seven of which a receiver that was asked gave no whole list.",
+            ("receiver",),
+            registry=registry,
+        )
+
+    def show(self, figures: operating.Figures) -> None:
+        """Show every receiver."""
+        self._differences.show(
+            {(one.receiver_id, one.kind): one.count for one in figures.differences}
+        )
+        self._not_compared.show({(one.receiver_id,): one.days for one in figures.not_compared})
+
+
 class FigureGauges:
     """What is not settled and what is late, as gauges."""
 
@@ -77,24 +102,13 @@ class FigureGauges:
             "Age of the oldest item that is not settled; 0 where there is none.",
             registry=registry,
         )
-        self._differences = LabelledGauge(
-            "kuntavayla_relay_reconciliation_differences",
-            "Items about which receivers' lists of the last seven days differ from our receipts.",
-            ("receiver", "kind"),
-            registry=registry,
-        )
-        self._not_compared = LabelledGauge(
-            "kuntavayla_relay_days_not_compared",
-            "Days of the last seven of which a receiver that was asked gave no whole list.",
-            ("receiver",),
-            registry=registry,
-        )
         self._overdue_requests = Gauge(
             "kuntavayla_relay_overdue_requests",
             "Questions of TE offices that are open and whose time has passed.",
             registry=registry,
         )
         self._receivers = ReceiverGauges(registry)
+        self._comparing = ComparingGauges(registry)
         self._service = ServiceGauges(registry)
         self._read_at = Gauge(
             "kuntavayla_relay_figures_read_timestamp_seconds",
@@ -111,10 +125,7 @@ class FigureGauges:
         self._unsettled.show({(one.state,): one.count for one in figures.unsettled})
         self._overdue.show({(one.state,): one.overdue for one in figures.unsettled})
         self._oldest.set(figures.oldest_unsettled_s)
-        self._differences.show(
-            {(one.receiver_id, one.kind): one.count for one in figures.differences}
-        )
-        self._not_compared.show({(one.receiver_id,): one.days for one in figures.not_compared})
+        self._comparing.show(figures)
         self._overdue_requests.set(figures.overdue_requests)
         self._receivers.show(figures, now=now)
 
