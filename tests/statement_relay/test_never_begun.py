@@ -1,16 +1,20 @@
 """Claims whose calls never begin: nobody was called, so nothing is told or held against it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from kuntavayla.database import Connection
+from kuntavayla.database import Connection, transaction
+from statement_relay.operations import delivering
+from statement_relay.rules.deliveries import Delivery
 from statement_relay.rules.endpoints import Endpoints
 from tests.statement_relay.deliveries import QUICK, RECEIVER, Post, Queued, put_ids
 from tests.statement_relay.misbehaving import Server
+from tests.statement_relay.service import Relay
+from tests.statement_relay.test_resent import claimed, tell
 
 SLOW = replace(QUICK, lease_s=4.0)
 """A lease of which half, the time of a call, is over soon."""
@@ -51,6 +55,11 @@ async def standing_of(post: Post, item: Queued) -> tuple[str, int]:
     """Return the state of an item and how many attempts it counts."""
     [row] = await post.rows(STANDING, item.information_id)
     return row["state"], row["attempts"]
+
+
+async def give_back(post: Post, given: Sequence[Delivery]) -> None:
+    async with transaction(post.pool) as connection:
+        await delivering.give_back(connection, given)
 
 
 async def test_a_claim_that_took_all_the_time_of_its_call_counts_nowhere(
@@ -110,3 +119,33 @@ async def test_a_claim_for_a_receiver_whose_address_has_gone_leaves_no_attempt(
 
     assert await post.outcomes_of(item) == ["delivered"]
     assert put_ids(receiver) == [item.information_id]
+
+
+@pytest.mark.usefixtures("receiver")
+async def test_a_claim_that_has_gone_to_somebody_else_is_not_given_back(post: Post) -> None:
+    item = await post.enqueue()
+    await post.make_known(RECEIVER)
+    first = await post.turn(lease_s=0.001)
+    second = await post.turn()
+
+    await give_back(post, first.deliveries)
+
+    assert [one.attempt for one in second.deliveries] == [2]
+    assert await standing_of(post, item) == ("delivering", 2)
+    assert await post.value("SELECT lease_until > clock_timestamp() FROM client_queues")
+
+
+@pytest.mark.usefixtures("receiver")
+async def test_what_a_receipt_has_settled_stays_so_when_its_claim_is_given_back(
+    relay: Relay, post: Post
+) -> None:
+    item = await post.enqueue()
+    behind = await post.enqueue(client_id=item.client_id)
+    given = await claimed(post)
+    answered = await tell(relay, item)
+
+    await give_back(post, given)
+
+    assert answered == (200, "delivered")
+    assert await standing_of(post, item) == ("delivered", 0)
+    assert [one.information_id for one in await claimed(post)] == [behind.information_id]

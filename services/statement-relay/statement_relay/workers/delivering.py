@@ -28,7 +28,7 @@ from statement_relay.operations.delivering import Decided, DeliveryDesk
 from statement_relay.rules.answers import AnswerTable
 from statement_relay.rules.deliveries import Called, Delivery, Pace
 from statement_relay.rules.endpoints import Endpoints
-from statement_relay.workers.settling import Settler
+from statement_relay.workers.settling import PASSING, Settler
 
 POLL_S = 1.0
 """How long a courier that nobody has woken waits before it looks by itself."""
@@ -37,6 +37,8 @@ PAUSE_S = 0.5
 LISTEN_AGAIN_S = 1.0
 GRACE_S = 10.0
 """How long calls under way may take at the end; those beyond it are made again by somebody else."""
+_TRIED_AGAIN: tuple[type[BaseException], ...] = (*PASSING, asyncio.CancelledError)
+"""After these the same is done once more, at the latest when the courier ends."""
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -198,7 +200,7 @@ class Courier:
         try:
             async with transaction(self._pool) as connection:
                 await delivering.give_back(connection, given)
-        except (*AWAY, *AGAIN, *BUSY, asyncio.CancelledError):
+        except _TRIED_AGAIN:
             self._never_begun = [*given, *self._never_begun]
             raise
 
