@@ -14,6 +14,7 @@ from statement_relay.rules.endpoints import Endpoints
 from tests.statement_relay.deliveries import QUICK, RECEIVER, Post, Queued, put_ids
 from tests.statement_relay.misbehaving import Server
 from tests.statement_relay.service import Relay
+from tests.statement_relay.test_delivering_turns import RUN_OUT
 from tests.statement_relay.test_resent import claimed, tell
 
 SLOW = replace(QUICK, lease_s=4.0)
@@ -125,7 +126,8 @@ async def test_a_claim_for_a_receiver_whose_address_has_gone_leaves_no_attempt(
 async def test_a_claim_that_has_gone_to_somebody_else_is_not_given_back(post: Post) -> None:
     item = await post.enqueue()
     await post.make_known(RECEIVER)
-    first = await post.turn(lease_s=0.001)
+    first = await post.turn()
+    await post.rows(RUN_OUT)
     second = await post.turn()
 
     await give_back(post, first.deliveries)
