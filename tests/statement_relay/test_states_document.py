@@ -4,7 +4,7 @@ Every row of its table is brought about here; what the database then has recorde
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -32,6 +32,10 @@ OFFICIAL = {"official_id": "keha:op-1", "role": "operator"}
 WHY = {"reason": "Sovittu TE-toimiston kanssa", "acting_official": OFFICIAL}
 PROMISING, PARKING, WAITING, REJECTING = (always(answer(status)) for status in (202, 409, 423, 422))
 DIGEST = "SELECT digest FROM information WHERE information_id = $1"
+DAY = """
+SELECT (received_at AT TIME ZONE 'Europe/Helsinki')::date::text FROM information
+WHERE information_id = $1
+"""
 NEVER = "-"
 
 
@@ -82,6 +86,12 @@ class Stage:
         async with self.by("courier"), self.post.courier():
             await self.post.until_attempted(item)
 
+    async def settled(self, items: Sequence[Queued], behaviour: Behaviour) -> None:
+        """Have a courier put items to a receiver that behaves so, until it need not any more."""
+        self.receiver.behaviour = behaviour
+        async with self.by("courier"), self.post.courier():
+            await self.post.until_settled(items)
+
     async def held(self, *, lease_s: float = 60.0) -> Queued:
         """Return an item that a courier has taken, and then went away."""
         item = await self.sent()
@@ -127,6 +137,22 @@ class Stage:
         operator = self.relay.caller("operator", "deliveries.read", "deliveries.write")
         async with self.by("operator"):
             answered = await operator.post(f"/deliveries/{item.information_id}:{verb}", WHY)
+        assert answered.status_code == httpx.codes.OK, answered.text
+
+    async def lost(self, item: Queued) -> None:
+        """Have a receiver list nothing of the day of an item, and an operator send that again."""
+        day = await self.post.value(DAY, item.information_id)
+        scopes = ("reconciliations.write", "reconciliations.read")
+        listed = await self.relay.caller(RECEIVER, *scopes).post(
+            "/reconciliations",
+            b"",
+            params={"day": day, "count": 0},
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+        body = {"receiver_id": RECEIVER, "expected_count": len(listed.json()["differences"]), **WHY}
+        operator = self.relay.caller("operator", "deliveries.write")
+        async with self.by("operator"):
+            answered = await operator.post(f"/reconciliations/{day}:resend", body)
         assert answered.status_code == httpx.codes.OK, answered.text
 
 
@@ -191,25 +217,18 @@ async def repair_in_every_state(stage: Stage) -> None:
 
 
 async def send_again_what_was_lost(stage: Stage) -> None:
-    item = await stage.sent()
-    await stage.called(item, receiving)
-    day = await stage.post.value(
-        "SELECT (received_at AT TIME ZONE 'Europe/Helsinki')::date::text FROM information"
-        " WHERE information_id = $1",
-        item.information_id,
-    )
-    scopes = ("reconciliations.write", "reconciliations.read")
-    listed = await stage.relay.caller(RECEIVER, *scopes).post(
-        "/reconciliations",
-        b"",
-        params={"day": day, "count": 0},
-        headers={"Content-Type": "application/x-ndjson"},
-    )
-    body = {"receiver_id": RECEIVER, "expected_count": len(listed.json()["differences"]), **WHY}
-    operator = stage.relay.caller("operator", "deliveries.write")
-    async with stage.by("operator"):
-        answered = await operator.post(f"/reconciliations/{day}:resend", body)
-    assert answered.status_code == httpx.codes.OK, answered.text
+    """Have a receiver lose what it has, with a correction waiting behind it, each way it may end.
+
+    What is sent again may be rejected with its correction, or be taken and the correction after it.
+    """
+    for behaviour in (REJECTING, receiving):
+        item = await stage.sent()
+        await stage.called(item, receiving)
+        correction = await stage.corrected(item)
+        await stage.lost(item)
+        await stage.settled([item, correction], behaviour)
+        rejected = "original_rejected" if behaviour is REJECTING else None
+        assert (await stage.post.state_of(correction))[1] == rejected
 
 
 def documented() -> dict[Change, set[tuple[str, ...]]]:

@@ -137,6 +137,18 @@ async def settle(
     return decided
 
 
+async def give_back(connection: Connection, never_begun: Sequence[Delivery]) -> None:
+    """Undo claims of which no call was made: they are no attempts, and are due at once.
+
+    A claim that has gone to somebody else is left as it is. Locks queues in order of their keys,
+    then items.
+    """
+    held = await deliveries.lock_leases(connection, never_begun)
+    mine = [one for one in never_begun if lease_of(one) in held]
+    await deliveries.give_back(connection, mine)
+    await repairs.refresh(connection, mine)
+
+
 def refused(decided: Decided) -> Decided:
     """Return what becomes of an item whose outcome the database refuses: a human looks at it.
 
@@ -319,6 +331,7 @@ def _settlement(called: Called, fate: Fate, *, now: datetime) -> Settlement:
 
 
 def _attempt(called: Called) -> Attempt:
+    receipt = called.answer.receipt
     return Attempt(
         information_id=called.delivery.information_id,
         attempt=called.delivery.attempt,
@@ -329,6 +342,9 @@ def _attempt(called: Called) -> Attempt:
         outcome=called.verdict.code,
         code=called.answer.code,
         request_hash=called.answer.request_hash,
+        receipt_id=None if receipt is None else receipt.receipt_id,
+        received_at=None if receipt is None else receipt.received_at,
+        receipt_digest=None if receipt is None else receipt.digest,
     )
 
 

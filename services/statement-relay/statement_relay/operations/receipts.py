@@ -121,6 +121,9 @@ def _note(
         organisation=call.organisation,
         official_id=call.official_id,
         noted_at=moment.now,
+        receipt_id=None if told.receipt is None else told.receipt.receipt_id,
+        received_at=None if told.receipt is None else told.receipt.received_at,
+        receipt_digest=None if told.receipt is None else told.receipt.digest,
     )
 
 

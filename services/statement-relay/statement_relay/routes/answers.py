@@ -1,10 +1,10 @@
 """Domain values shaped into the wire types of `statement_relay.schemas`."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.issuers import Issuer
-from statement_relay.rules.stories import ListedInformation, Story
+from statement_relay.rules.stories import ListedInformation, Proved, Story
 from statement_relay.schemas.information import (
     AcceptedResponse,
     AttemptResponse,
@@ -12,6 +12,7 @@ from statement_relay.schemas.information import (
     InformationSummary,
     IssuerResponse,
     NoteResponse,
+    ProofResponse,
     ReceiptResponse,
     WithdrawalResponse,
 )
@@ -77,14 +78,11 @@ def story_answer(story: Story) -> InformationResponse:
         issuer=_issuer(story.issuer),
         sequence=story.number,
         attempts=tuple(
-            AttemptResponse(
-                **{name: getattr(one, name) for name in AttemptResponse.__struct_fields__}
-            )
+            AttemptResponse(**_told(one, AttemptResponse), receipt=_proof(one))
             for one in story.attempts
         ),
         notes=tuple(
-            NoteResponse(**{name: getattr(one, name) for name in NoteResponse.__struct_fields__})
-            for one in story.notes
+            NoteResponse(**_told(one, NoteResponse), receipt=_proof(one)) for one in story.notes
         ),
         receipt=_receipt(story),
     )
@@ -100,6 +98,18 @@ _SHARED = (
     "warned_at",
     "overdue_at",
 )
+
+
+def _told(one: Proved, shape: type[AttemptResponse | NoteResponse]) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in shape.__struct_fields__ if name != "receipt"}
+
+
+def _proof(one: Proved) -> ProofResponse | None:
+    if one.receipt_id is None or one.received_at is None or one.receipt_digest is None:
+        return None
+    return ProofResponse(
+        receipt_id=one.receipt_id, received_at=one.received_at, digest=one.receipt_digest
+    )
 
 
 def _receipt(story: Story) -> ReceiptResponse | None:

@@ -261,7 +261,7 @@ class Patience(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryNote(Struct, frozen=True, kw_only=True):
-    """What an operator or a receiver did to a delivery, and why."""
+    """What an operator or a receiver did to a delivery, and why; with the receipt that was told."""
 
     note_id: str
     information_id: str
@@ -271,3 +271,6 @@ class DeliveryNote(Struct, frozen=True, kw_only=True):
     organisation: str
     official_id: str | None
     noted_at: datetime
+    receipt_id: str | None = None
+    received_at: datetime | None = None
+    receipt_digest: str | None = None

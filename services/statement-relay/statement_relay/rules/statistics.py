@@ -27,7 +27,8 @@ Source: docs/sources.md#information (figures).
 class Counts(Struct, frozen=True, kw_only=True):
     """How many items were accepted in a month, and what has come of them by now.
 
-    On time and late are those delivered by and after their target of working days; overdue are
+    On time and late are those delivered by and after their target of working days, the first time
+    where one was sent again; overdue are
     those that have not ended and are past it.
     """
 

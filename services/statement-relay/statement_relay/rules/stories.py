@@ -14,7 +14,15 @@ BY_OPERATOR: frozenset[NoteAction] = frozenset({"retried", "skipped", "resent"})
 """What operators do; the rest is what receivers say."""
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class Proved(Struct, frozen=True, kw_only=True):
+    """What may bring a receipt: its members are told together, or none is."""
+
+    receipt_id: str | None
+    received_at: datetime | None
+    receipt_digest: str | None
+
+
+class Attempt(Proved, frozen=True, kw_only=True):
     """One call to a receiver and what came of it."""
 
     attempt: int
@@ -27,7 +35,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     request_hash: str | None
 
 
-class Note(Struct, frozen=True, kw_only=True):
+class Note(Proved, frozen=True, kw_only=True):
     """What somebody other than a courier did to the delivery, and why."""
 
     action: NoteAction

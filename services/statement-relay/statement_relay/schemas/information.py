@@ -43,8 +43,16 @@ class WithdrawalResponse(Struct, frozen=True):
     reason: str
 
 
+class ProofResponse(Struct, frozen=True, kw_only=True):
+    """A receipt as the receiver gave it; one of another digest proves nothing."""
+
+    receipt_id: str
+    received_at: datetime
+    digest: str
+
+
 class AttemptResponse(Struct, frozen=True, kw_only=True):
-    """One call to the receiver, and what came of it."""
+    """One call to the receiver, what came of it, and the receipt that it brought."""
 
     attempt: int
     request_id: str
@@ -54,6 +62,7 @@ class AttemptResponse(Struct, frozen=True, kw_only=True):
     outcome: str
     code: str | None
     request_hash: str | None
+    receipt: ProofResponse | None
 
 
 class NoteResponse(Struct, frozen=True, kw_only=True):
@@ -69,10 +78,14 @@ class NoteResponse(Struct, frozen=True, kw_only=True):
     organisation: str
     role: NoterRole
     noted_at: datetime
+    receipt: ProofResponse | None
 
 
 class ReceiptResponse(Struct, frozen=True, kw_only=True):
-    """The proof that the receiver has the item: its digest is that of the bytes sent."""
+    """The newest proof that the receiver has the item: its digest is that of the bytes sent.
+
+    `request_id` is that of the call which it answered; none where it came later.
+    """
 
     receipt_id: str
     received_at: datetime

@@ -41,6 +41,9 @@ _ATTEMPTS = Columns(
         "outcome": "text",
         "code": "text",
         "request_hash": "text",
+        "receipt_id": "text",
+        "received_at": "timestamptz",
+        "receipt_digest": "text",
     }
 )
 
@@ -130,6 +133,18 @@ WHERE i.information_id = f.information_id AND i.information_id <> ALL($1::uuid[]
   AND i.state = 'waiting'
 RETURNING {TRACKED}
 """  # noqa: S608 - a constant of ours
+_CLAIMS = Columns({"receiver_id": "text", "client_id": "uuid", "information_id": "uuid"})
+# What a receipt has settled meanwhile stays so; that the claim was no attempt holds all the same.
+GIVE_BACK = f"""
+WITH given AS MATERIALIZED (SELECT r.* FROM {_CLAIMS.recordset()}),
+items AS (
+    UPDATE information i SET attempts = i.attempts - 1,
+           state = CASE i.state WHEN 'delivering' THEN 'waiting' ELSE i.state END
+    FROM given g WHERE i.information_id = g.information_id
+)
+UPDATE client_queues q SET lease_token = NULL, lease_until = NULL
+FROM given g WHERE q.receiver_id = g.receiver_id AND q.client_id = g.client_id
+"""  # noqa: S608 - a constant of ours
 LOCK_DUE = """
 SELECT q.receiver_id, q.client_id::text, q.lease_token::text
 FROM unnest($1::text[], $2::int[]) AS m (receiver_id, slots) CROSS JOIN LATERAL (
@@ -187,6 +202,9 @@ class Attempt(Struct, frozen=True, kw_only=True):
     outcome: str
     code: str | None
     request_hash: str | None
+    receipt_id: str | None = None
+    received_at: datetime | None = None
+    receipt_digest: str | None = None
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
@@ -272,6 +290,12 @@ async def settle(
         SETTLE, _SETTLEMENTS.argument(settlements), _ATTEMPTS.argument(attempts)
     )
     return {row["information_id"]: tracked(row) for row in rows}
+
+
+async def give_back(connection: Connection, claimed: Sequence[Delivery]) -> None:
+    """Undo claims whose queues the caller has locked and still are theirs, as if never made."""
+    if claimed:
+        await connection.execute(GIVE_BACK, _CLAIMS.argument(claimed))
 
 
 async def reject_successors(

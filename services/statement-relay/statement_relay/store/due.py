@@ -15,6 +15,7 @@ TAKE_DELAYED = f"""
 WITH due AS (
     SELECT information_id FROM information
     WHERE settled_at IS NULL AND warned_at IS NULL AND number IS NOT NULL AND warn_at <= $1
+      AND first_delivered_at IS NULL
     ORDER BY warn_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE information i SET warned_at = $1 FROM due WHERE i.information_id = due.information_id
@@ -24,6 +25,7 @@ TAKE_OVERDUE = f"""
 WITH due AS (
     SELECT information_id FROM information
     WHERE settled_at IS NULL AND overdue_at IS NULL AND number IS NOT NULL AND deliver_by_at <= $1
+      AND first_delivered_at IS NULL
     ORDER BY deliver_by_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE information i SET overdue_at = $1 FROM due WHERE i.information_id = due.information_id
@@ -62,12 +64,12 @@ class Awaiting(Struct, frozen=True):
 
 
 async def take_delayed(connection: Connection, *, now: datetime, limit: int) -> Sequence[Late]:
-    """Mark items as delayed that are by now, each once for ever."""
+    """Mark items as delayed that are by now, each once for ever, and none delivered before."""
     return [_late(row) for row in await connection.fetch(TAKE_DELAYED, now, limit)]
 
 
 async def take_overdue(connection: Connection, *, now: datetime, limit: int) -> Sequence[Late]:
-    """Mark items as overdue that are by now, each once for ever."""
+    """Mark items as overdue that are by now, each once for ever, and none delivered before."""
     return [_late(row) for row in await connection.fetch(TAKE_OVERDUE, now, limit)]
 
 

@@ -80,7 +80,8 @@ ORDER BY receiver_id LIMIT $3
 # A list tells what a receiver lacked when it was compared: what was sent again since then may have
 # come meanwhile, and is sent once more only for a newer list.
 RESEND = """
-UPDATE information i SET state = 'waiting', state_reason = 'resent', settled_at = NULL
+UPDATE information i SET state = 'waiting', state_reason = 'resent', settled_at = NULL,
+       first_delivered_at = coalesce(i.first_delivered_at, i.settled_at)
 WHERE i.information_id = ANY($1::uuid[]) AND i.receiver_id = $2 AND i.state = 'delivered'
   AND i.received_at >= $3 AND i.received_at < $4 AND NOT EXISTS (
       SELECT FROM delivery_notes n

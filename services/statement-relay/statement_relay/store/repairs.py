@@ -85,7 +85,7 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 # since they were read.
 SETTLE_BY_RECEIPT = f"""
 UPDATE information i SET state = 'delivered', state_reason = NULL, settled_at = $2, receipt_id = $3,
-       received_at = $4, receipt_digest = $5
+       received_at = $4, receipt_digest = $5, delivered_request_id = NULL
 WHERE i.information_id = $1
   AND (i.settled_at IS NULL OR (i.state = 'rejected' AND i.state_reason = 'skipped'))
 RETURNING {TRACKED}
@@ -146,6 +146,9 @@ _NOTES = Columns(
         "organisation": "text",
         "official_id": "text",
         "noted_at": "timestamptz",
+        "receipt_id": "text",
+        "received_at": "timestamptz",
+        "receipt_digest": "text",
     }
 )
 APPEND_NOTES = f"""

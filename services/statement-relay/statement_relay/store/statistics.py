@@ -18,8 +18,9 @@ _SUMS_OF_REACHED = ", ".join(f"sum(reached[{step}])::int8" for step in _STEPS)
 COUNT = f"""
 WITH accepted AS (
     SELECT kind, municipality_code, state, settled_at IS NULL AND overdue_at IS NOT NULL AS overdue,
-           settled_at > deliver_by_at AS is_late,
-           CASE WHEN state = 'delivered' THEN settled_at - accepted_at END AS took
+           coalesce(first_delivered_at, settled_at) > deliver_by_at AS is_late,
+           CASE WHEN state = 'delivered'
+                THEN coalesce(first_delivered_at, settled_at) - accepted_at END AS took
     FROM information
     WHERE information_id >= $1 AND information_id < $2
 ), alike AS (

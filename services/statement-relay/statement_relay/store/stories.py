@@ -27,11 +27,12 @@ SELECT {_LISTED}, i.content, i.replaces_information_id::text, i.root_information
 FROM information i WHERE i.information_id = $1
 """  # noqa: S608 - a constant of ours
 ATTEMPTS = """
-SELECT attempt, request_id, started_at, ended_at, status, outcome, code, request_hash
+SELECT attempt, request_id, started_at, ended_at, status, outcome, code, request_hash,
+       receipt_id, received_at, receipt_digest
 FROM delivery_attempts WHERE information_id = $1 ORDER BY attempt DESC LIMIT $2
 """
 NOTES = """
-SELECT action, code, reason, organisation, noted_at
+SELECT action, code, reason, organisation, noted_at, receipt_id, received_at, receipt_digest
 FROM delivery_notes WHERE information_id = $1 ORDER BY note_id DESC LIMIT $2
 """
 # One statement for each way in, so that each keeps its index, whenever it was planned.

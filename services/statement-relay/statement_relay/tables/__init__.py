@@ -78,6 +78,7 @@ CHANGING = (
     "received_at",
     "receipt_digest",
     "delivered_request_id",
+    "first_delivered_at",
 )
 """The columns of `information` that may change; all others are written once, and no row goes."""
 CHANGING_OF_REQUESTS = (

@@ -22,7 +22,8 @@ class InformationRow(Row, table=True):
     `waiting_behind` are what the first answer said, and so every repeat; `ordinal` is the order of
     acceptance. An item has a place in its queue, bytes and a receiver together, or none of them: it
     waits for its client, was refused, or is not relayed. It has one successor at most that was
-    neither rejected nor refused. What is no column of `tables.CHANGING` never changes.
+    neither rejected nor refused. `first_delivered_at` is kept of what is sent again after it was
+    delivered: figures and clocks go by that. What is no column of `tables.CHANGING` never changes.
     """
 
     __tablename__ = "information"
@@ -66,6 +67,7 @@ class InformationRow(Row, table=True):
     receipt_digest: str | None
     delivered_request_id: str | None
     is_by_topic: bool = Field(sa_column_kwargs={"server_default": sa.false()})
+    first_delivered_at: datetime | None = instant()  # type: ignore[assignment]
     __table_args__ = (
         sa.UniqueConstraint("organisation", "municipal_id"),
         sa.UniqueConstraint("receiver_id", "client_id", "number"),
@@ -152,7 +154,15 @@ class DeliveryAttemptRow(Row, table=True):
     outcome: str
     code: str | None
     request_hash: str | None
-    __table_args__ = (sa.CheckConstraint("attempt >= 1", name="attempt_from_one"),)
+    receipt_id: str | None
+    received_at: datetime | None = instant()  # type: ignore[assignment]
+    receipt_digest: str | None
+    __table_args__ = (
+        sa.CheckConstraint("attempt >= 1", name="attempt_from_one"),
+        sa.CheckConstraint(
+            "num_nulls(receipt_id, received_at, receipt_digest) IN (0, 3)", name="receipt_is_whole"
+        ),
+    )
 
 
 class DeliveryNoteRow(Row, table=True):
@@ -167,7 +177,13 @@ class DeliveryNoteRow(Row, table=True):
     organisation: str
     official_id: str | None
     noted_at: datetime = instant()  # type: ignore[assignment]
+    receipt_id: str | None
+    received_at: datetime | None = instant()  # type: ignore[assignment]
+    receipt_digest: str | None
     __table_args__ = (
+        sa.CheckConstraint(
+            "num_nulls(receipt_id, received_at, receipt_digest) IN (0, 3)", name="receipt_is_whole"
+        ),
         one_of("action", NoteAction),
         sa.Index("ix_delivery_notes_information_id", "information_id", "note_id"),
     )

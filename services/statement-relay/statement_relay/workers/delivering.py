@@ -28,7 +28,7 @@ from statement_relay.operations.delivering import Decided, DeliveryDesk
 from statement_relay.rules.answers import AnswerTable
 from statement_relay.rules.deliveries import Called, Delivery, Pace
 from statement_relay.rules.endpoints import Endpoints
-from statement_relay.workers.settling import Settler
+from statement_relay.workers.settling import PASSING, Settler
 
 POLL_S = 1.0
 """How long a courier that nobody has woken waits before it looks by itself."""
@@ -37,6 +37,8 @@ PAUSE_S = 0.5
 LISTEN_AGAIN_S = 1.0
 GRACE_S = 10.0
 """How long calls under way may take at the end; those beyond it are made again by somebody else."""
+_TRIED_AGAIN: tuple[type[BaseException], ...] = (*PASSING, asyncio.CancelledError)
+"""After these the same is done once more, at the latest when the courier ends."""
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -95,6 +97,7 @@ class Courier:
         self._metrics = metrics
         self._adapters = Adapters(route.endpoints, clock=clock)
         self._ended: list[Called] = []
+        self._never_begun: list[Delivery] = []
         self._calls: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._settler = Settler(self._settle, settled=self._look_again)
@@ -173,6 +176,7 @@ class Courier:
         """Decide on what has ended, begin what may be sent; return in how long to look again."""
         if self._settler.is_behind:
             return POLL_S
+        await self._give_back()
         began_at = time.monotonic()
         ended, self._ended = self._ended, []
         try:
@@ -187,6 +191,18 @@ class Courier:
         for delivery in turn.deliveries:
             self._begin(delivery, claimed_at=began_at)
         return POLL_S if turn.again_in_s is None else min(POLL_S, turn.again_in_s)
+
+    async def _give_back(self) -> None:
+        """Undo the claims of which no call was made; what cannot be is left to its lease."""
+        if not self._never_begun:
+            return
+        given, self._never_begun = self._never_begun, []
+        try:
+            async with transaction(self._pool) as connection:
+                await delivering.give_back(connection, given)
+        except _TRIED_AGAIN:
+            self._never_begun = [*given, *self._never_begun]
+            raise
 
     async def _settle(self, decided: Sequence[Decided]) -> Sequence[Decided]:
         async with transaction(self._pool) as connection:
@@ -203,12 +219,18 @@ class Courier:
         adapter = self._adapters.find(delivery.receiver_id)
         if adapter is None:
             # A newer file has taken its address away since, or its certificate cannot be read just
-            # now: the item waits until its lease runs out.
+            # now.
+            self._leave(delivery)
             return
         task = asyncio.create_task(self._call(adapter, delivery, claimed_at=claimed_at))
         self._calls.add(task)
         self._metrics.under_way.inc()
         task.add_done_callback(self._forget)
+
+    def _leave(self, delivery: Delivery) -> None:
+        """Make no call of a claim; the next turn gives it back."""
+        self._never_begun.append(delivery)
+        self._woken.set()
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
@@ -218,9 +240,15 @@ class Courier:
             log.error("relay.call_failed", error_type=type(error).__name__)
 
     async def _call(self, adapter: Adapter, delivery: Delivery, *, claimed_at: float) -> None:
-        """Call within half of the lease: what is left of it settles the outcome."""
+        """Call within half of the lease: what is left of it settles the outcome.
+
+        Where the claim has taken all of that half there is no call: the receiver is not to blame.
+        """
         pace = self._route.pace
         left_s = pace.lease_s / 2 - (time.monotonic() - claimed_at)
+        if left_s <= 0:
+            self._leave(delivery)
+            return
         started_at = self._clock()
         answer = await adapter.put(
             Parcel(
@@ -252,6 +280,7 @@ class Courier:
             async with transaction(self._pool) as connection:
                 decided = await delivering.decide(connection, self._ended, desk=self._desk())
             self._settler.add(decided)
+            await self._give_back()
         await self._settler.end()
         await self._adapters.close()
 
