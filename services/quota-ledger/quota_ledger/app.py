@@ -61,6 +61,7 @@ from quota_ledger.rules.law_tables import QuotaTables, load_quota_tables
 from quota_ledger.settings import Settings
 from quota_ledger.workers.expiring import EXPIRY_INTERVAL_S, expire_all
 from quota_ledger.workers.figures import FigureGauges, look
+from quota_ledger.workers.overrides import OVERRIDES_INTERVAL_S, end_all
 
 DATA = files("quota_ledger") / "data"
 DESCRIPTION = (
@@ -199,9 +200,11 @@ class _Composition:
             transport=desk.transport,
         )
         expire = partial(expire_all, desk.pool, law=self._law, moment=desk.moment)
+        end = partial(end_all, desk.pool, law=self._law, moment=desk.moment)
         return [
             desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
             desk.jobs.repeat("expiry", expire, interval_s=EXPIRY_INTERVAL_S),
+            desk.jobs.repeat("overrides", end, interval_s=OVERRIDES_INTERVAL_S),
         ]
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:

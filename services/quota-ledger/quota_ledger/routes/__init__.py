@@ -21,6 +21,7 @@ from quota_ledger.routes.desk import RESTART
 from quota_ledger.routes.forecasts import router as forecasts
 from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
+from quota_ledger.routes.overrides import router as overrides
 from quota_ledger.routes.payments import router as payments
 from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     decisions,
     payments,
     steps,
+    overrides,
     balances,
     forecasts,
     lapses,
@@ -62,6 +64,11 @@ SCOPES: ScopeTable = {
     ("POST", "/decisions/{decision_id}:refuse"): "decisions.write",
     ("GET", "/decisions/{decision_id}"): "decisions.read",
     ("GET", "/decisions"): "decisions.read",
+    ("POST", "/overrides"): "overrides.write",
+    ("POST", "/overrides/{override_id}:approve"): "overrides.write",
+    ("POST", "/overrides/{override_id}:refuse"): "overrides.write",
+    ("GET", "/overrides/{override_id}"): "overrides.read",
+    ("GET", "/overrides"): "overrides.read",
     ("POST", "/payments"): "payments.write",
     ("POST", "/payments:bulk"): "payments.write",
     ("GET", "/payments"): "payments.read",
