@@ -22,6 +22,7 @@ from quota_ledger.rules.overrides import (
 )
 
 STATES = Path(__file__).parents[2] / "docs" / "states.md"
+ROW = re.compile(r"^\| (`.+?) \| .+ \| `(\w+)` \|$", re.MULTILINE)
 ASKED = Override(
     override_id="o",
     decision_id="d",
@@ -52,7 +53,8 @@ def steps_from(one: Override) -> Iterator[Override]:
 
 def all_that_may_be() -> tuple[set[Override], set[tuple[str, str]]]:
     """Return every override that can come about, and every change of state."""
-    found, pairs, waiting = {ASKED}, set(), [ASKED]
+    pairs: set[tuple[str, str]] = set()
+    found, waiting = {ASKED}, [ASKED]
     while waiting:
         one = waiting.pop()
         for behind in steps_from(one):
@@ -69,7 +71,7 @@ def test_states_follow_each_other_as_the_table_says() -> None:
     section = section.split("\n## ", 1)[0]
     table = {
         (before, after)
-        for from_text, after in re.findall(r"^\| (`.+?) \| .+ \| `(\w+)` \|$", section, re.M)
+        for from_text, after in ROW.findall(section)
         for before in re.findall(r"`(\w+)`", from_text)
     }
 

@@ -73,7 +73,7 @@ def raised_accounts(held: Held) -> list[Balance]:
     account that is open.
     """
     decision = held.decision
-    if decision.outcome != "refused":
+    if decision.outcome == "reserved":
         raise OverrideNotPossible(reason="not_refused", state=decision.state)
     first, *_ = _decode_reasons(decision.reasons)
     if (first.code, first.limit) != (EXHAUSTED, "cents"):

@@ -23,6 +23,7 @@ from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
 from quota_ledger.routes.overrides import router as overrides
 from quota_ledger.routes.payments import router as payments
+from quota_ledger.routes.statistics import router as statistics
 from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
 from quota_ledger.routes.verifications import router as verifications
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     balances,
     forecasts,
     lapses,
+    statistics,
     verifications,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
@@ -77,6 +79,7 @@ SCOPES: ScopeTable = {
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",
     ("POST", "/years/{year}:lapse"): "years.write",
     ("POST", "/years/{year}:preview"): "years.read",
+    ("GET", "/statistics/quota"): "statistics.read",
     ("POST", "/verifications"): "verifications.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",
