@@ -270,3 +270,16 @@ async def test_a_cut_takes_nothing_of_what_was_raised(ledger: Ledger) -> None:
     answer = await order(orderer(ledger), "/allocations", a_cut(amount_cents=1))
 
     assert (answer.status_code, answer.json()["code"]) == (409, "allocation_cut_below_bound")
+
+
+async def test_a_verification_holds_overrides_against_their_accounts(ledger: Ledger) -> None:
+    await an_approved(ledger)
+    operator = ledger.caller("operator", "verifications.read")
+    whole = (await operator.post("/verifications", b"")).json()
+
+    await ledger.execute("UPDATE overrides SET returned_cents = 1")
+    [one] = (await operator.post("/verifications", b"")).json()["differences"]
+
+    assert whole["differences"] == []
+    assert (one["kind"], one["of"]) == ("overrides_differ", "overridden_cents")
+    assert (one["expected"], one["found"]) == (LACKING - 1, LACKING)

@@ -104,6 +104,18 @@ CROSS JOIN LATERAL (VALUES
 WHERE s.expected <> s.found
 LIMIT $1
 """
+# What overrides have left of what they raised, against what accounts have overridden.
+OVERRIDES = """
+WITH raised AS (
+    SELECT account_id, sum(raised_cents - covered_cents - returned_cents)::int8 AS cents
+    FROM overrides GROUP BY account_id
+)
+SELECT a.account_id::text, NULL AS decision_id, 'overridden_cents' AS of,
+       coalesce(r.cents, 0) AS expected, a.overridden_cents AS found
+FROM accounts a LEFT JOIN raised r USING (account_id)
+WHERE coalesce(r.cents, 0) <> a.overridden_cents
+LIMIT $1
+"""
 # Every snapshot against the entries up to its place, none of which was booked behind its month.
 SNAPSHOTS = f"""
 SELECT place.account_id::text, NULL AS decision_id, place.month_end::text AS of,
@@ -127,6 +139,7 @@ CHECKS: Mapping[DifferenceKind, str] = {
     "persons_differ": PERSONS,
     "decision_differs": DECISIONS,
     "payments_differ": PAYMENTS,
+    "overrides_differ": OVERRIDES,
     "snapshot_differs": SNAPSHOTS,
 }
 """What is added up by the database, by the kind of what differs."""
