@@ -73,13 +73,13 @@ async def act(connection: Connection, asked: Act, *, desk: OrderDesk) -> Acted |
     """
     known = await idempotency.claim_one(connection, desk.use)
     decision = await stories.find(connection, asked.decision_id)
-    if decision is None or not asked.query.admits(decision):
+    if decision is None or not asked.query.admits_act(decision):
         raise DecisionNotFound
     if known is not None:
         return Acted(await _kept(connection, asked, step_id=known.result_id), is_replay=True)
     _require_served(decision, desk=desk)
     change = asked.body.decision if isinstance(asked.body, ChangeRequest) else None
-    held = await stepping.lock(connection, decision, change=change)
+    held = await stepping.lock(connection, decision, today=desk.moment.today, change=change)
     repeated = await _granted_before(connection, asked, held=held)
     if repeated is not None:
         return Acted(repeated, is_replay=True)

@@ -27,6 +27,7 @@ class Reserved(Struct, frozen=True, kw_only=True):
 
     entries: Sequence[Entry]
     left: Available
+    expires_at: datetime
 
 
 class Short(Struct, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ class Reserver:
     def __init__(self, ledger: Ledger, ids: Mapping[AccountKey, str], *, moment: Moment) -> None:
         self.ledger = ledger
         self._ids = ids
-        self._moment = moment
+        self.moment = moment
         self._opened: dict[str, OpenInAccounts] = {}
 
     @classmethod
@@ -51,9 +52,9 @@ class Reserver:
         cls, connection: Connection, wanted: Sequence[Wanted], *, moment: Moment
     ) -> "Reserver":
         """Lock the accounts of all that is wanted, in order of their ids."""
-        keys = {key for one in wanted for key in keys_of(one.submission.item, one.decided_on)}
-        ids = await accounts.find_by_key(connection, keys)
-        used = {one for each in wanted for one in account_ids_of(each, ids=ids)}
+        keys = [_keys_of(one, moment=moment) for one in wanted]
+        ids = await accounts.find_by_key(connection, {key for each in keys for key in each})
+        used = {one for each in keys for one in drawn_of(each, ids=ids)}
         clients = {one.submission.item.client_id for one in wanted}
         ledger = await Ledger.locked(connection, used, client_ids=clients)
         return cls(ledger, ids, moment=moment)
@@ -64,15 +65,16 @@ class Reserver:
     ) -> "Reserver":
         """Take the accounts of one decision as they stand, for a preview that books nothing."""
         item = wanted.submission.item
-        ids = await accounts.find_by_key(connection, keys_of(item, wanted.decided_on))
-        used = account_ids_of(wanted, ids=ids)
+        keys = _keys_of(wanted, moment=moment)
+        ids = await accounts.find_by_key(connection, keys)
+        used = drawn_of(keys, ids=ids)
         balances = await accounts.list_by_id(connection, used)
         held = await accounts.list_holds(connection, used, [item.client_id])
         return cls(Ledger(balances, held), ids, moment=moment)
 
     def reserve(self, wanted: Wanted, *, expires_at: datetime) -> Reserved | Short:
         """Reserve what one decision wants, from one account or two, or say what is short."""
-        account_ids = account_ids_of(wanted, ids=self._ids)
+        account_ids = drawn_of(_keys_of(wanted, moment=self.moment), ids=self._ids)
         needed = wanted.calculation.total_cents
         if not account_ids:
             shortage = replace(NO_ACCOUNT, needed=needed)
@@ -83,10 +85,14 @@ class Reserver:
             client_id=wanted.submission.item.client_id,
             refs=refs_of(wanted),
         )
-        outcome = self.ledger.book(draw, moment=self._moment)
+        outcome = self.ledger.book(draw, moment=self.moment)
         if isinstance(outcome, Booked):
             self._count(outcome.entries, expires_at=expires_at)
-            return Reserved(entries=outcome.entries, left=self.left_in(account_ids))
+            return Reserved(
+                entries=outcome.entries,
+                left=self.left_in(account_ids),
+                expires_at=expires_at,
+            )
         before = together(self._opened[one] for one in account_ids if one in self._opened)
         return Short(shortage=outcome, account_ids=account_ids, opened_before=before)
 
@@ -132,27 +138,29 @@ def left_in(ledger: Ledger, account_ids: Iterable[str]) -> Available:
     )
 
 
-def keys_of(item: DecisionItem, decided_on: date) -> list[AccountKey]:
+def keys_of(item: DecisionItem, decided_on: date, *, today: date) -> list[AccountKey]:
     """Return the accounts that a decision may draw, the municipality's before the area's."""
+    years = years_drawn(
+        item.budget_year, decided_on=decided_on, starts_on=item.period.starts_on, today=today
+    )
     return [
         AccountKey(item.area_code, municipality, item.instrument, year)
-        for year in years_drawn(item.budget_year, decided_on=decided_on)
+        for year in years
         for municipality in (item.municipality_code, "")
     ]
 
 
-def drawn_of(item: DecisionItem, decided_on: date, *, ids: Mapping[AccountKey, str]) -> AccountIds:
+def drawn_of(keys: Iterable[AccountKey], *, ids: Mapping[AccountKey, str]) -> AccountIds:
     """Return the accounts drawn, the oldest year first: where a municipality has one, only that."""
     by_year: dict[int, str] = {}
-    for key in keys_of(item, decided_on):
+    for key in keys:
         if key in ids:
             by_year.setdefault(key.budget_year, ids[key])
     return tuple(by_year.values())
 
 
-def account_ids_of(wanted: Wanted, *, ids: Mapping[AccountKey, str]) -> AccountIds:
-    """Return the accounts that a decision draws."""
-    return drawn_of(wanted.submission.item, wanted.decided_on, ids=ids)
+def _keys_of(wanted: Wanted, *, moment: Moment) -> list[AccountKey]:
+    return keys_of(wanted.submission.item, wanted.decided_on, today=moment.today)
 
 
 def refs_of(wanted: Wanted) -> Refs:

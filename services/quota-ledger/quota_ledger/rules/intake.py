@@ -35,7 +35,7 @@ def examine(
         # The further checks reckon from these days, which have to stand first.
         return faults
     return (
-        *_year_faults(item, decided_on=decided_on),
+        *_year_faults(item, decided_on=decided_on, today=today),
         *_area_faults(item, register=register, decided_on=decided_on),
         *_law_faults(item, tables=tables, register=register, decided_on=decided_on),
     )
@@ -96,14 +96,19 @@ def _period_faults(item: DecisionItem, *, tables: QuotaTables, decided_on: date)
         yield Fault("/period/starts_on", "too_far_ahead", advice)
 
 
-def _year_faults(item: DecisionItem, *, decided_on: date) -> Iterator[Fault]:
+def _year_faults(item: DecisionItem, *, decided_on: date, today: date) -> Iterator[Fault]:
     """Yield that the appropriation may not be used that day, or that the period is behind its end.
+
+    Nor may it be used by a decision of an earlier day that comes when the year is over.
 
     Source: sources.md#quota-years.
     """
     if not is_open(item.budget_year, on=decided_on):
         advice = "Give the year of the decision, or the one before it."
         yield Fault("/budget_year", "year_not_open", advice)
+    elif not is_open(item.budget_year, on=today):
+        advice = "Decide anew, on a day of a year whose money may still be used."
+        yield Fault("/decided_on", "year_over", advice)
     elif item.period.starts_on.year > item.budget_year + 1:
         advice = "Start within the budget year or the one behind it: then the money has lapsed."
         yield Fault("/period/starts_on", "after_appropriation", advice)
