@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from quota_ledger.rules.years import years_drawn
 from quota_ledger.store import accounts, decisions
 
 AccountIds = tuple[str, ...]
+_KEYS_CACHED_MAX = 4_096
 NO_ACCOUNT = Shortage(limit="cents", account_id="", needed=0, available=0)
 
 
@@ -45,6 +47,7 @@ class Reserver:
         self._ids = ids
         self._moment = moment
         self._opened: dict[str, OpenInAccounts] = {}
+        self._uncounted: list[tuple[Sequence[Entry], datetime]] = []
 
     @classmethod
     async def of(
@@ -85,8 +88,9 @@ class Reserver:
         )
         outcome = self.ledger.book(draw, moment=self._moment)
         if isinstance(outcome, Booked):
-            self._count(outcome.entries, expires_at=expires_at)
+            self._uncounted.append((outcome.entries, expires_at))
             return Reserved(entries=outcome.entries, left=self.left_in(account_ids))
+        self._count()
         before = together(self._opened[one] for one in account_ids if one in self._opened)
         return Short(shortage=outcome, account_ids=account_ids, opened_before=before)
 
@@ -94,12 +98,15 @@ class Reserver:
         """Return what may still be promised in accounts together, by now."""
         return left_in(self.ledger, account_ids)
 
-    def _count(self, entries: Sequence[Entry], *, expires_at: datetime) -> None:
-        for entry in entries:
-            account_id = entry.balance.account_id
-            new = OpenInAccounts(1, entry.change.reserved_cents, expires_at)
-            known = self._opened.get(account_id)
-            self._opened[account_id] = new if known is None else together((known, new))
+    def _count(self) -> None:
+        """Add up what was reserved since; only a decision that is refused asks for it."""
+        for entries, expires_at in self._uncounted:
+            for entry in entries:
+                account_id = entry.balance.account_id
+                new = OpenInAccounts(1, entry.change.reserved_cents, expires_at)
+                known = self._opened.get(account_id)
+                self._opened[account_id] = new if known is None else together((known, new))
+        self._uncounted.clear()
 
 
 async def load_open(connection: Connection, short: Iterable[Short]) -> Mapping[str, OpenInAccounts]:
@@ -132,13 +139,19 @@ def left_in(ledger: Ledger, account_ids: Iterable[str]) -> Available:
     )
 
 
-def keys_of(item: DecisionItem, decided_on: date) -> list[AccountKey]:
+def keys_of(item: DecisionItem, decided_on: date) -> tuple[AccountKey, ...]:
     """Return the accounts that a decision may draw, the municipality's before the area's."""
-    return [
-        AccountKey(item.area_code, municipality, item.instrument, year)
-        for year in years_drawn(item.budget_year, decided_on=decided_on)
-        for municipality in (item.municipality_code, "")
-    ]
+    newest = AccountKey(item.area_code, item.municipality_code, item.instrument, item.budget_year)
+    return _keys_behind(newest, decided_on)
+
+
+@lru_cache(maxsize=_KEYS_CACHED_MAX)
+def _keys_behind(newest: AccountKey, decided_on: date) -> tuple[AccountKey, ...]:
+    return tuple(
+        AccountKey(newest.area_code, municipality, newest.instrument, year)
+        for year in years_drawn(newest.budget_year, decided_on=decided_on)
+        for municipality in (newest.municipality_code, "")
+    )
 
 
 def drawn_of(item: DecisionItem, decided_on: date, *, ids: Mapping[AccountKey, str]) -> AccountIds:
