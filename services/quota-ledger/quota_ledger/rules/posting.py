@@ -121,9 +121,9 @@ def apply(balance: Balance, leg: Leg, held: Holds) -> Applied | Shortage:
 
 def _counted(change: Sums, before: Holds, after: Holds) -> Sums:
     """Return a change with the persons that follow from the client's holds."""
-    if before.persons == after.persons:
-        return change
     (reserved, committed), (reserved_after, committed_after) = before.persons, after.persons
+    if (reserved, committed) == (reserved_after, committed_after):
+        return change
     return replace(
         change,
         reserved_persons=reserved_after - reserved,
