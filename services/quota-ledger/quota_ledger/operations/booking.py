@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kuntavayla import audit
 from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Moment
@@ -32,8 +31,9 @@ from quota_ledger.rules.posting import (
 )
 from quota_ledger.rules.seals import ACTION, Sealed, sealed_of
 from quota_ledger.rules.thresholds import told_after
-from quota_ledger.store import accounts, entries
+from quota_ledger.store import accounts, bookings
 from quota_ledger.store.accounts import NewAccount
+from quota_ledger.store.bookings import Bookings
 
 
 class Booking(Struct, frozen=True):
@@ -179,12 +179,13 @@ class Ledger:
             changed.append(balance)
             if told > before:
                 crossings.append(Crossing(balance, told))
-        await accounts.change(connection, changed)
-        await accounts.keep_holds(connection, self._held_anew)
-        await entries.append(connection, self._entries)
-        await audit.append(
-            connection, [_seal_line(one, self._entries) for one in sealed_of(self._entries)]
+        booked = Bookings(
+            balances=changed,
+            held=self._held_anew,
+            entries=self._entries,
+            seals=[_seal_line(one, self._entries) for one in sealed_of(self._entries)],
         )
+        await bookings.write(connection, booked)
         self._settle(changed)
         return crossings
 
