@@ -47,7 +47,7 @@ journey: setup  ## the whole system on a real broker; needs Java 17 and Maven
 faults: setup  ## kill processes, database and broker again and again; SEEDS=50, SEED=7, TRANSPORT=feed
 	SEEDS='$(SEEDS)' SEED='$(SEED)' TRANSPORT='$(TRANSPORT)' $(BIN)/pytest -s --show-capture=no -m 'faults or not faults' tests/faults
 
-bench: setup  ## measure beside the floors; ONLY=day-one for one row; relay-outage by name alone
+bench: setup  ## measure beside the floors; ONLY=day-one for one row; growth, relay-outage by name alone
 	ONLY='$(ONLY)' $(BIN)/python -m tests.bench
 
 kafka: setup  ## a local broker in the foreground until Ctrl-C; needs Java 17 and Maven
