@@ -6,6 +6,9 @@ OWN := kuntavayla kuntavayla-routing-api kuntavayla-statement-relay kuntavayla-q
 PARTS := shared services/routing-api services/statement-relay services/quota-ledger deploy/sandbox
 LOCK := $(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --quiet $(OWN:%=--no-emit-package %)
 
+# pytest rewrites each assertion; kept between runs, that is done once and not by each worker each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo day-one test explore journey check bench faults lock format snapshots kafka demo-kafka
 
 setup: .venv/ready  ## install the locked dependencies and our own packages into .venv
