@@ -3,18 +3,16 @@ from uuid import UUID
 
 import asyncpg
 
-from kuntavayla.database import Connection, open_pool
+from kuntavayla.database import open_pool
 from kuntavayla.database.known_types import KnowingConnection
 from kuntavayla.testing import DatabaseServer, TestDatabase
 
-ASKED = (
-    r"SELECT count(*) FROM pg_prepared_statements WHERE statement ~ '^\s*WITH RECURSIVE typeinfo'"
-)
+ASKED = r"SELECT count(*) FROM pg_prepared_statements WHERE statement ~ '^\s*WITH RECURSIVE typeinfo'"
 IDS = [UUID("0177ec61-3ab9-7893-923f-000000000001")]
 TIMES = [datetime(2021, 3, 1, 6, tzinfo=UTC)]
 
 
-async def ask(connection: Connection) -> tuple[object, object]:
+async def ask(connection: asyncpg.Connection) -> tuple[object, object]:
     found = await connection.fetchrow(
         "SELECT $1::uuid[] AS ids, $2::timestamptz[] AS at", IDS, TIMES
     )
