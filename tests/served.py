@@ -8,7 +8,6 @@ import msgspec
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
-from kuntavayla.database.known_types import KnowingConnection
 from kuntavayla.testing import TestDatabase, TestIssuer
 
 OFFICIAL = "sotkamo:u-1042; role=caseworker; municipality=765"
@@ -95,9 +94,7 @@ class Served:
 
     async def fetch(self, sql: str, *arguments: Json) -> list[Any]:
         """Ask the database itself, as its owner."""
-        connection = await asyncpg.connect(
-            self.database.owner_url, connection_class=KnowingConnection
-        )
+        connection = await asyncpg.connect(self.database.owner_url)
         try:
             rows: list[Any] = await connection.fetch(sql, *arguments)
             return rows

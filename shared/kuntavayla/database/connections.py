@@ -7,8 +7,6 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from kuntavayla.database.known_types import KnowingConnection
-
 Connection = PoolConnectionProxy | asyncpg.Connection
 Pool = asyncpg.Pool
 
@@ -82,7 +80,6 @@ async def open_pool(url: str, *, connections_max: int = POOL_CONNECTIONS_MAX) ->
         max_size=connections_max,
         timeout=CONNECT_S_MAX,
         command_timeout=60,
-        connection_class=KnowingConnection,
         server_settings=SESSION_SETTINGS,
         reset=_keep_session,
     )
@@ -102,7 +99,6 @@ async def open_connection(url: str) -> asyncpg.Connection:
         url,
         timeout=CONNECT_S_MAX,
         command_timeout=60,
-        connection_class=KnowingConnection,
         server_settings={**SESSION_SETTINGS, **KEEPALIVES},
     )
 
