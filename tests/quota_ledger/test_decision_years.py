@@ -1,4 +1,4 @@
-"""Decisions and changes on the borders of years: examined, calculated and drawn by their own day."""
+"""Decisions and changes on the borders of years: examined, calculated, drawn by their own day."""
 
 from datetime import UTC, datetime
 from typing import Any

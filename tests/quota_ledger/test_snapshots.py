@@ -5,7 +5,6 @@ import contextlib
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import asyncpg
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kuntavayla.database import Connection
+from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.testing import DatabaseServer, TestDatabase
 from kuntavayla.values.calendar import legal_day
@@ -90,7 +90,7 @@ async def book_all(
     return account_id, booked
 
 
-def _moment(now: datetime) -> Any:  # noqa: ANN401 - a Moment
+def _moment(now: datetime) -> Moment:
     return moment_at(lambda: now, source=SOURCE)
 
 

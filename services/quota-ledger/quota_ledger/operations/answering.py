@@ -25,8 +25,8 @@ from quota_ledger.operations.override_telling import override_drafts
 from quota_ledger.operations.overrides import find_seen, raised_accounts
 from quota_ledger.operations.reading import calculation_of, item_of
 from quota_ledger.operations.stepping import Held
-from quota_ledger.rules.balances import NOTHING
 from quota_ledger.rules.areas import recipient_of
+from quota_ledger.rules.balances import NOTHING
 from quota_ledger.rules.booked import Booked, Crossing, Entry
 from quota_ledger.rules.calculations import Calculation, YearDraw, charged
 from quota_ledger.rules.decided import Decision, Holding, Step, end_of_reservation

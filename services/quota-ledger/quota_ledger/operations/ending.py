@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from kuntavayla import audit, outbox
+from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
-from kuntavayla.events import EventDraft
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import line_of
 from quota_ledger.events import (
@@ -46,37 +46,35 @@ async def end_overrides(connection: Connection, *, call: Call, moment: Moment, l
     ledger = await Ledger.locked(connection, {*due.values()})
     locked = await overrides.lock(connection, due)
     held = await _held(connection, [one.override for one in locked])
-    drafts: list[EventDraft] = []
-    changed: list[Override] = []
-    for found in locked:
-        override = found.override
-        is_due = override.state in ENDING and override.account_id == due[override.override_id]
-        if not is_due:
-            continue
-        behind = _ended(found, ledger, held=held[override.override_id], moment=moment)
-        changed.append(behind.override)
-        drafts += override_drafts(
-            _TOLD[behind.override.state],
-            behind,
-            register=law.register,
-            call=call,
-            moment=moment,
-        )
-    await ledger.write(connection)
-    await overrides.change(connection, changed)
-    lines = [
-        line_of(
-            call,
-            action="override.ended",
-            outcome=one.state,
-            moment=moment,
-            resource_id=one.override_id,
-        )
-        for one in changed
+    ending = [
+        _ended(one, ledger, held=held[one.override.override_id], moment=moment)
+        for one in locked
+        if one.override.state in ENDING and one.override.account_id == due[one.override.override_id]
     ]
-    await audit.append(connection, lines)
+    await ledger.write(connection)
+    await overrides.change(connection, [one.override for one in ending])
+    await audit.append(
+        connection, [_line(one.override, call=call, moment=moment) for one in ending]
+    )
+    drafts = [
+        draft
+        for one in ending
+        for draft in override_drafts(
+            _TOLD[one.override.state], one, register=law.register, call=call, moment=moment
+        )
+    ]
     await outbox.append(connection, drafts, origin=moment.origin)
     return len(due)
+
+
+def _line(override: Override, *, call: Call, moment: Moment) -> AuditLine:
+    return line_of(
+        call,
+        action="override.ended",
+        outcome=override.state,
+        moment=moment,
+        resource_id=override.override_id,
+    )
 
 
 async def _held(connection: Connection, ending: list[Override]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Reserve money in order of arrival: the oldest open year first, all or nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from msgspec import Struct
@@ -19,6 +19,8 @@ from quota_ledger.rules.years import years_drawn
 from quota_ledger.store import accounts, decisions
 
 AccountIds = tuple[str, ...]
+Place = tuple[str, str, str, tuple[int, ...]]
+"""What decides which accounts are drawn: area, municipality, instrument, years."""
 NO_ACCOUNT = Shortage(limit="cents", account_id="", needed=0, available=0)
 
 
@@ -41,23 +43,26 @@ class Short(Struct, frozen=True, kw_only=True):
 class Reserver:
     """The accounts of a batch, locked; a later decision sees what an earlier one has taken."""
 
-    def __init__(self, ledger: Ledger, ids: Mapping[AccountKey, str], *, moment: Moment) -> None:
+    def __init__(
+        self, ledger: Ledger, drawn: Mapping[Place, AccountIds], *, moment: Moment
+    ) -> None:
         self.ledger = ledger
-        self._ids = ids
+        self._drawn = drawn
         self.moment = moment
         self._opened: dict[str, OpenInAccounts] = {}
+        self._uncounted: list[tuple[Sequence[Entry], datetime]] = []
 
     @classmethod
     async def of(
         cls, connection: Connection, wanted: Sequence[Wanted], *, moment: Moment
     ) -> "Reserver":
         """Lock the accounts of all that is wanted, in order of their ids."""
-        keys = [_keys_of(one, moment=moment) for one in wanted]
-        ids = await accounts.find_by_key(connection, {key for each in keys for key in each})
-        used = {one for each in keys for one in drawn_of(each, ids=ids)}
+        places = {_place(one, moment=moment) for one in wanted}
+        drawn = await find_drawn(connection, places)
+        used = {account_id for account_ids in drawn.values() for account_id in account_ids}
         clients = {one.submission.item.client_id for one in wanted}
         ledger = await Ledger.locked(connection, used, client_ids=clients)
-        return cls(ledger, ids, moment=moment)
+        return cls(ledger, drawn, moment=moment)
 
     @classmethod
     async def unlocked(
@@ -65,16 +70,16 @@ class Reserver:
     ) -> "Reserver":
         """Take the accounts of one decision as they stand, for a preview that books nothing."""
         item = wanted.submission.item
-        keys = _keys_of(wanted, moment=moment)
-        ids = await accounts.find_by_key(connection, keys)
-        used = drawn_of(keys, ids=ids)
+        place = _place(wanted, moment=moment)
+        drawn = await find_drawn(connection, [place])
+        used = drawn[place]
         balances = await accounts.list_by_id(connection, used)
         held = await accounts.list_holds(connection, used, [item.client_id])
-        return cls(Ledger(balances, held), ids, moment=moment)
+        return cls(Ledger(balances, held), drawn, moment=moment)
 
     def reserve(self, wanted: Wanted, *, expires_at: datetime) -> Reserved | Short:
         """Reserve what one decision wants, from one account or two, or say what is short."""
-        account_ids = drawn_of(_keys_of(wanted, moment=self.moment), ids=self._ids)
+        account_ids = self._drawn[_place(wanted, moment=self.moment)]
         needed = wanted.calculation.total_cents
         if not account_ids:
             shortage = replace(NO_ACCOUNT, needed=needed)
@@ -87,12 +92,10 @@ class Reserver:
         )
         outcome = self.ledger.book(draw, moment=self.moment)
         if isinstance(outcome, Booked):
-            self._count(outcome.entries, expires_at=expires_at)
-            return Reserved(
-                entries=outcome.entries,
-                left=self.left_in(account_ids),
-                expires_at=expires_at,
-            )
+            self._uncounted.append((outcome.entries, expires_at))
+            left = self.left_in(account_ids)
+            return Reserved(entries=outcome.entries, left=left, expires_at=expires_at)
+        self._count()
         before = together(self._opened[one] for one in account_ids if one in self._opened)
         return Short(shortage=outcome, account_ids=account_ids, opened_before=before)
 
@@ -100,12 +103,15 @@ class Reserver:
         """Return what may still be promised in accounts together, by now."""
         return left_in(self.ledger, account_ids)
 
-    def _count(self, entries: Sequence[Entry], *, expires_at: datetime) -> None:
-        for entry in entries:
-            account_id = entry.balance.account_id
-            new = OpenInAccounts(1, entry.change.reserved_cents, expires_at)
-            known = self._opened.get(account_id)
-            self._opened[account_id] = new if known is None else together((known, new))
+    def _count(self) -> None:
+        """Add up what was reserved since; only a decision that is refused asks for it."""
+        for entries, expires_at in self._uncounted:
+            for entry in entries:
+                account_id = entry.balance.account_id
+                new = OpenInAccounts(1, entry.change.reserved_cents, expires_at)
+                known = self._opened.get(account_id)
+                self._opened[account_id] = new if known is None else together((known, new))
+        self._uncounted.clear()
 
 
 async def load_open(connection: Connection, short: Iterable[Short]) -> Mapping[str, OpenInAccounts]:
@@ -131,36 +137,51 @@ def together(parts: Iterable[OpenInAccounts]) -> OpenInAccounts:
 
 def left_in(ledger: Ledger, account_ids: Iterable[str]) -> Available:
     """Return what may still be promised in accounts together; lapsed ones count for nothing."""
-    found = [ledger.balance(one) for one in account_ids]
-    sums = [one.sums for one in found if not one.is_lapsed]
-    return Available(
-        sum(max(0, one.free_cents) for one in sums), sum(one.free_persons for one in sums)
-    )
+    cents = persons = 0
+    for account_id in account_ids:
+        balance = ledger.balance(account_id)
+        if not balance.is_lapsed:
+            cents += max(0, balance.sums.free_cents)
+            persons += balance.sums.free_persons
+    return Available(cents, persons)
 
 
-def keys_of(item: DecisionItem, decided_on: date, *, today: date) -> list[AccountKey]:
-    """Return the accounts that a decision may draw, the municipality's before the area's."""
+def place_of(item: DecisionItem, decided_on: date, *, today: date) -> Place:
+    """Return what decides which accounts a decision may draw."""
     years = years_drawn(
         item.budget_year, decided_on=decided_on, starts_on=item.period.starts_on, today=today
     )
+    return item.area_code, item.municipality_code, item.instrument, years
+
+
+def _place(wanted: Wanted, *, moment: Moment) -> Place:
+    return place_of(wanted.submission.item, wanted.decided_on, today=moment.today)
+
+
+def keys_at(place: Place) -> list[AccountKey]:
+    """Return the accounts that may be drawn, the municipality's before the area's."""
+    area, own, instrument, years = place
     return [
-        AccountKey(item.area_code, municipality, item.instrument, year)
+        AccountKey(area, municipality, instrument, year)
         for year in years
-        for municipality in (item.municipality_code, "")
+        for municipality in (own, "")
     ]
 
 
-def drawn_of(keys: Iterable[AccountKey], *, ids: Mapping[AccountKey, str]) -> AccountIds:
+def drawn_at(place: Place, *, ids: Mapping[AccountKey, str]) -> AccountIds:
     """Return the accounts drawn, the oldest year first: where a municipality has one, only that."""
     by_year: dict[int, str] = {}
-    for key in keys:
+    for key in keys_at(place):
         if key in ids:
             by_year.setdefault(key.budget_year, ids[key])
     return tuple(by_year.values())
 
 
-def _keys_of(wanted: Wanted, *, moment: Moment) -> list[AccountKey]:
-    return keys_of(wanted.submission.item, wanted.decided_on, today=moment.today)
+async def find_drawn(connection: Connection, places: Collection[Place]) -> dict[Place, AccountIds]:
+    """Return the accounts drawn by what decides on them."""
+    keys = {key for place in places for key in keys_at(place)}
+    ids = await accounts.find_by_key(connection, keys)
+    return {place: drawn_at(place, ids=ids) for place in places}
 
 
 def refs_of(wanted: Wanted) -> Refs:
