@@ -55,7 +55,7 @@ async def test_who_serves_the_municipality_now_reads_acts_and_is_told(ledger: Le
 
 
 @pytest.mark.parametrize(
-    ("organisation", "code", "status"), [("cs-sotkamo", "765", 403), ("cs-espoo", "049", 404)]
+    ("organisation", "code", "status"), [("cs-sotkamo", "765", 403), ("cs-ta11", "245", 404)]
 )
 async def test_who_serves_it_no_longer_acts_no_more(
     ledger: Ledger, organisation: str, code: str, *, status: int

@@ -33,6 +33,7 @@ from quota_ledger.rules.step_requests import (
     StepVerdict,
     end_faults,
     kept_faults,
+    resume_faults,
 )
 from quota_ledger.rules.steps import KINDS, Action, legs_between, next_state
 from quota_ledger.rules.verdicts import EXHAUSTED, Reason
@@ -130,7 +131,7 @@ def _state_behind(asked: Act, decision: Decision, *, now: datetime) -> DecisionS
 
 def _planned(asked: Act, held: Held, *, desk: OrderDesk) -> Plan:
     body, stands = asked.body, item_of(held.decision)
-    _refuse_faults(body, stands=stands)
+    _refuse_faults(body, stands=stands, state=held.decision.state)
     planned = plan(
         body,
         decision=held.decision,
@@ -147,10 +148,12 @@ def _planned(asked: Act, held: Held, *, desk: OrderDesk) -> Plan:
             raise ChangeBelowPaid(paid_cents=planned.paid_cents, needed_cents=planned.needed_cents)
 
 
-def _refuse_faults(body: StepRequest, *, stands: DecisionItem) -> None:
+def _refuse_faults(body: StepRequest, *, stands: DecisionItem, state: DecisionState) -> None:
     faults: tuple[Fault, ...] = ()
     if isinstance(body, ChangeRequest):
         faults = tuple(kept_faults(body.decision, stands=stands))
+        if state == "interrupted":
+            faults += tuple(resume_faults(body.decision, stands=stands))
     elif isinstance(body, EndRequest):
         faults = tuple(end_faults(body.last_on, stands=stands))
     if faults:

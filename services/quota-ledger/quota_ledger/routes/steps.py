@@ -124,7 +124,9 @@ async def change(request: Request, decision_id: UUID) -> Response:
 async def interrupt(request: Request, decision_id: UUID) -> Response:
     """Stop behind `last_on` for a time: calculated to that day, the rest is released.
 
-    It goes on by `:change`. What is paid stays committed.
+    Of holiday pay, and of the price of places, the share of the days kept stays. It goes on by
+    `:change`, whose `decided_on` is the first day paid again; or name the days not paid in
+    `period.pauses`. What is paid stays committed.
     """
     return await _act(request, decision_id, action="interrupt", decoder=_ends)
 
@@ -136,7 +138,11 @@ async def interrupt(request: Request, decision_id: UUID) -> Response:
     ),
 )
 async def end(request: Request, decision_id: UUID) -> Response:
-    """End behind `last_on` for good: calculated to that day, the rest is released."""
+    """End behind `last_on` for good: calculated to that day, the rest is released.
+
+    Of holiday pay, and of the price of places, the share of the days kept stays. What has ended is
+    neither changed nor ended anew: where `last_on` was wrong, what is missing is a new decision.
+    """
     return await _act(request, decision_id, action="end", decoder=_ends)
 
 

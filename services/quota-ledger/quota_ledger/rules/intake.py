@@ -17,6 +17,7 @@ from quota_ledger.rules.intake_facts import facts_faults
 from quota_ledger.rules.intake_periods import length_faults
 from quota_ledger.rules.items import DecisionItem, PaySubsidyItem, StartUpGrantItem
 from quota_ledger.rules.law_tables import QuotaTables
+from quota_ledger.rules.pauses import pause_faults
 from quota_ledger.rules.service_codes import ServiceCodeRow
 from quota_ledger.rules.years import is_open
 
@@ -87,6 +88,11 @@ def _period_faults(item: DecisionItem, *, tables: QuotaTables, decided_on: date)
     if ends_on < starts_on:
         advice = "Give a day that is not before starts_on."
         yield Fault("/period/ends_on", "day_before_another", advice)
+    yield from pause_faults(item.period.pauses or (), starts_on=starts_on, ends_on=ends_on)
+    planned = item.period.planned_ends_on
+    if planned is not None and planned < ends_on:
+        advice = "Give a day that is not before ends_on."
+        yield Fault("/period/planned_ends_on", "day_before_another", advice)
     ahead = tables.limits.start_ahead_days(on=max(decided_on, FIRST_ON))
     if starts_on < FIRST_ON:
         advice = f"Nothing is paid for the time before {FIRST_ON}."
