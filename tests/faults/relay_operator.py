@@ -21,7 +21,8 @@ SKIPPED_SHARE = 0.25
 REDELIVERIES = 3
 LOST_SHARE = 0.05
 LOST_MAX = 200
-PROVED_MIN = 60
+PROVED_MIN = 20
+PROVED_S_MAX = 120
 LOST_UNDER_TRAFFIC_SHARE = 0.25
 """A receiver loses so much under traffic as soon as it has proved so many items."""
 DAY = OPENING.date()
@@ -137,7 +138,7 @@ class Operator:
         async def has_proved() -> bool:
             return len(await self._site.postgres.fetch(RELAY, DELIVERED, receiver_id)) >= PROVED_MIN
 
-        await until(has_proved, within_s=SETTLED_S_MAX, poll_s=0.1)
+        await until(has_proved, within_s=PROVED_S_MAX, poll_s=0.1)
         await self._done(f"/receivers/{receiver_id}:pause", reason="Palautus")
         self.pauses += 1
 
