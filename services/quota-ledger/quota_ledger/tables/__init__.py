@@ -8,6 +8,7 @@ from quota_ledger.tables.accounts import AccountClientRow, AccountRow, EntryRow,
 from quota_ledger.tables.allocations import AllocationRow, AllocationTransferRow, LapseRow
 from quota_ledger.tables.decisions import DecisionDrawRow, DecisionRow, DecisionStepRow
 from quota_ledger.tables.payments import OverrideRow, PaymentRow, ReconciliationRow
+from quota_ledger.tables.reversals import ReversalRow
 from quota_ledger.tables.rows import Row
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "OverrideRow",
     "PaymentRow",
     "ReconciliationRow",
+    "ReversalRow",
     "Row",
     "SnapshotRow",
 ]
@@ -50,6 +52,7 @@ APPEND_ONLY = (
     "decision_steps",
     "payments",
     "lapses",
+    "reversals",
 )
 MUTABLE = (
     "accounts",
