@@ -150,3 +150,10 @@ class LaterBookingsStand(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "later_bookings_stand"
+
+
+class ReconciliationNotFound(DomainError):
+    """No such reconciliation for this caller; a later one of the same months took its place."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "reconciliation_not_found"

@@ -22,6 +22,7 @@ from quota_ledger.routes.forecasts import router as forecasts
 from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
 from quota_ledger.routes.payments import router as payments
+from quota_ledger.routes.reconciliations import router as reconciliations
 from quota_ledger.routes.reversals import router as reversals
 from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     decisions,
     payments,
     reversals,
+    reconciliations,
     steps,
     balances,
     forecasts,
@@ -72,6 +74,9 @@ SCOPES: ScopeTable = {
     ("POST", "/payments:bulk"): "payments.write",
     ("POST", "/payments/{payment_id}:reverse"): "payments.write",
     ("GET", "/payments"): "payments.read",
+    ("POST", "/reconciliations"): "reconciliations.write",
+    ("GET", "/reconciliations"): "reconciliations.read",
+    ("GET", "/reconciliations/{reconciliation_id}"): "reconciliations.read",
     ("GET", "/balances"): "balances.read",
     ("GET", "/forecasts"): "forecasts.read",
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",

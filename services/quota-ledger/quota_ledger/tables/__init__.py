@@ -7,7 +7,8 @@ from kuntavayla import audit, idempotency, inbox, outbox, responsibilities
 from quota_ledger.tables.accounts import AccountClientRow, AccountRow, EntryRow, SnapshotRow
 from quota_ledger.tables.allocations import AllocationRow, AllocationTransferRow, LapseRow
 from quota_ledger.tables.decisions import DecisionDrawRow, DecisionRow, DecisionStepRow
-from quota_ledger.tables.payments import OverrideRow, PaymentRow, ReconciliationRow
+from quota_ledger.tables.payments import OverrideRow, PaymentRow
+from quota_ledger.tables.reconciliations import ReconciliationRow
 from quota_ledger.tables.reversals import ReversalRow
 from quota_ledger.tables.rows import Row
 
