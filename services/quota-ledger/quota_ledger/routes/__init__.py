@@ -59,8 +59,11 @@ SCOPES: ScopeTable = {
     ("POST", "/allocation-transfers:preview"): "allocation-transfers.read",
     ("POST", "/allocations/{allocation_id}:reverse"): "allocations.write",
     ("POST", "/allocations/{allocation_id}:preview"): "allocations.read",
-    ("POST", "/allocation-transfers/{transfer_id}:reverse"): "allocation-transfers.write",
-    ("POST", "/allocation-transfers/{transfer_id}:preview"): "allocation-transfers.read",
+    (
+        "POST",
+        "/allocation-transfers/{allocation_transfer_id}:reverse",
+    ): "allocation-transfers.write",
+    ("POST", "/allocation-transfers/{allocation_transfer_id}:preview"): "allocation-transfers.read",
     ("POST", "/decisions"): "decisions.write",
     ("POST", "/decisions:bulk"): "decisions.write",
     ("POST", "/decisions:preview"): "decisions.read",
