@@ -156,4 +156,4 @@ class ReconciliationNotFound(DomainError):
     """No such reconciliation for this caller; a later one of the same months took its place."""
 
     kind: ClassVar[Kind] = Kind.NOT_FOUND
-    code: ClassVar[str] = "reconciliation_not_found"
+    code: ClassVar[str] = "payer_reconciliation_not_found"
