@@ -197,9 +197,13 @@ async def _claim(
         if endpoint is not None
     }
     claimed = await deliveries.claim(
-        connection, slots, over=over, new_token=desk.moment.new_id, lease_s=desk.pace.lease_s
+        connection,
+        slots,
+        over=over,
+        new_token=desk.moment.new_id,
+        lease_s=desk.pace.lease_s,
+        now=desk.moment.now,
     )
-    await deliveries.append_attempts(connection, _cut_off(claimed, now=desk.moment.now))
     for name, count in Counter(map(attrgetter("receiver_id"), claimed)).items():
         endpoint = known[name]
         assert endpoint is not None, "only receivers with an address have slots"
@@ -346,12 +350,3 @@ def _attempt(called: Called) -> Attempt:
         received_at=None if receipt is None else receipt.received_at,
         receipt_digest=None if receipt is None else receipt.digest,
     )
-
-
-def _cut_off(claimed: Sequence[Delivery], *, now: datetime) -> list[Attempt]:
-    """Return the attempts before, of couriers that did not settle them."""
-    return [
-        deliveries.cut_off(one.information_id, one.attempt - 1, one.lapsed_token, now=now)
-        for one in claimed
-        if one.lapsed_token is not None and one.is_taken_over
-    ]

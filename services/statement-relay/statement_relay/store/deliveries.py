@@ -146,9 +146,11 @@ UPDATE client_queues q SET lease_token = NULL, lease_until = NULL
 FROM given g WHERE q.receiver_id = g.receiver_id AND q.client_id = g.client_id
 """  # noqa: S608 - a constant of ours
 LOCK_DUE = """
-SELECT q.receiver_id, q.client_id::text, q.lease_token::text
+SELECT q.receiver_id, q.client_id::text, q.lease_token::text, q.claimed_information_id::text,
+       q.claimed_attempt
 FROM unnest($1::text[], $2::int[]) AS m (receiver_id, slots) CROSS JOIN LATERAL (
-    SELECT d.receiver_id, d.client_id, d.lease_token FROM client_queues d
+    SELECT d.receiver_id, d.client_id, d.lease_token, d.claimed_information_id, d.claimed_attempt
+    FROM client_queues d
     WHERE d.receiver_id = m.receiver_id AND NOT d.is_blocked
       AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= clock_timestamp()
       AND (d.lease_token IS NULL OR d.lease_token <> ALL($3::uuid[]))
@@ -173,13 +175,17 @@ taken AS (
               i.digest, i.official_id
 ),
 leased AS (
-    UPDATE client_queues q SET lease_token = h.lease_token, lease_until = u.lease_until,
-           next_attempt_at = u.lease_until
-    FROM heads h, (SELECT clock_timestamp() + $2 * interval '1 second' AS lease_until) u
-    WHERE q.receiver_id = h.receiver_id AND q.client_id = h.client_id
+    UPDATE client_queues q SET lease_token = t.lease_token, lease_until = u.lease_until,
+           next_attempt_at = u.lease_until, claimed_information_id = t.information_id,
+           claimed_attempt = t.attempts
+    FROM taken t, (SELECT clock_timestamp() + $2 * interval '1 second' AS lease_until) u
+    WHERE q.receiver_id = t.receiver_id AND q.client_id = t.client_id
 ),
 idle AS (
-    UPDATE client_queues q SET lease_token = NULL, lease_until = NULL, next_attempt_at = NULL
+    UPDATE client_queues q SET lease_token = NULL, lease_until = NULL, next_attempt_at = NULL,
+           is_blocked = EXISTS (SELECT FROM information i
+                                WHERE i.receiver_id = c.receiver_id AND i.client_id = c.client_id
+                                  AND i.number IS NOT NULL AND i.settled_at IS NULL)
     FROM claimed c WHERE q.receiver_id = c.receiver_id AND q.client_id = c.client_id
       AND NOT EXISTS (SELECT FROM heads h
                       WHERE h.receiver_id = c.receiver_id AND h.client_id = c.client_id)
@@ -263,13 +269,25 @@ async def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -
         await connection.execute(APPEND_ATTEMPTS, _ATTEMPTS.argument(attempts))
 
 
-def cut_off(information_id: str, attempt: int, lease_token: str, *, now: datetime) -> Attempt:
-    """Return an attempt that its courier did not settle: it began when it was claimed."""
+def cut_off(lapsed: Collection[Any], *, now: datetime) -> list[Attempt]:
+    """Return the calls of the leases, which ran out unsettled, in rows of queues.
+
+    Of a lease that was taken by an earlier release the call is not known.
+    """
+    return [
+        _cut_off(row, now=now)
+        for row in lapsed
+        if row["lease_token"] is not None and row["claimed_information_id"] is not None
+    ]
+
+
+def _cut_off(row: Any, *, now: datetime) -> Attempt:  # noqa: ANN401 - a record of the driver
+    """Return the call of a lease: it began when it was claimed."""
     return Attempt(
-        information_id=information_id,
-        attempt=attempt,
-        request_id=lease_token,
-        started_at=min(now, instant_of_id(UUID(lease_token))),
+        information_id=row["claimed_information_id"],
+        attempt=row["claimed_attempt"],
+        request_id=row["lease_token"],
+        started_at=min(now, instant_of_id(UUID(row["lease_token"]))),
         ended_at=now,
         status=None,
         outcome=CUT_OFF,
@@ -315,12 +333,13 @@ async def claim(
     over: Collection[Lease],
     new_token: Callable[[], str],
     lease_s: float,
+    now: datetime,
 ) -> list[Delivery]:
     """Lease the queues that are due longest, at most so many a receiver; return their heads.
 
     Queues that another process looks at now are passed over, and those whose call is over and not
-    settled. A queue without anything to send is
-    put to rest.
+    settled. A queue without anything to send is put to rest. Calls whose leases ran out unsettled
+    are cut off by this.
     """
     wanted = {receiver_id: count for receiver_id, count in slots.items() if count > 0}
     if not wanted:
@@ -330,7 +349,7 @@ async def claim(
     if not due:
         return []
     claimed = [Lease(row["receiver_id"], row["client_id"], new_token()) for row in due]
-    lapsed = {(row["receiver_id"], row["client_id"]): row["lease_token"] for row in due}
+    await append_attempts(connection, cut_off(due, now=now))
     rows = await connection.fetch(TAKE_HEADS, _LEASES.argument(claimed), lease_s)
     return [
         Delivery(
@@ -342,7 +361,6 @@ async def claim(
             body=row["body"],
             digest=row["digest"],
             official_id=row["official_id"],
-            lapsed_token=lapsed[row["receiver_id"], row["client_id"]],
         )
         for row in rows
     ]
