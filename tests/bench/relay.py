@@ -58,7 +58,7 @@ SELECT n.information_id, 'cs-sotkamo', n.information_id::text, '\\x00', n.client
 FROM unnest($2::uuid[], $3::uuid[], $4::int8[], $5::bytea[], $6::text[])
      AS n (information_id, client_id, number, body, digest)
 """
-LEFT = "SELECT count(*) FROM client_queues WHERE next_attempt_at IS NOT NULL"
+IS_LEFT = "SELECT EXISTS (SELECT FROM client_queues WHERE next_attempt_at IS NOT NULL)"
 DELIVERED = "SELECT count(*) FROM information WHERE state = 'delivered'"
 
 
@@ -222,5 +222,5 @@ async def _enqueue(pool: Pool, items: Sequence[Item]) -> None:
 
 async def _is_done(pool: Pool) -> bool:
     async with transaction(pool) as connection:
-        left: int = await connection.fetchval(LEFT)
-    return left == 0
+        is_left: bool = await connection.fetchval(IS_LEFT)
+    return not is_left

@@ -24,9 +24,9 @@ class InformationRow(Row, table=True):
     acceptance. An item has a place in its queue, bytes and a receiver together, or none of them: it
     waits for its client, was refused, or is not relayed. It has one successor at most that was
     neither rejected nor refused. `first_delivered_at` is kept of what is sent again after it was
-    delivered: figures and clocks go by that. `indexed_state` is the state as indexes have it: what is
-    being delivered waits in them, so that a claim writes no index, and finds room on the item's own
-    page, which acceptance fills by three fifths. What is no column of `tables.CHANGING` never changes.
+    delivered: figures and clocks go by that. `indexed_state` is the state as indexes have it, where
+    what is being delivered waits: a claim writes no index, and finds room on the item's own page,
+    of which acceptance fills three fifths. What is no column of `tables.CHANGING` never changes.
     """
 
     __tablename__ = "information"

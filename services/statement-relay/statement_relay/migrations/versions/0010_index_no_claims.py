@@ -44,7 +44,6 @@ def upgrade() -> None:
         ["replaces_information_id"],
         unique=True,
         postgresql_where=sa.text(
-            "replaces_information_id IS NOT NULL"
-            " AND indexed_state NOT IN ('rejected', 'refused')"
+            "replaces_information_id IS NOT NULL AND indexed_state NOT IN ('rejected', 'refused')"
         ),
     )
