@@ -343,10 +343,10 @@ async def claim(
 ) -> list[Delivery]:
     """Lease the queues that are due longest, as far as receivers have room; return their heads.
 
-    The caller has locked the receivers, by an earlier statement: what others have claimed counts.
-    Leases of calls that are over do not. Queues that another process looks at now are passed over, and those whose call is over and not
-    settled. A queue without anything to send is put to rest. Calls whose leases ran out unsettled
-    are cut off by this.
+    The caller has locked the receivers, by an earlier statement: what others have claimed counts,
+    leases of calls that are over do not. Queues that another process looks at now are passed over,
+    and those whose call is over and not settled. A queue without anything to send is put to rest.
+    Calls whose leases ran out unsettled are cut off by this.
     """
     if not rooms:
         return []
