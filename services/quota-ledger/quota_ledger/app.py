@@ -28,6 +28,7 @@ from kuntavayla.http import (
 from kuntavayla.outbox import Told, asyncapi_document
 from kuntavayla.register import Register, load_register
 from kuntavayla.service.moments import Moment
+from kuntavayla.service.operations.codes import load_codes
 from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.service.routes.refusals import record_refusal
 from kuntavayla.service.running import (
@@ -57,6 +58,7 @@ from quota_ledger.operations.submissions import Submission
 from quota_ledger.routes import ROUTERS, SCOPES
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import RESYNC, Desk
+from quota_ledger.rules.catalogues import CLOSED_LISTS
 from quota_ledger.rules.law_tables import QuotaTables, load_quota_tables
 from quota_ledger.settings import Settings
 from quota_ledger.workers.expiring import EXPIRY_INTERVAL_S, expire_all
@@ -223,7 +225,7 @@ class _Composition:
                 bulk_metrics=batches.lane("decisions", "bulk"),
             ),
             duplicate_wait_s_max=settings.duplicate_wait_s_max,
-            code_lists={},
+            code_lists=load_codes(DATA / "codes.toml", lists=CLOSED_LISTS),
             body_limits=BodyLimits(
                 settings.body_received_bytes_max, settings.body_inflated_bytes_max
             ),

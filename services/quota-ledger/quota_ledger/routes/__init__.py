@@ -16,6 +16,7 @@ from kuntavayla.service.routes.redeliveries import redeliveries_router
 from quota_ledger.routes.allocations import router as allocations
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.balances import router as balances
+from quota_ledger.routes.codes import router as codes
 from quota_ledger.routes.decisions import router as decisions
 from quota_ledger.routes.desk import RESTART
 from quota_ledger.routes.forecasts import router as forecasts
@@ -36,6 +37,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     forecasts,
     lapses,
     verifications,
+    codes,
     feeds_router(PREFIX, restart=RESTART),
     recipients_router(PREFIX),
     redeliveries_router(PREFIX),
@@ -91,6 +93,7 @@ SCOPES: ScopeTable = {
     ("GET", "/audit/keys"): "audit.read",
     ("POST", "/audit:verify"): "audit.read",
     ("GET", "/status"): "status.read",
+    ("GET", "/codes/{list}"): "codes.read",
     ("GET", "/problems"): "codes.read",
     ("GET", "/problems/{code}"): "codes.read",
 }

@@ -13,6 +13,7 @@ from quota_ledger.rules.items import DecisionItem, PaySubsidyItem
 from quota_ledger.rules.law_tables import QuotaTables
 
 CompetenceRule = Literal["Q1", "Q2"]
+OtherCode = Literal["responsible_other", "own_post"]
 MatchedOn = Literal["employer.business_id", "service_code"]
 
 
@@ -27,7 +28,7 @@ class Competence(Struct, frozen=True, kw_only=True):
 class NotCompetent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Another authority decides: the reason as it is answered and stored."""
 
-    code: Literal["responsible_other", "own_post"]
+    code: OtherCode
     rule: CompetenceRule
     competent_authority: Literal["te_office", "municipality", "employment_area"]
     te_office_code: str | None = None
