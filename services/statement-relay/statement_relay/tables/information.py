@@ -26,7 +26,7 @@ class InformationRow(Row, table=True):
     neither rejected nor refused. `first_delivered_at` is kept of what is sent again after it was
     delivered: figures and clocks go by that. `indexed_state` is the state as indexes have it, where
     what is being delivered waits: a claim writes no index, and finds room on the item's own page,
-    of which acceptance fills three fifths. What is no column of `tables.CHANGING` never changes.
+    of which acceptance fills one half. What is no column of `tables.CHANGING` never changes.
     """
 
     __tablename__ = "information"

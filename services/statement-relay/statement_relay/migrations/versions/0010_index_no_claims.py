@@ -12,7 +12,7 @@ NAMED = ("unsettled", "waiting_for_client", "successor")
 
 def upgrade() -> None:
     # First, so that adding the column, which writes the table anew, leaves the room at once.
-    op.execute("ALTER TABLE information SET (fillfactor = 60)")
+    op.execute("ALTER TABLE information SET (fillfactor = 50)")
     op.add_column(
         "information",
         sa.Column(
