@@ -362,16 +362,17 @@ async def claim(
     claimed = [Lease(row["receiver_id"], row["client_id"], new_token()) for row in due]
     await append_attempts(connection, cut_off(due, now=now))
     rows = await connection.fetch(TAKE_HEADS, _LEASES.argument(claimed), lease_s)
-    return [
-        Delivery(
-            receiver_id=row["receiver_id"],
-            client_id=row["client_id"],
-            lease_token=row["lease_token"],
-            information_id=row["information_id"],
-            attempt=row["attempts"],
-            body=row["body"],
-            digest=row["digest"],
-            official_id=row["official_id"],
-        )
-        for row in rows
-    ]
+    return [_delivery(row) for row in rows]
+
+
+def _delivery(row: Any) -> Delivery:  # noqa: ANN401 - a record of the driver
+    return Delivery(
+        receiver_id=row["receiver_id"],
+        client_id=row["client_id"],
+        lease_token=row["lease_token"],
+        information_id=row["information_id"],
+        attempt=row["attempts"],
+        body=row["body"],
+        digest=row["digest"],
+        official_id=row["official_id"],
+    )
