@@ -9,7 +9,6 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-import httpx
 from fastapi import FastAPI
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
@@ -26,6 +25,7 @@ from kuntavayla.http import (
     ServiceDocuments,
     ServiceSpec,
     create_service,
+    open_client,
     run_halving,
 )
 from kuntavayla.inbox import Consumption, Sealing
@@ -176,7 +176,7 @@ def create_app(
     """
     register = load_register()
     metrics = metrics_of_process()
-    client = httpx.AsyncClient()
+    client = open_client()
     verifier = TokenVerifier(
         issuer=settings.token_issuer,
         audience=settings.token_audience,

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from quota_ledger.rules.balances import NOTHING, Balance, Sums
+from quota_ledger.rules.balances import Balance, Sums
 from quota_ledger.rules.entries import EntryKind
 
 Limit = Literal["cents", "persons", "lapsed"]
@@ -121,9 +121,9 @@ def apply(balance: Balance, leg: Leg, held: Holds) -> Applied | Shortage:
 
 def _counted(change: Sums, before: Holds, after: Holds) -> Sums:
     """Return a change with the persons that follow from the client's holds."""
-    if before.persons == after.persons:
-        return change
     (reserved, committed), (reserved_after, committed_after) = before.persons, after.persons
+    if (reserved, committed) == (reserved_after, committed_after):
+        return change
     return replace(
         change,
         reserved_persons=reserved_after - reserved,
@@ -233,7 +233,7 @@ def _reserving(balance: Balance, cents: int, *, client_id: str) -> Leg:
     return Leg(
         account_id=balance.account_id,
         kind="reserve",
-        change=replace(NOTHING, reserved_cents=cents),
+        change=Sums(reserved_cents=cents),
         client_id=client_id,
         holds=Holds(reserved=1),
     )

@@ -12,7 +12,7 @@ from quota_ledger.rules.balances import Balance, Sums
 from quota_ledger.rules.booked import Entry, ListedEntry
 
 _SUMS = Sums.__struct_fields__
-_COLUMNS = Columns(
+COLUMNS = Columns(
     {
         "account_id": "uuid:balance.account_id",
         "position": "int8:balance.last_position",
@@ -63,7 +63,7 @@ _LISTED = (
     "document",
 )
 _LISTED_TEXT = ", ".join(
-    f"e.{name}{'::text' if _COLUMNS.types[name] == 'uuid' else ''}" for name in _LISTED
+    f"e.{name}{'::text' if COLUMNS.types[name] == 'uuid' else ''}" for name in _LISTED
 )
 LIST = f"""
 SELECT {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _SUMS)}, {_AFTER}
@@ -86,7 +86,7 @@ GROUP BY e.account_id
 
 async def append(connection: Connection, entries: Sequence[Entry]) -> None:
     """Append entries of locked accounts, in their order, by one COPY."""
-    await _COLUMNS.append(connection, "entries", entries)
+    await COLUMNS.append(connection, "entries", entries)
 
 
 async def list_balances_behind(

@@ -12,7 +12,7 @@ from operator import attrgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kuntavayla import outbox
+from kuntavayla import audit, outbox
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
 from statement_relay.operations import receipts
@@ -133,6 +133,7 @@ async def settle(
     """
     telling = Telling(desk.call, desk.moment)
     await _settle(connection, decided, telling=telling, desk=desk)
+    await audit.append(connection, telling.gathered.audit)
     await outbox.append(connection, telling.gathered.events, origin=desk.moment.origin)
     return decided
 
