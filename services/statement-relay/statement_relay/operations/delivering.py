@@ -37,7 +37,7 @@ from statement_relay.rules.pacing import (
     Standing,
     after_sending,
     may_be_called_at,
-    slots_of,
+    room_of,
 )
 from statement_relay.rules.states import SETTLED
 from statement_relay.store import deliveries, receivers, repairs
@@ -185,21 +185,19 @@ async def _claim(
     connection: Connection, work: _Work, *, over: Collection[Lease], desk: DeliveryDesk
 ) -> Sequence[Delivery]:
     """Claim what receivers may be sent now, and count it against them."""
-    leases = await receivers.count_in_flight(connection, work.standings, over=over)
     known = {name: desk.endpoints.find(name) for name in work.standings}
-    slots = {
-        name: slots_of(
-            replace(work.standings[name], in_flight=leases.get(name, 0)),
-            endpoint,
-            now=work.now,
-            legal_now=desk.moment.now,
-        )
+    rooms = {
+        name: room
         for name, endpoint in known.items()
         if endpoint is not None
+        and (
+            room := room_of(work.standings[name], endpoint, now=work.now, legal_now=desk.moment.now)
+        )
+        is not None
     }
     claimed = await deliveries.claim(
         connection,
-        slots,
+        rooms,
         over=over,
         new_token=desk.moment.new_id,
         lease_s=desk.pace.lease_s,
@@ -207,7 +205,7 @@ async def _claim(
     )
     for name, count in Counter(map(attrgetter("receiver_id"), claimed)).items():
         endpoint = known[name]
-        assert endpoint is not None, "only receivers with an address have slots"
+        assert endpoint is not None, "only receivers with an address have room"
         work.standings[name] = after_sending(work.standings[name], endpoint, count, now=work.now)
     return claimed
 

@@ -94,7 +94,7 @@ OVERTAKEN = """
 SELECT EXISTS (
     SELECT FROM information i JOIN information s
       ON s.replaces_information_id = i.replaces_information_id
-      AND s.information_id <> i.information_id AND s.state NOT IN ('rejected', 'refused')
+      AND s.information_id <> i.information_id AND s.indexed_state NOT IN ('rejected', 'refused')
     WHERE i.information_id = $1
 )
 """
