@@ -48,6 +48,8 @@ async def test_who_serves_the_municipality_now_reads_acts_and_is_told(ledger: Le
     assert read["state"] == "ended"
     assert [one["decision_id"] for one in listed] == [made["decision_id"]]
     assert [one["decision_id"] for one in paid] == [made["decision_id"]]
+    by_month = await caller.get("/payments", params={"decision_id": made["decision_id"]})
+    assert by_month.json()["months"][0]["paid_cents"] == 106_000
     told = await kinds_told(ledger, NEW_AREA)
     expected = {"decision.granted", "decision.changed", "decision.released", "payment.booked"}
     assert expected <= told
