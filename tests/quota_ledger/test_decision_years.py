@@ -180,3 +180,28 @@ async def test_the_older_year_is_drawn_in_its_own_time_alone(
 
     charged = {month["budget_year_charged"] for month in made["calculation"]["months"]}
     assert (made["outcome"], charged) == ("reserved", years)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "code"),
+    [
+        ({"budget_year": 2023}, "/decision/budget_year", "year_not_open"),
+        (
+            {"period": {"starts_on": "2023-01-01", "ends_on": "2023-10-31"}},
+            "/decision/period/starts_on",
+            "after_appropriation",
+        ),
+    ],
+)
+async def test_a_change_uses_no_money_outside_its_time(
+    ledger: Ledger, changes: dict[str, Any], pointer: str, *, code: str
+) -> None:
+    decision: Json = {"decision_id": await a_granted(ledger)}
+    ledger.clock.now = datetime(2022, 3, 1, 8, tzinfo=UTC)
+    body = a_decision(decided_on="2022-03-01", **changes)
+
+    answer = await act(sender(ledger), decision, "change", version=2, **changed(body))
+
+    assert answer.status_code == 422, answer.text
+    [fault] = answer.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == (pointer, code)

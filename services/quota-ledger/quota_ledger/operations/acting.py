@@ -34,6 +34,7 @@ from quota_ledger.rules.step_requests import (
     end_faults,
     kept_faults,
     resume_faults,
+    year_faults,
 )
 from quota_ledger.rules.steps import KINDS, Action, legs_between, next_state
 from quota_ledger.rules.verdicts import EXHAUSTED, Reason
@@ -151,7 +152,10 @@ def _planned(asked: Act, held: Held, *, desk: OrderDesk) -> Plan:
 def _refuse_faults(body: StepRequest, *, stands: DecisionItem, state: DecisionState) -> None:
     faults: tuple[Fault, ...] = ()
     if isinstance(body, ChangeRequest):
-        faults = tuple(kept_faults(body.decision, stands=stands))
+        faults = (
+            *kept_faults(body.decision, stands=stands),
+            *year_faults(body.decision, stands=stands),
+        )
         if state == "interrupted":
             faults += tuple(resume_faults(body.decision, stands=stands))
     elif isinstance(body, EndRequest):
