@@ -24,9 +24,9 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 async def find_seen(connection: Connection, decision_id: str, *, query: DecisionFilter) -> Decision:
-    """Return a decision that the caller may act on, without a lock; raises DecisionNotFound."""
+    """Return a decision that the caller may see, without a lock; raises DecisionNotFound."""
     decision = await stories.find(connection, decision_id)
-    if decision is None or not query.admits_act(decision):
+    if decision is None or not query.admits(decision):
         raise DecisionNotFound
     return decision
 
