@@ -34,6 +34,7 @@ async def list_of_day(relay: Relay, *held: Queued) -> Json:
     lines = [
         {"information_id": item.information_id, "digest": digest_of(item.body)} for item in held
     ]
+    relay.end_day()
     office = relay.caller(RECEIVER, "reconciliations.write", "events.restricted")
     answered = await office.post(
         "/reconciliations",
