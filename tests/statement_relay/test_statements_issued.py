@@ -136,7 +136,7 @@ async def test_the_issuer_by_the_table_is_named(relay: Relay) -> None:
 
     refused = (await record(relay, kind="RESIGNATION")).json()["facts"]
 
-    assert (refused["issuer"], refused["rule"]) == ("te_office", "S1")
+    assert (refused["issuer"], refused["rule"]) == ("te_office", "S2")
 
 
 async def test_of_the_time_before_the_pilots_no_municipality_records_a_statement(
