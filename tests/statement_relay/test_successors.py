@@ -134,9 +134,9 @@ async def test_of_a_withdrawn_item_nothing_is_corrected_nor_withdrawn_again(rela
     ]
 
     assert (at_once.json()["state"], behind.json()["state"]) == ("withdrawn", "waiting")
-    assert [(one.status_code, one.json()["code"], one.json()["facts"]["state"]) for one in refused] == [
-        (409, "information_ended", state) for state in ("withdrawn", "waiting") for _ in range(2)
-    ]
+    assert [
+        (one.status_code, one.json()["code"], one.json()["facts"]["state"]) for one in refused
+    ] == [(409, "information_ended", state) for state in ("withdrawn", "waiting") for _ in range(2)]
     assert len(await states(relay)) == 4
 
 
