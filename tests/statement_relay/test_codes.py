@@ -8,7 +8,7 @@ import kuntavayla
 import statement_relay
 from kuntavayla.http.faults import _TYPE_CODES, FaultFinder, load_json, schema_of
 from kuntavayla.values.tables import TableFault
-from statement_relay.rules.catalogues import CLOSED_LISTS, load_examples
+from statement_relay.rules.catalogues import CATALOGUE_NAMES, CLOSED_LISTS, load_examples
 from statement_relay.rules.items import InformationItem
 from statement_relay.rules.kinds import KINDS
 from tests.statement_relay.scenarios.cases import DATA, examples
@@ -118,6 +118,7 @@ async def test_a_catalogue_that_there_is_not_is_refused(relay: Relay) -> None:
     answer = await relay.caller("ely-14", "codes.read").get("/codes/secrets")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "path_not_found")
+    assert all(name in answer.json()["detail"] for name in CATALOGUE_NAMES)
 
 
 async def test_the_contract_shows_the_example_of_each_kind_and_it_is_good(relay: Relay) -> None:
