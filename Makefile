@@ -6,6 +6,9 @@ OWN := kuntavayla kuntavayla-routing-api kuntavayla-statement-relay kuntavayla-q
 PARTS := shared services/routing-api services/statement-relay services/quota-ledger deploy/sandbox
 LOCK := $(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --quiet $(OWN:%=--no-emit-package %)
 
+# pytest rewrites each assertion; kept between runs, that is done once and not by each worker each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo day-one test explore journey check bench faults lock format snapshots kafka demo-kafka
 
 setup: .venv/ready  ## install the locked dependencies and our own packages into .venv
@@ -47,7 +50,7 @@ journey: setup  ## the whole system on a real broker; needs Java 17 and Maven
 faults: setup  ## kill processes, database and broker again and again; SEEDS=50, SEED=7, TRANSPORT=feed
 	SEEDS='$(SEEDS)' SEED='$(SEED)' TRANSPORT='$(TRANSPORT)' $(BIN)/pytest -s --show-capture=no -m 'faults or not faults' tests/faults
 
-bench: setup  ## measure beside the floors; ONLY=day-one for one row; relay-outage by name alone
+bench: setup  ## measure beside the floors; ONLY=day-one for one row; growth, relay-outage by name alone
 	ONLY='$(ONLY)' $(BIN)/python -m tests.bench
 
 kafka: setup  ## a local broker in the foreground until Ctrl-C; needs Java 17 and Maven

@@ -1,7 +1,8 @@
 import ast
+import functools
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,18 @@ def tracked(*patterns: str) -> list[Path]:
     return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
 
 
-SOURCES = {path: ast.parse(path.read_text()) for path in tracked("*.py")}
-OURS = {path: tree for path, tree in SOURCES.items() if "tests" not in path.parts}
+@functools.cache
+def sources() -> Mapping[Path, ast.Module]:
+    """Read when first wanted: only one worker runs these tests, and reading takes seconds."""
+    return {path: ast.parse(path.read_text()) for path in tracked("*.py")}
+
+
+def ours() -> Mapping[Path, ast.Module]:
+    return {path: tree for path, tree in sources().items() if "tests" not in path.parts}
 
 
 def functions() -> Iterator[tuple[Path, Function]]:
-    for path, tree in SOURCES.items():
+    for path, tree in sources().items():
         for node in ast.walk(tree):
             if isinstance(node, Function):
                 yield path, node
@@ -54,7 +61,7 @@ def is_excepted(rule: str, path: Path) -> bool:
 
 
 def test_no_file_is_longer_than_a_reader_bears() -> None:
-    lengths = {path: len(path.read_text().splitlines()) for path in SOURCES}
+    lengths = {path: len(path.read_text().splitlines()) for path in sources()}
 
     assert [str(path) for path, length in lengths.items() if length > FILE_LINES_MAX] == []
 
@@ -74,7 +81,7 @@ def test_only_the_database_module_commits_and_rolls_back() -> None:
     database = ROOT / "shared/kuntavayla/database"
     calls = [
         place(path, node)
-        for path, tree in OURS.items()
+        for path, tree in ours().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"commit", "rollback"}
         if not path.is_relative_to(database)
@@ -106,7 +113,7 @@ def test_every_kind_stands_in_the_table_of_each_edge() -> None:
 
 
 def test_every_number_in_the_rules_has_its_source() -> None:
-    rules = [path for path in OURS if "rules" in path.parts or path.name == "rules.py"]
+    rules = [path for path in ours() if "rules" in path.parts or path.name == "rules.py"]
     bare = [
         f"{place(path, node)} {node.name}"
         for path, node in functions()
@@ -132,13 +139,13 @@ def _cites(function: Function) -> bool:
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
-    assert [str(path) for path in SOURCES if path.stem in BANNED_NAMES] == []
+    assert [str(path) for path in sources() if path.stem in BANNED_NAMES] == []
 
 
 def test_no_service_imports_another() -> None:
     siblings = [
         place(path, node)
-        for path, tree in OURS.items()
+        for path, tree in ours().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in _imported(node)

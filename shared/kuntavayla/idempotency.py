@@ -135,7 +135,11 @@ def fingerprints_of(content: object, *, by: Sequence[KeyedDigest]) -> tuple[byte
 
     The first secret is in use; what was stored under an older one stays comparable.
     """
-    encoded = _encode(content)
+    return digests_of(_encode(content), by=by)
+
+
+def digests_of(encoded: bytes, *, by: Sequence[KeyedDigest]) -> tuple[bytes, ...]:
+    """Return the fingerprints of a validated body that is encoded in canonical form already."""
     return tuple(digest(encoded) for digest in by)
 
 

@@ -12,6 +12,7 @@ from tests.bench import (
     audit_seal,
     day_one,
     day_one_kafka,
+    growth,
     intake,
     latency,
     ledger_bulk,
@@ -27,6 +28,7 @@ ROWS: Mapping[str, Callable[[], Coroutine[Any, Any, list[Result]]]] = {
     "day-one": day_one.run,
     "day-one-kafka": day_one_kafka.run,
     "event-latency": latency.run,
+    "growth": growth.run,
     "persons-fetch": persons_fetch.run,
     "intake": intake.run,
     "ledger-hot": ledger_hot.run,
@@ -37,8 +39,8 @@ ROWS: Mapping[str, Callable[[], Coroutine[Any, Any, list[Result]]]] = {
     "relay-outage": relay_outage.run,
 }
 
-BY_NAME_ONLY = frozenset({"relay-outage"})
-"""Rows that run only where they are asked for: eleven minutes, most of them waiting."""
+BY_NAME_ONLY = frozenset({"growth", "relay-outage"})
+"""Rows that run only where they are asked for, because they take many minutes."""
 
 ON_THE_SERVICES_LOOP = frozenset({"relay"})
 """Rows whose part of a service runs in this process, and their floor: on uvicorn's event loop."""

@@ -15,6 +15,7 @@ import asyncpg
 from msgspec import Struct
 
 from tests.bench.children import read_job, report
+from tests.bench.results import server_processor_s
 
 # Of every decision that got its money one row of each, in the order of the account's entries.
 _ENTRIES = "SELECT * FROM entries WHERE kind = 'reserve' ORDER BY position LIMIT $1"
@@ -47,19 +48,21 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 class FloorJob(Struct, frozen=True):
-    """The databases to read from and to write into, how many decisions, and so many at once."""
+    """Databases to read from and write into, their server, how many decisions, how many at once."""
 
     source_url: str
     target_url: str
+    server_pid: int
     decisions: int
     batch: int
 
 
 class FloorReport(Struct, frozen=True):
-    """Seconds, processor seconds of this process, and rows."""
+    """Seconds, processor seconds of this process and of PostgreSQL, and rows."""
 
     seconds: float
     processor_s: float
+    server_s: float
     rows: int
 
 
@@ -133,12 +136,14 @@ async def measure(job: FloorJob) -> FloorReport:
     await open_account(target, stored.account)
     gc.collect()
     gc.freeze()
+    server_before = server_processor_s(job.server_pid)
     began, used, rows = time.perf_counter(), time.process_time(), 0
     for first in range(0, job.decisions, job.batch):
         rows += await store(target, stored, first=first, batch=job.batch)
     seconds, processor_s = time.perf_counter() - began, time.process_time() - used
+    server_s = server_processor_s(job.server_pid) - server_before
     await target.close()
-    return FloorReport(seconds, processor_s, rows)
+    return FloorReport(seconds, processor_s, server_s, rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from kuntavayla.database.embedded import EmbeddedServer
 from kuntavayla_sandbox.demo.told import Told
 from kuntavayla_sandbox.demo.week import check_week
-from tests.sandbox.up_process import LINES, PATIENCE_S, UpProcess, ask, wait_for
+from tests.sandbox.up_process import PATIENCE_S, UpProcess, ask, small_file, wait_for
 
 pytestmark = pytest.mark.faults
 ITEMS = 600
@@ -63,9 +63,9 @@ def test_a_week_is_told_whole_though_each_process_is_killed_in_the_middle(
     up: UpProcess, tmp_path: Path
 ) -> None:
     file = tmp_path / "registrations.ndjson"
-    file.write_bytes(b"".join(line + b"\n" for line in LINES))
+    file.write_bytes(b"".join(line + b"\n" for line in small_file()))
     assert up.run("send", str(file), "--as", "te-national").returncode == 0
-    wait_for(lambda: up.stages()["acknowledged"] == len(LINES))
+    wait_for(lambda: up.stages()["acknowledged"] == len(small_file()))
     simulators = up.stack()["simulators"]
     httpx.put(f"{simulators['te-office']}/knobs/te-kainuu", json=LOST).raise_for_status()
     week = {"starts_on": "2021-03-01", "items": ITEMS, "seed": 3}

@@ -9,8 +9,10 @@ from quota_ledger.operations.booking import Ledger as Books
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.booked import Booked
 from quota_ledger.rules.posting import Draw, Holds, Posting, Shortage
+from quota_ledger.store.bookings import BOOKED_TOGETHER_MAX
 from tests.quota_ledger.accounts import KAINUU, draw, held_leg, leg, posting
 from tests.quota_ledger.books import faults_of
+from tests.quota_ledger.decided import client_id
 from tests.quota_ledger.responsibles import CLIENT, OTHER_CLIENT
 from tests.quota_ledger.service import Ledger
 
@@ -64,6 +66,26 @@ async def test_an_entry_tells_its_place_what_changed_and_what_is_behind_it(
     last: Any = rows[-1]
     assert (last["reserved_cents_after"], last["reserved_persons_after"]) == (600, 1)
     assert (str(last["client_id"]), last["organisation"]) == (CLIENT, "ely-14")
+
+
+@pytest.mark.parametrize("count", [BOOKED_TOGETHER_MAX // 2, BOOKED_TOGETHER_MAX // 2 + 1])
+async def test_a_batch_is_written_alike_by_one_statement_and_by_copy(
+    ledger: Ledger, count: int
+) -> None:
+    account_id = await account(ledger, cents=count * 100)
+
+    booking = await booked(
+        ledger,
+        *(draw(account_id, cents=100, client_id=client_id(number)) for number in range(count)),
+    )
+
+    assert all(isinstance(one, Booked) for one in booking.outcomes)
+    [row] = await ledger.fetch("SELECT * FROM accounts")
+    assert (row["reserved_cents"], row["last_position"]) == (count * 100, count + 1)
+    assert await ledger.count("account_clients") == count
+    seals = await ledger.fetch("SELECT outcome FROM audit WHERE action = 'entries.booked'")
+    assert [one["outcome"] for one in seals] == ["1-1", f"2-{count + 1}"]
+    assert await faults_of(ledger) == []
 
 
 async def test_legs_are_booked_together_or_not_at_all(ledger: Ledger) -> None:

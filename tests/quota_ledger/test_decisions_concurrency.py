@@ -11,14 +11,22 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from tests.quota_ledger.decided import client_id, give, know_clients
+from tests.quota_ledger.decided import (
+    client_id,
+    give,
+    know_clients,
+    send_lines,
+    sender,
+    training,
+)
 from tests.quota_ledger.decision_books import all_faults_of
 from tests.quota_ledger.decision_process import CENTS, CLIENTS, SHARED
-from tests.quota_ledger.service import Ledger, environment_of
+from tests.quota_ledger.service import Ledger, environment_of, running_ledger
 
 ROOT = Path(__file__).parents[2]
 PROCESSES, COUNT = 3, 12
 WRITERS = (6, 5, 5)
+BULK_CALLS, BULK_LINES = 4, 250
 DEADLINE_S = 120
 BLOCKED = """
 SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -81,6 +89,32 @@ async def test_sixteen_writers_of_three_processes_take_exactly_what_there_is(
     assert (total["reserved"], total["refused"]) == (fit, asked - fit)
     # What all send is one decision of one of them, and a repeat for everybody else.
     assert total["replayed"] == (sum(WRITERS) - 1) * SHARED
+
+
+async def test_bulk_calls_at_once_to_two_services_lose_no_line(ledger: Ledger) -> None:
+    await know_clients(ledger, *(client_id(number) for number in range(CLIENTS)))
+    asked = BULK_CALLS * BULK_LINES
+    await give(ledger, cents=asked * CENTS, instrument="TRAINING")
+    calls = [
+        [
+            training(number, cents=CENTS, client_id=client_id(number % CLIENTS))
+            for number in range(first, first + BULK_LINES)
+        ]
+        for first in range(0, asked, BULK_LINES)
+    ]
+
+    async with running_ledger(ledger.database) as other:
+        answers = await asyncio.gather(
+            *(
+                send_lines(sender(other if number % 2 else ledger), bodies)
+                for number, bodies in enumerate(calls)
+            )
+        )
+
+    outcomes = Counter(line["result"]["outcome"] for lines in answers for line in lines[:-1])
+    assert outcomes == {"reserved": asked}
+    assert await ledger.count("decisions") == asked
+    assert await all_faults_of(ledger) == []
 
 
 async def test_a_process_that_dies_in_the_middle_of_a_batch_leaves_nothing_half_done(

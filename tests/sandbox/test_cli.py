@@ -18,7 +18,6 @@ from kuntavayla_sandbox.cli import app
 from kuntavayla_sandbox.clock import write_reached
 from tests.sandbox.up_process import (
     COMMAND,
-    LINES,
     PATIENCE_S,
     SOTKAMO,
     START_S_MAX,
@@ -27,6 +26,7 @@ from tests.sandbox.up_process import (
     counted,
     is_alive,
     run,
+    small_file,
     wait_for,
 )
 
@@ -58,7 +58,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("file") / "registrations.ndjson"
-    path.write_bytes(b"".join(line + b"\n" for line in LINES))
+    path.write_bytes(b"".join(line + b"\n" for line in small_file()))
     return path
 
 
@@ -178,19 +178,19 @@ def test_the_sandbox_confirms_the_open_rows_of_the_register(up: UpProcess) -> No
 
 def test_a_file_is_sent_and_its_people_reach_their_case_systems(up: UpProcess, file: Path) -> None:
     first = up.run("send", str(file), "--as", "te-national")
-    wait_for(lambda: up.stages()["acknowledged"] == len(LINES))
+    wait_for(lambda: up.stages()["acknowledged"] == len(small_file()))
     again = up.run("send", str(file), "--as", "te-national")
     status = up.run("status")
 
     assert (first.returncode, again.returncode, status.returncode) == (0, 0, 0)
-    assert counted(first.stdout, "created") == len(LINES)
-    assert counted(again.stdout, "replayed") == len(LINES)
+    assert counted(first.stdout, "created") == len(small_file())
+    assert counted(again.stdout, "replayed") == len(small_file())
     assert "cs-sotkamo" in status.stdout
 
 
 def test_a_file_with_a_fault_is_sent_and_the_fault_is_named(up: UpProcess, tmp_path: Path) -> None:
     path = tmp_path / "wrong.ndjson"
-    path.write_bytes(LINES[0].replace(b'"registered_at"', b'"registred_at"') + b"\n")
+    path.write_bytes(small_file()[0].replace(b'"registered_at"', b'"registred_at"') + b"\n")
 
     done = up.run("send", str(path), "--as", "te-national")
 
@@ -212,7 +212,7 @@ def test_the_poller_of_the_documents_starts_from_the_snapshot_and_reads_the_feed
         wait_for(lambda: cursor.read_text() not in {"", "earliest"})
 
     taken = (tmp_path / "taken.txt").read_text().splitlines()
-    assert len(taken) == len([line for line in LINES if SOTKAMO in line])
+    assert len(taken) == len([line for line in small_file() if SOTKAMO in line])
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from kuntavayla.register import Organisation, OrganisationKind
 from kuntavayla.settings import KafkaConnection
 from kuntavayla_sandbox.backbone import BrokerRefuses, TopicsInUse, prepare_topics
 from kuntavayla_sandbox.broker import Broker
-from tests.sandbox.up_process import COMMAND, LINES, UpProcess, counted, is_alive, wait_for
+from tests.sandbox.up_process import COMMAND, UpProcess, counted, is_alive, small_file, wait_for
 from tests.topics import list_partitions
 
 DEMO_S_MAX = 300
@@ -68,10 +68,10 @@ def up(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[UpP
 
 @pytest.mark.journey
 def test_the_stack_runs_over_kafka_is_killed_and_goes_on(up: UpProcess, tmp_path: Path) -> None:
-    half = len(LINES) // 2
+    half = len(small_file()) // 2
     first, second = tmp_path / "first.ndjson", tmp_path / "second.ndjson"
-    first.write_bytes(b"".join(line + b"\n" for line in LINES[:half]))
-    second.write_bytes(b"".join(line + b"\n" for line in LINES))
+    first.write_bytes(b"".join(line + b"\n" for line in small_file()[:half]))
+    second.write_bytes(b"".join(line + b"\n" for line in small_file()))
     before = up.stack()
     assert (before["transport"], set(before["kafka"])) == ("kafka", {"bootstrap"})
 
@@ -82,8 +82,8 @@ def test_the_stack_runs_over_kafka_is_killed_and_goes_on(up: UpProcess, tmp_path
     sent = up.run("send", str(second), "--as", "te-national")
 
     assert counted(sent.stdout, "replayed") == half
-    wait_for(lambda: up.stages()["acknowledged"] == len(LINES))
-    assert up.stages()["transferred"] == len(LINES)
+    wait_for(lambda: up.stages()["acknowledged"] == len(small_file()))
+    assert up.stages()["transferred"] == len(small_file())
 
 
 @pytest.mark.journey

@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator, Callable
+import functools
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -21,19 +22,23 @@ from kuntavayla_sandbox.send import Tally, plan_parts
 
 MARCH_1 = date(2021, 3, 1)
 MEMBERSHIPS = load_memberships(confirmed=Confirmation.ALL)
-LINES = list(generate(400, seed=7, legal_date=MARCH_1))
 Holdings = dict[str, list[HeldClient]]
+
+
+@functools.cache
+def few_lines() -> Sequence[bytes]:
+    return tuple(generate(400, seed=7, legal_date=MARCH_1))
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("closing") / "day-one.ndjson"
-    path.write_bytes(b"".join(line + b"\n" for line in LINES))
+    path.write_bytes(b"".join(line + b"\n" for line in few_lines()))
     return path
 
 
 def right_answers() -> list[Answered | None]:
-    expected = [expect(line, memberships=MEMBERSHIPS) for line in LINES]
+    expected = [expect(line, memberships=MEMBERSHIPS) for line in few_lines()]
     return [
         Answered(
             each.outcome, each.decided_by, f"client-{number}" if each.municipality_code else ""
@@ -44,7 +49,7 @@ def right_answers() -> list[Answered | None]:
 
 def right_holdings() -> Holdings:
     holdings: Holdings = {"cs-lahti": [], "cs-kuhmo": []}
-    for number, line in enumerate(LINES):
+    for number, line in enumerate(few_lines()):
         expected = expect(line, memberships=MEMBERSHIPS)
         if expected.case_system_id is None or expected.municipality_code is None:
             continue
@@ -184,7 +189,7 @@ async def test_one_wrong_or_missing_decision_fails_the_check(
 async def test_where_everybody_is_in_place_the_check_holds(file: Path) -> None:
     verdict = await check(file, right_answers(), right_holdings())
 
-    assert (verdict.is_right, verdict.lines_compared) == (True, len(LINES))
+    assert (verdict.is_right, verdict.lines_compared) == (True, len(few_lines()))
 
 
 def a_moved_line() -> int:
@@ -231,8 +236,8 @@ async def test_the_closing_table_tells_the_day_and_marks_fitted_figures(
     day = Day(
         file=plan_parts(file),
         answers=right_answers(),
-        tally=Tally(lines=len(LINES), created=len(LINES)),
-        stages=(Stage("sent and decided", len(LINES), 1000.0, 1002.0),),
+        tally=Tally(lines=len(few_lines()), created=len(few_lines())),
+        stages=(Stage("sent and decided", len(few_lines()), 1000.0, 1002.0),),
         seconds=2.0,
     )
     checker = Checker(MEMBERSHIPS)
@@ -240,7 +245,7 @@ async def test_the_closing_table_tells_the_day_and_marks_fitted_figures(
     for case_system_id, clients in right_holdings().items():
         await checker.read_holdings(case_system_id, each(clients))
     with (tmp_path / "again.ndjson").open("wb") as out:
-        marginals = write_population(LINES, out, on=MARCH_1)
+        marginals = write_population(few_lines(), out, on=MARCH_1)
     screen = StringIO()
     shown = Console(file=screen, width=140)
 

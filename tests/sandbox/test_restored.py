@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from kuntavayla.database.embedded import EmbeddedServer, tool
 from kuntavayla_sandbox.cli import app
-from tests.sandbox.up_process import LINES, UpProcess, ask, run, wait_for
+from tests.sandbox.up_process import UpProcess, ask, run, small_file, wait_for
 
 OPERATOR = "operator"
 
@@ -75,13 +75,13 @@ def is_settled(up: UpProcess, *, clients: int) -> bool:
 def test_after_a_restore_the_case_systems_resync_and_hold_what_the_service_holds(
     up: UpProcess,
 ) -> None:
-    some, more = LINES[: len(LINES) // 2], LINES[len(LINES) // 2 :]
+    some, more = small_file()[: len(small_file()) // 2], small_file()[len(small_file()) // 2 :]
     backup = up.directory / "routing.dump"
     send(up, *some)
     wait_for(lambda: is_settled(up, clients=len(some)))
     run_tool(tool("pg_dump"), "-Fc", f"--file={backup}", up.stack()["databases"]["routing-api"])
     send(up, *more)
-    wait_for(lambda: is_settled(up, clients=len(LINES)))
+    wait_for(lambda: is_settled(up, clients=len(small_file())))
     refused = up.run("restored", "--service", "routing-api")
     assert up.end(signal.SIGINT) == 0
 
@@ -94,7 +94,7 @@ def test_after_a_restore_the_case_systems_resync_and_hold_what_the_service_holds
 
     wait_for(lambda: is_settled(up, clients=len(some)))
     send(up, *more, some[0])
-    wait_for(lambda: is_settled(up, clients=len(LINES)))
+    wait_for(lambda: is_settled(up, clients=len(small_file())))
     assert (refused.returncode, told.returncode) == (1, 0)
     assert "already runs" in refused.stderr
     assert told.stdout.startswith("epoch 2 begins behind position")

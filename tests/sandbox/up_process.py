@@ -1,12 +1,13 @@
 """`kuntavayla up` as a process of its own, its short commands, and a small file to send to it."""
 
+import functools
 import json
 import signal
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from io import BytesIO, StringIO, TextIOWrapper
@@ -28,11 +29,6 @@ PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 COMMAND = (sys.executable, "-m", "kuntavayla_sandbox.cli")
 MARCH_1 = date(2021, 3, 1)
 SOTKAMO, KAJAANI = (f'"home_municipality_code":"{code}"'.encode() for code in ("765", "205"))
-LINES = [
-    line
-    for line in movers_only(2_000, seed=3, legal_date=MARCH_1)
-    if SOTKAMO in line or KAJAANI in line
-]
 
 
 class UpProcess:
@@ -89,6 +85,13 @@ class UpProcess:
     def stages(self) -> dict[str, int]:
         status = ask(self.stack()["simulators"]["case-systems"] + "/status").json()
         return {name: entry["count"] for name, entry in status["stages"].items()}
+
+
+@functools.cache
+def small_file() -> Sequence[bytes]:
+    """Return lines of two municipalities; drawn when first wanted, which takes a second or more."""
+    movers = movers_only(2_000, seed=3, legal_date=MARCH_1)
+    return tuple(line for line in movers if SOTKAMO in line or KAJAANI in line)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -220,6 +220,27 @@ async def test_bulk_goes_chunk_by_chunk_beside_the_single_items() -> None:
     assert bench.in_flight_most <= 2
 
 
+async def test_a_chunk_waits_longer_for_its_turn_than_a_single_item() -> None:
+    bench = Bench(gate=asyncio.Semaphore(100))
+    batcher = batcher_of(bench, wait_s_max=0.0)
+
+    outcomes = await asyncio.gather(
+        *(batcher.submit_chunk([number], organisation="a") for number in range(4))
+    )
+
+    assert outcomes == [[0], [10], [20], [30]]
+
+
+async def test_a_chunk_that_waited_too_long_is_not_executed() -> None:
+    bench = Bench(gate=asyncio.Semaphore(100))
+    batcher = batcher_of(bench, chunk_wait_s_max=0.0)
+
+    outcomes = await batcher.submit_chunk([1, 2], organisation="a")
+
+    assert outcomes == [WaitedTooLong(retry_after_s=1)] * 2
+    assert bench.batches == []
+
+
 async def test_chunks_of_several_organisations_take_turns() -> None:
     bench = Bench(gate=asyncio.Semaphore(100))
     batcher = batcher_of(bench, chunk_items_max=2)

@@ -5,7 +5,7 @@ are compared in tests. Events of an account go to its ELY centre and to the case
 area.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal
 
 from msgspec import Struct
@@ -20,7 +20,7 @@ class AllocationChangedV1(Struct, frozen=True, kw_only=True):
     """What an account may spend has changed, or an indicative allocation was told.
 
     `amount_cents` and `persons` are the change, negative where it is less; the others are what is
-    allocated and free behind it.
+    allocated and free behind it. A reversal names the allocation or transfer that it takes back.
     """
 
     type_name: ClassVar[str] = "allocation.changed"
@@ -29,7 +29,7 @@ class AllocationChangedV1(Struct, frozen=True, kw_only=True):
     municipality_code: str | None
     instrument: str
     budget_year: int
-    kind: Literal["initial", "addition", "cut", "transfer_in", "transfer_out", "lapse"]
+    kind: Literal["initial", "addition", "cut", "transfer_in", "transfer_out", "lapse", "reversal"]
     status: Literal["indicative", "confirmed"]
     allocation_id: str | None
     transfer_id: str | None
@@ -92,14 +92,15 @@ class DecisionRefusedV1(Struct, frozen=True, kw_only=True):
 class PaymentBookedV1(Struct, frozen=True, kw_only=True):
     """A payment or recovery was booked; what lies above the commitment is its excess.
 
-    The amounts of a recovery are negative.
+    The amounts of a recovery are negative. A reversal takes back the payment or recovery that it
+    names: its amounts are those with the opposite sign.
     """
 
     type_name: ClassVar[str] = "payment.booked"
     payment_id: str
     decision_id: str
     client_id: str
-    kind: Literal["payment", "recovery"]
+    kind: Literal["payment", "recovery", "reversal"]
     state: Literal["booked", "exceeds_commitment"]
     month: str
     amount_cents: int
@@ -180,6 +181,69 @@ class DecisionExpiringV1(Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class AboutOverride(Struct, frozen=True, kw_only=True):
+    """Where an override stands: what was asked for, raised, covered and returned, what is left."""
+
+    type_name: ClassVar[str]
+    override_id: str
+    decision_id: str
+    account_id: str
+    area_code: str
+    municipality_code: str | None
+    instrument: str
+    budget_year: int
+    cents: int
+    raised_cents: int
+    covered_cents: int
+    returned_cents: int
+    left_cents: int
+    cover_kind: Literal["addition", "transfer"]
+    expected_on: date
+    expires_on: date
+
+
+class OverrideAskedV1(AboutOverride, frozen=True, kw_only=True):
+    """An area asks for an exception for one decision; its ELY centre answers."""
+
+    type_name: ClassVar[str] = "override.asked"
+
+
+class OverrideApprovedV1(AboutOverride, frozen=True, kw_only=True):
+    """The ELY centre has approved: the decision is reserved."""
+
+    type_name: ClassVar[str] = "override.approved"
+
+
+class OverrideRefusedV1(AboutOverride, frozen=True, kw_only=True):
+    """The ELY centre has refused: nothing was raised."""
+
+    type_name: ClassVar[str] = "override.refused"
+
+
+class OverrideCoveredV1(AboutOverride, frozen=True, kw_only=True):
+    """A cover has come: of the whole where nothing is left, else of a part."""
+
+    type_name: ClassVar[str] = "override.covered"
+
+
+class OverrideReturnedV1(AboutOverride, frozen=True, kw_only=True):
+    """The decision holds less, so that what was raised for it has fallen back, or some of it."""
+
+    type_name: ClassVar[str] = "override.returned"
+
+
+class OverrideExpiredV1(AboutOverride, frozen=True, kw_only=True):
+    """An override that nobody answered has come to its last day."""
+
+    type_name: ClassVar[str] = "override.expired"
+
+
+class OverrideUncoveredV1(AboutOverride, frozen=True, kw_only=True):
+    """The last day has ended and no cover has come for what is left; the decision keeps it."""
+
+    type_name: ClassVar[str] = "override.uncovered"
+
+
 EVENT_TYPES = (
     PaymentBookedV1,
     DecisionReservedV1,
@@ -191,5 +255,12 @@ EVENT_TYPES = (
     DecisionExpiringV1,
     AllocationChangedV1,
     QuotaThresholdReachedV1,
+    OverrideAskedV1,
+    OverrideApprovedV1,
+    OverrideRefusedV1,
+    OverrideCoveredV1,
+    OverrideReturnedV1,
+    OverrideExpiredV1,
+    OverrideUncoveredV1,
     AuditSealedV1,
 )

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -24,6 +23,7 @@ from kuntavayla.http import (
     ServiceDocuments,
     ServiceSpec,
     create_service,
+    open_client,
     run_halving,
 )
 from kuntavayla.outbox import Told, asyncapi_document
@@ -142,7 +142,7 @@ def create_app(
     metrics = metrics_of_process()
     client = None
     if keys is None:
-        client = httpx.AsyncClient()
+        client = open_client()
         keys = HttpKeySource(client, settings.token_jwks_url)
     composition = _Composition(settings, law, clock=clock, metrics=metrics)
     running = Running(settings, metrics=metrics, client=client, compose=composition.compose)

@@ -10,6 +10,7 @@ from kuntavayla.http.answers import (
 )
 from kuntavayla.http.batching import BatchLimits, MicroBatcher
 from kuntavayla.http.bodies import BodyLimits, read_body
+from kuntavayla.http.clients import open_client
 from kuntavayla.http.decoding import InvalidBody, JsonDecoder
 from kuntavayla.http.exchanges import caller_of, exchange_of
 from kuntavayla.http.failures import problem_answer
@@ -84,6 +85,7 @@ __all__ = [
     "item_problem",
     "json_answer",
     "ndjson_answer",
+    "open_client",
     "problem_answer",
     "problem_codes",
     "problem_of",

@@ -47,13 +47,18 @@ class OutcomeUnknown(Unavailable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
-    """The limits of one batcher."""
+    """The limits of one batcher.
+
+    A chunk is twice as large as a batch of single items and has 32 ahead of it at most, not 16: it
+    may wait for as long as those take on a busy machine, or whole calls would come to nothing.
+    """
 
     batch_items_max: int = 256
     waiting_items_max: int = 4_096
     chunk_items_max: int = 500
     waiting_chunks_max: int = 32
     wait_s_max: float = 5.0
+    chunk_wait_s_max: float = 30.0
     retry_after_s: int = 1
 
 
@@ -208,7 +213,7 @@ class MicroBatcher(Generic[Item, Outcome]):
         self._limits = limits
         self._single = _Lane(run, limits=limits, unavailable=unavailable, metrics=single_metrics)
         # A chunk is a batch of its own: the lane stops behind the first unit.
-        alone = replace(limits, batch_items_max=1)
+        alone = replace(limits, batch_items_max=1, wait_s_max=limits.chunk_wait_s_max)
         self._bulk = _Lane(run, limits=alone, unavailable=unavailable, metrics=bulk_metrics)
         self._is_closed = False
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-import httpx
 from msgspec import Struct
 from starlette.applications import Starlette
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kuntavayla.database import open_pool
+from kuntavayla.http import open_client
 from kuntavayla_sandbox.te_office.calls import ABORT, Contract
 from kuntavayla_sandbox.te_office.configuration import Configuration, Door
 from kuntavayla_sandbox.te_office.control import create_app, create_secured_app
@@ -45,7 +45,7 @@ async def open_receivers(configuration: Configuration) -> AsyncIterator[Served]:
     async with AsyncExitStack() as opened:
         pool = await open_pool(configuration.database_url, connections_max=CONNECTIONS_MAX)
         opened.push_async_callback(pool.close)
-        client = await opened.enter_async_context(httpx.AsyncClient())
+        client = await opened.enter_async_context(open_client())
         receivers = Receivers(
             pool,
             [office.receiver_id for office in configuration.offices],

@@ -11,13 +11,12 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kuntavayla import audit
 from kuntavayla.audit import AuditLine
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Moment
 from quota_ledger.events import SERVICE
 from quota_ledger.rules.accounts import AccountKey
-from quota_ledger.rules.balances import NOTHING, Balance, Sums
+from quota_ledger.rules.balances import Balance
 from quota_ledger.rules.booked import Booked, Crossing, Entry
 from quota_ledger.rules.posting import (
     NO_HOLDS,
@@ -31,9 +30,10 @@ from quota_ledger.rules.posting import (
     legs_of,
 )
 from quota_ledger.rules.seals import ACTION, Sealed, sealed_of
-from quota_ledger.rules.thresholds import told_after
-from quota_ledger.store import accounts, entries
+from quota_ledger.rules.thresholds import level_of, told_after
+from quota_ledger.store import accounts, bookings
 from quota_ledger.store.accounts import NewAccount
+from quota_ledger.store.bookings import Bookings
 
 
 class Booking(Struct, frozen=True):
@@ -83,7 +83,7 @@ class Ledger:
         self._held = dict(held)
         self._held_anew: dict[tuple[str, str], Holds] = {}
         self._entries: list[Entry] = []
-        self._changed: dict[str, Sums] = {}
+        self._changed: set[str] = set()
 
     @classmethod
     async def locked(
@@ -123,7 +123,16 @@ class Ledger:
         What is free in it lapses by a posting of its own, before or after.
         """
         self._balances[account_id] = replace(self._balances[account_id], is_lapsed=True)
-        self._changed.setdefault(account_id, NOTHING)
+        self._changed.add(account_id)
+
+    def tell_anew(self, account_id: str) -> None:
+        """Take back that thresholds were told which the use of an account has fallen below.
+
+        For use that was booked in error: what it told was not so, and is told when it is.
+        """
+        before = self._before[account_id]
+        told = min(before.threshold_told, level_of(self._balances[account_id].sums))
+        self._before[account_id] = replace(before, threshold_told=told)
 
     def _post(self, legs: Sequence[Leg], refs: Refs, *, moment: Moment) -> Booked | Shortage:
         balances: dict[str, Balance] = {}
@@ -165,28 +174,27 @@ class Ledger:
         self._held.update(held)
         self._held_anew.update(held)
         self._entries += booked
-        for entry in booked:
-            account_id = entry.balance.account_id
-            changed = self._changed.get(account_id, NOTHING)
-            self._changed[account_id] = changed.plus(entry.change)
+        self._changed.update(balances)
 
     async def write(self, connection: Connection) -> list[Crossing]:
         """Write each changed account once, and all entries; return what thresholds were reached."""
         crossings, changed = [], []
-        for account_id, change in sorted(self._changed.items()):
-            balance = self._balances[account_id]
-            before = self._before[account_id].threshold_told
+        for account_id in sorted(self._changed):
+            balance, earlier = self._balances[account_id], self._before[account_id]
+            before = earlier.threshold_told
+            change = balance.sums.minus(earlier.sums)
             told = told_after(balance.sums, told=before, changed=change)
             balance = replace(balance, threshold_told=told)
             changed.append(balance)
             if told > before:
                 crossings.append(Crossing(balance, told))
-        await accounts.change(connection, changed)
-        await accounts.keep_holds(connection, self._held_anew)
-        await entries.append(connection, self._entries)
-        await audit.append(
-            connection, [_seal_line(one, self._entries) for one in sealed_of(self._entries)]
+        booked = Bookings(
+            balances=changed,
+            held=self._held_anew,
+            entries=self._entries,
+            seals=[_seal_line(one, self._entries) for one in sealed_of(self._entries)],
         )
+        await bookings.write(connection, booked)
         self._settle(changed)
         return crossings
 
@@ -195,7 +203,7 @@ class Ledger:
         for balance in written:
             self._balances[balance.account_id] = balance
             self._before[balance.account_id] = balance
-        self._entries, self._held_anew, self._changed = [], {}, {}
+        self._entries, self._held_anew, self._changed = [], {}, set()
 
 
 def _seal_line(sealed: Sealed, booked: Sequence[Entry]) -> AuditLine:

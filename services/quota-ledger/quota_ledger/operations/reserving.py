@@ -1,6 +1,6 @@
 """Reserve money in order of arrival: the oldest open year first, all or nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from msgspec import Struct
@@ -19,6 +19,8 @@ from quota_ledger.rules.years import years_drawn
 from quota_ledger.store import accounts, decisions
 
 AccountIds = tuple[str, ...]
+Place = tuple[str, str, str, int, date]
+"""What decides which accounts are drawn: area, municipality, instrument, newest year, day."""
 NO_ACCOUNT = Shortage(limit="cents", account_id="", needed=0, available=0)
 
 
@@ -40,23 +42,26 @@ class Short(Struct, frozen=True, kw_only=True):
 class Reserver:
     """The accounts of a batch, locked; a later decision sees what an earlier one has taken."""
 
-    def __init__(self, ledger: Ledger, ids: Mapping[AccountKey, str], *, moment: Moment) -> None:
+    def __init__(
+        self, ledger: Ledger, drawn: Mapping[Place, AccountIds], *, moment: Moment
+    ) -> None:
         self.ledger = ledger
-        self._ids = ids
+        self._drawn = drawn
         self._moment = moment
         self._opened: dict[str, OpenInAccounts] = {}
+        self._uncounted: list[tuple[Sequence[Entry], datetime]] = []
 
     @classmethod
     async def of(
         cls, connection: Connection, wanted: Sequence[Wanted], *, moment: Moment
     ) -> "Reserver":
         """Lock the accounts of all that is wanted, in order of their ids."""
-        keys = {key for one in wanted for key in keys_of(one.submission.item, one.decided_on)}
-        ids = await accounts.find_by_key(connection, keys)
-        used = {one for each in wanted for one in account_ids_of(each, ids=ids)}
+        places = {place_of(one.submission.item, one.decided_on) for one in wanted}
+        drawn = await find_drawn(connection, places)
+        used = {account_id for account_ids in drawn.values() for account_id in account_ids}
         clients = {one.submission.item.client_id for one in wanted}
         ledger = await Ledger.locked(connection, used, client_ids=clients)
-        return cls(ledger, ids, moment=moment)
+        return cls(ledger, drawn, moment=moment)
 
     @classmethod
     async def unlocked(
@@ -64,15 +69,16 @@ class Reserver:
     ) -> "Reserver":
         """Take the accounts of one decision as they stand, for a preview that books nothing."""
         item = wanted.submission.item
-        ids = await accounts.find_by_key(connection, keys_of(item, wanted.decided_on))
-        used = account_ids_of(wanted, ids=ids)
+        place = place_of(item, wanted.decided_on)
+        drawn = await find_drawn(connection, [place])
+        used = drawn[place]
         balances = await accounts.list_by_id(connection, used)
         held = await accounts.list_holds(connection, used, [item.client_id])
-        return cls(Ledger(balances, held), ids, moment=moment)
+        return cls(Ledger(balances, held), drawn, moment=moment)
 
     def reserve(self, wanted: Wanted, *, expires_at: datetime) -> Reserved | Short:
         """Reserve what one decision wants, from one account or two, or say what is short."""
-        account_ids = account_ids_of(wanted, ids=self._ids)
+        account_ids = self._drawn[place_of(wanted.submission.item, wanted.decided_on)]
         needed = wanted.calculation.total_cents
         if not account_ids:
             shortage = replace(NO_ACCOUNT, needed=needed)
@@ -85,8 +91,9 @@ class Reserver:
         )
         outcome = self.ledger.book(draw, moment=self._moment)
         if isinstance(outcome, Booked):
-            self._count(outcome.entries, expires_at=expires_at)
+            self._uncounted.append((outcome.entries, expires_at))
             return Reserved(entries=outcome.entries, left=self.left_in(account_ids))
+        self._count()
         before = together(self._opened[one] for one in account_ids if one in self._opened)
         return Short(shortage=outcome, account_ids=account_ids, opened_before=before)
 
@@ -94,12 +101,15 @@ class Reserver:
         """Return what may still be promised in accounts together, by now."""
         return left_in(self.ledger, account_ids)
 
-    def _count(self, entries: Sequence[Entry], *, expires_at: datetime) -> None:
-        for entry in entries:
-            account_id = entry.balance.account_id
-            new = OpenInAccounts(1, entry.change.reserved_cents, expires_at)
-            known = self._opened.get(account_id)
-            self._opened[account_id] = new if known is None else together((known, new))
+    def _count(self) -> None:
+        """Add up what was reserved since; only a decision that is refused asks for it."""
+        for entries, expires_at in self._uncounted:
+            for entry in entries:
+                account_id = entry.balance.account_id
+                new = OpenInAccounts(1, entry.change.reserved_cents, expires_at)
+                known = self._opened.get(account_id)
+                self._opened[account_id] = new if known is None else together((known, new))
+        self._uncounted.clear()
 
 
 async def load_open(connection: Connection, short: Iterable[Short]) -> Mapping[str, OpenInAccounts]:
@@ -125,34 +135,50 @@ def together(parts: Iterable[OpenInAccounts]) -> OpenInAccounts:
 
 def left_in(ledger: Ledger, account_ids: Iterable[str]) -> Available:
     """Return what may still be promised in accounts together; lapsed ones count for nothing."""
-    found = [ledger.balance(one) for one in account_ids]
-    sums = [one.sums for one in found if not one.is_lapsed]
-    return Available(
-        sum(max(0, one.free_cents) for one in sums), sum(one.free_persons for one in sums)
+    cents = persons = 0
+    for account_id in account_ids:
+        balance = ledger.balance(account_id)
+        if not balance.is_lapsed:
+            cents += max(0, balance.sums.free_cents)
+            persons += balance.sums.free_persons
+    return Available(cents, persons)
+
+
+def place_of(item: DecisionItem, decided_on: date) -> Place:
+    """Return what decides which accounts a decision may draw."""
+    return (
+        item.area_code,
+        item.municipality_code,
+        item.instrument,
+        item.budget_year,
+        decided_on,
     )
 
 
-def keys_of(item: DecisionItem, decided_on: date) -> list[AccountKey]:
-    """Return the accounts that a decision may draw, the municipality's before the area's."""
+def keys_at(place: Place) -> list[AccountKey]:
+    """Return the accounts that may be drawn, the municipality's before the area's."""
+    area, own, instrument, newest, decided_on = place
     return [
-        AccountKey(item.area_code, municipality, item.instrument, year)
-        for year in years_drawn(item.budget_year, decided_on=decided_on)
-        for municipality in (item.municipality_code, "")
+        AccountKey(area, municipality, instrument, year)
+        for year in years_drawn(newest, decided_on=decided_on)
+        for municipality in (own, "")
     ]
 
 
-def drawn_of(item: DecisionItem, decided_on: date, *, ids: Mapping[AccountKey, str]) -> AccountIds:
+def drawn_at(place: Place, *, ids: Mapping[AccountKey, str]) -> AccountIds:
     """Return the accounts drawn, the oldest year first: where a municipality has one, only that."""
     by_year: dict[int, str] = {}
-    for key in keys_of(item, decided_on):
+    for key in keys_at(place):
         if key in ids:
             by_year.setdefault(key.budget_year, ids[key])
     return tuple(by_year.values())
 
 
-def account_ids_of(wanted: Wanted, *, ids: Mapping[AccountKey, str]) -> AccountIds:
-    """Return the accounts that a decision draws."""
-    return drawn_of(wanted.submission.item, wanted.decided_on, ids=ids)
+async def find_drawn(connection: Connection, places: Collection[Place]) -> dict[Place, AccountIds]:
+    """Return the accounts drawn by what decides on them."""
+    keys = {key for place in places for key in keys_at(place)}
+    ids = await accounts.find_by_key(connection, keys)
+    return {place: drawn_at(place, ids=ids) for place in places}
 
 
 def refs_of(wanted: Wanted) -> Refs:

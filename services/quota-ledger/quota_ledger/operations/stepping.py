@@ -7,10 +7,10 @@ from msgspec import Struct
 from kuntavayla.database import Connection, LostRace
 from kuntavayla.service.errors import DecisionNotFound
 from quota_ledger.operations.booking import Ledger
-from quota_ledger.operations.reserving import drawn_of, keys_of
+from quota_ledger.operations.reserving import find_drawn, place_of
 from quota_ledger.rules.decided import Decision, DecisionFilter, Holding
 from quota_ledger.rules.items import DecisionItem
-from quota_ledger.store import accounts, steps, stories
+from quota_ledger.store import steps, stories
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -41,8 +41,8 @@ async def lock(
     drawable: tuple[str, ...] = ()
     if change is not None:
         decided_on = change.decided_on or decision.decided_on
-        ids = await accounts.find_by_key(connection, keys_of(change, decided_on))
-        drawable = drawn_of(change, decided_on, ids=ids)
+        place = place_of(change, decided_on)
+        drawable = (await find_drawn(connection, [place]))[place]
     before = await stories.list_holdings(connection, [decision.decision_id])
     wanted = {one.account_id for one in before} | set(drawable)
     ledger = await Ledger.locked(connection, wanted, client_ids=[decision.client_id])

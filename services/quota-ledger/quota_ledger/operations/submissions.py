@@ -8,7 +8,7 @@ from datetime import date
 import msgspec
 from msgspec import Struct
 
-from kuntavayla.idempotency import KeyUse, fingerprints_of
+from kuntavayla.idempotency import KeyUse, digests_of
 from kuntavayla.register import CaseSystem
 from kuntavayla.service.moments import Call, Moment
 from quota_ledger.operations.law import Law
@@ -82,7 +82,8 @@ def submission_of(
 
     Without a day of its own it is decided today.
     """
-    fingerprint, *older = fingerprints_of(item, by=law.fingerprints)
+    encoded = _encode(item)
+    fingerprint, *older = digests_of(encoded, by=law.fingerprints)
     decided_on = item.decided_on or moment.today
     return Submission(
         item=item,
@@ -92,7 +93,7 @@ def submission_of(
         decision_id=moment.new_id(),
         fingerprint=fingerprint,
         older_fingerprints=tuple(older),
-        content=_encode(item).decode(),
+        content=encoded.decode(),
         calculation=calculate(item, tables=law.tables, decided_on=decided_on),
         key=key,
     )

@@ -18,11 +18,13 @@ from quota_ledger.operations.law import Law
 from quota_ledger.operations.submissions import Submission
 from quota_ledger.operations.verdicts import Decided
 from quota_ledger.rules.booked import Crossing, Entry
+from quota_ledger.rules.calculations import Calculation
 from quota_ledger.rules.decided import Decision, Holding, Step
 from quota_ledger.store import decisions
 from quota_ledger.store.decisions import Additions
 
 ACTION = "decision.made"
+NO_REASONS = "[]"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -46,8 +48,9 @@ class Writing:
     def add(self, decided: Decided) -> None:
         """Add a decision, what it holds, the first step of its story, and who hears of it."""
         submission, verdict = decided.submission, decided.verdict
-        self._decisions.append(_row(decided, moment=self.moment))
-        self._steps.append(_first_step(decided, moment=self.moment))
+        calculation = _text_of(decided.calculation)
+        self._decisions.append(_row(decided, calculation, moment=self.moment))
+        self._steps.append(_first_step(decided, calculation, moment=self.moment))
         for entry in decided.entries:
             self._holdings.append(_holding(entry, submission))
             self._by_account[entry.balance.account_id] = submission
@@ -106,9 +109,12 @@ class Writing:
         await outbox.append(connection, drafts, origin=self.moment.origin)
 
 
-def _row(decided: Decided, *, moment: Moment) -> Decision:
+def _text_of(calculation: Calculation | None) -> str | None:
+    return None if calculation is None else _encode(calculation).decode()
+
+
+def _row(decided: Decided, calculation: str | None, *, moment: Moment) -> Decision:
     submission, verdict, item = decided.submission, decided.verdict, decided.submission.item
-    calculation = decided.calculation
     return Decision(
         decision_id=submission.decision_id,
         organisation=submission.call.organisation,
@@ -124,10 +130,10 @@ def _row(decided: Decided, *, moment: Moment) -> Decision:
         starts_on=item.period.starts_on,
         ends_on=item.period.ends_on,
         content=submission.content,
-        calculation=None if calculation is None else _encode(calculation).decode(),
+        calculation=calculation,
         outcome=verdict.outcome,
         state=verdict.state,
-        reasons=_encode(verdict.reasons).decode(),
+        reasons=_encode(verdict.reasons).decode() if verdict.reasons else NO_REASONS,
         is_restricted=decided.is_restricted,
         official_id=submission.official_id,
         expires_at=verdict.reservation.expires_at if verdict.reservation else None,
@@ -136,10 +142,9 @@ def _row(decided: Decided, *, moment: Moment) -> Decision:
     )
 
 
-def _first_step(decided: Decided, *, moment: Moment) -> Step:
+def _first_step(decided: Decided, calculation: str | None, *, moment: Moment) -> Step:
     """Return the step that a repeat is answered from: the verdict, its calculation beside it."""
     submission, verdict = decided.submission, decided.verdict
-    calculation = verdict.calculation
     return Step(
         decision_id=submission.decision_id,
         number=1,
@@ -148,7 +153,7 @@ def _first_step(decided: Decided, *, moment: Moment) -> Step:
         organisation=submission.call.organisation,
         official_id=submission.official_id,
         content=_encode(replace(verdict, calculation=None)).decode(),
-        calculation=None if calculation is None else _encode(calculation).decode(),
+        calculation=None if verdict.calculation is None else calculation,
         entry_ids=[entry.entry_id for entry in decided.entries],
     )
 

@@ -10,6 +10,7 @@ from kuntavayla.idempotency import InProgress
 from kuntavayla.register import CaseSystem
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.routes.desk import call_of
+from kuntavayla.values.officials import ActingOfficial
 from quota_ledger.operations.decisions import Answered
 from quota_ledger.operations.submissions import Submission, submission_of
 from quota_ledger.routes.desk import Desk, desk_of
@@ -29,6 +30,7 @@ class Intake:
         self._request = request
         self._desk = desk_of(request)
         self._sender = sender_of(caller_of(request), desk=self._desk)
+        self._calls: dict[ActingOfficial | None, Call] = {}
 
     def accept(self, item: DecisionItem, *, moment: Moment, key: str | None = None) -> Submission:
         """Return the submission of a decision.
@@ -36,17 +38,20 @@ class Intake:
         Raises InvalidBody with every fault; 400 where no official is named, 403 where the official
         is no decider, or of a municipality that is not served.
         """
-        call = self._call(item)
+        call = self._call_of(item.acting_official)
         law = self._desk.law
         faults = examine(item, tables=law.tables, register=law.register, today=moment.today)
         if faults:
             raise InvalidBody(faults, noun=NOUN)
         return submission_of(item, sender=self._sender, call=call, moment=moment, law=law, key=key)
 
-    def _call(self, item: DecisionItem) -> Call:
-        """Return who decides, by the body, else by the header."""
-        official = decider_of_call(self._request, item.acting_official)
-        return call_of(self._request, official, purpose=PURPOSE)
+    def _call_of(self, in_body: ActingOfficial | None) -> Call:
+        """Return who decides, by the body, else by the header; each official is judged once."""
+        call = self._calls.get(in_body)
+        if call is None:
+            official = decider_of_call(self._request, in_body)
+            call = self._calls[in_body] = call_of(self._request, official, purpose=PURPOSE)
+        return call
 
 
 def sender_of(caller: Caller, *, desk: Desk) -> CaseSystem:

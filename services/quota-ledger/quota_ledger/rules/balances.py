@@ -38,6 +38,12 @@ class Sums(Struct, frozen=True):
             self.committed_persons + change.committed_persons,
         )
 
+    def minus(self, before: "Sums") -> "Sums":
+        """Return the change that has led from others to these."""
+        return Sums(
+            *(getattr(self, name) - getattr(before, name) for name in Sums.__struct_fields__)
+        )
+
     @property
     def limit_cents(self) -> int:
         """Return what may be spent in all."""
@@ -56,7 +62,14 @@ class Sums(Struct, frozen=True):
     @property
     def free_cents(self) -> int:
         """Return what may still be promised; below zero where payments took more than there is."""
-        return self.limit_cents - self.used_cents
+        # Written out, because every decision asks for it several times.
+        return (
+            self.allocated_cents
+            + self.overridden_cents
+            - self.reserved_cents
+            - self.committed_cents
+            - self.paid_excess_cents
+        )
 
     @property
     def bound_persons(self) -> int:
@@ -66,7 +79,7 @@ class Sums(Struct, frozen=True):
     @property
     def free_persons(self) -> int:
         """Return how many persons may still be counted."""
-        return self.allocated_persons - self.bound_persons
+        return self.allocated_persons - self.reserved_persons - self.committed_persons
 
 
 NOTHING = Sums()

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
 from kuntavayla.values.calendar import helsinki_instant
 from quota_ledger.rules.booked import ListedEntry
 from quota_ledger.rules.states import DecisionState, Outcome, StepAction
+
+_DAYS_CACHED_MAX = 1_024
 
 
 class Holding(Struct, frozen=True, kw_only=True):
@@ -105,6 +108,7 @@ class DecisionFilter(Struct, frozen=True, kw_only=True):
         return is_of_area and (self.may_see_restricted or not decision.is_restricted)
 
 
+@lru_cache(maxsize=_DAYS_CACHED_MAX)
 def end_of_reservation(decided_on: date, *, days: int) -> datetime:
     """Return the last second, in UTC, of the Helsinki day so many days behind the decision.
 

@@ -5,6 +5,7 @@ the member `instrument`. What a decoder can not know is examined in `quota_ledge
 """
 
 from datetime import date
+from functools import cache
 from typing import Annotated, cast
 
 from msgspec import Meta, Struct
@@ -48,7 +49,12 @@ class Item(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_fi
     @property
     def instrument(self) -> Instrument:
         """The instrument, by which the bytes were told apart."""
-        return cast("Instrument", self.__struct_config__.tag)
+        return _instrument_of(type(self))
+
+
+@cache
+def _instrument_of(kind: type[Item]) -> Instrument:
+    return cast("Instrument", kind.__struct_config__.tag)
 
 
 class PaySubsidyItem(Item, frozen=True, kw_only=True, tag="PAY_SUBSIDY"):

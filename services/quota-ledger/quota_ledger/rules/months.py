@@ -31,6 +31,7 @@ class PayableDays(Struct, frozen=True):
     days: tuple[date, ...]
 
 
+@lru_cache(maxsize=_PERIODS_CACHED_MAX)
 def last_day_of(starts_on: date, *, months: int) -> date:
     """Return the last day of a period so many months long: the one before the same day of a month.
 

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from quota_ledger.rules.balances import NOTHING, Balance, Sums
+from quota_ledger.rules.balances import Balance, Sums
 from quota_ledger.rules.entries import EntryKind
 
 Limit = Literal["cents", "persons", "lapsed"]
@@ -121,9 +121,9 @@ def apply(balance: Balance, leg: Leg, held: Holds) -> Applied | Shortage:
 
 def _counted(change: Sums, before: Holds, after: Holds) -> Sums:
     """Return a change with the persons that follow from the client's holds."""
-    if before.persons == after.persons:
-        return change
     (reserved, committed), (reserved_after, committed_after) = before.persons, after.persons
+    if (reserved, committed) == (reserved_after, committed_after):
+        return change
     return replace(
         change,
         reserved_persons=reserved_after - reserved,
@@ -134,9 +134,11 @@ def _counted(change: Sums, before: Holds, after: Holds) -> Sums:
 def _lapsing(balance: Balance, change: Sums) -> Sums:
     """Return a change of a lapsed account: what it frees goes to what lapsed.
 
-    What payments took above all limits is made good first.
+    What payments took above all limits is made good first. What an override raised is no
+    allocation: it falls back and never lapses.
     """
-    freed = min(change.free_cents, balance.sums.free_cents + change.free_cents)
+    allocated = balance.sums.allocated_cents + change.allocated_cents
+    freed = min(change.free_cents, balance.sums.free_cents + change.free_cents, allocated)
     if freed <= 0:
         return change
     return replace(
@@ -149,10 +151,12 @@ def _lapsing(balance: Balance, change: Sums) -> Sums:
 def _shortage_of(balance: Balance, change: Sums) -> Shortage | None:
     sums = balance.sums
     needed = change.bound_cents - change.limit_cents
-    available = max(0, sums.free_cents)
+    # What comes back of an excess is free within the same change: behind a lapse it lapses at once.
+    available = max(0, sums.free_cents - min(0, change.paid_excess_cents))
     if change.allocated_cents < 0:
         available = min(available, sums.allocated_cents)
-    if needed > 0 and balance.is_lapsed and not change.lapsed_cents:
+    is_return = change.overridden_cents < 0
+    if needed > 0 and balance.is_lapsed and not (change.lapsed_cents or is_return):
         return _short(balance, "lapsed", needed=needed, available=0)
     if needed > available:
         return _short(balance, "cents", needed=needed, available=available)
@@ -233,7 +237,7 @@ def _reserving(balance: Balance, cents: int, *, client_id: str) -> Leg:
     return Leg(
         account_id=balance.account_id,
         kind="reserve",
-        change=replace(NOTHING, reserved_cents=cents),
+        change=Sums(reserved_cents=cents),
         client_id=client_id,
         holds=Holds(reserved=1),
     )

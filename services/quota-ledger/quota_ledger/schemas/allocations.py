@@ -25,7 +25,7 @@ class AllocationPreview(Struct, frozen=True, kw_only=True):
 
 
 class ListedAllocationResponse(Struct, frozen=True, kw_only=True):
-    """An allocation as it was ordered."""
+    """An allocation as it was ordered; `reversed_by` is the reversal that took it back."""
 
     allocation_id: str
     account_id: str
@@ -40,10 +40,12 @@ class ListedAllocationResponse(Struct, frozen=True, kw_only=True):
     basis: Basis | None
     document: Document
     reason: str
+    covers_override_id: str | None
     entry_ids: Sequence[str]
     organisation: str
     official_id: str
     created_at: datetime
+    reversed_by: str | None
 
 
 class AllocationList(Struct, frozen=True):

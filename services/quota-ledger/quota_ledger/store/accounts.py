@@ -77,22 +77,10 @@ WHERE budget_year = $1 AND area_code = ANY($2::text[]) AND NOT is_lapsed
 ORDER BY area_code, municipality_code, instrument
 """
 LIST_BY_ID = f"{_SELECTED} WHERE account_id = ANY($1::uuid[])"
-CHANGE = f"""
-UPDATE accounts AS a
-SET {", ".join(f"{name} = r.{name}" for name in _CHANGED.names if name != "account_id")}
-FROM {_CHANGED.recordset()}
-WHERE a.account_id = r.account_id
-"""  # noqa: S608 - constants of ours
 LIST_HOLDS = """
 SELECT account_id::text, client_id::text, reserved_holds, committed_holds FROM account_clients
 WHERE account_id = ANY($1::uuid[]) AND client_id = ANY($2::uuid[])
 """
-KEEP_HOLDS = f"""
-INSERT INTO account_clients ({_HELD.listed})
-SELECT {_HELD.read} FROM {_HELD.recordset()} ORDER BY account_id, client_id
-ON CONFLICT (account_id, client_id) DO UPDATE
-SET reserved_holds = excluded.reserved_holds, committed_holds = excluded.committed_holds
-"""  # noqa: S608 - constants of ours
 Held = Mapping[tuple[str, str], Holds]
 """Holds by account and client."""
 
@@ -109,6 +97,29 @@ class _HeldRow(Struct, frozen=True):
     account_id: str
     client_id: str
     holds: Holds
+
+
+def change_statement(number: int = 1) -> str:
+    """Return what writes locked accounts that are the argument of that number."""
+    changed = ", ".join(f"{name} = r.{name}" for name in _CHANGED.names if name != "account_id")
+    return (
+        f"UPDATE accounts AS a SET {changed} FROM {_CHANGED.recordset(number)}"  # noqa: S608 - constants of ours
+        " WHERE a.account_id = r.account_id"
+    )
+
+
+def holds_statement(number: int = 1) -> str:
+    """Return what writes the holds of clients that are the argument of that number."""
+    return (
+        f"INSERT INTO account_clients ({_HELD.listed})"  # noqa: S608 - constants of ours
+        f" SELECT {_HELD.read} FROM {_HELD.recordset(number)} ORDER BY account_id, client_id"
+        " ON CONFLICT (account_id, client_id) DO UPDATE SET"
+        " reserved_holds = excluded.reserved_holds, committed_holds = excluded.committed_holds"
+    )
+
+
+CHANGE = change_statement()
+KEEP_HOLDS = holds_statement()
 
 
 async def open_accounts(connection: Connection, opened: Sequence[NewAccount]) -> None:
@@ -161,7 +172,12 @@ async def list_by_id(connection: Connection, account_ids: Collection[str]) -> di
 async def change(connection: Connection, balances: Sequence[Balance]) -> None:
     """Write accounts that are locked, each once."""
     if balances:
-        await connection.execute(CHANGE, _CHANGED.argument(balances))
+        await connection.execute(CHANGE, change_argument(balances))
+
+
+def change_argument(balances: Sequence[Balance]) -> str:
+    """Return accounts as the argument of what writes them."""
+    return _CHANGED.argument(balances)
 
 
 async def list_holds(
@@ -180,8 +196,13 @@ async def list_holds(
 async def keep_holds(connection: Connection, held: Held) -> None:
     """Write the holds of clients in locked accounts."""
     if held:
-        rows = [_HeldRow(account, client, holds) for (account, client), holds in held.items()]
-        await connection.execute(KEEP_HOLDS, _HELD.argument(rows))
+        await connection.execute(KEEP_HOLDS, holds_argument(held))
+
+
+def holds_argument(held: Held) -> str:
+    """Return holds as the argument of what writes them."""
+    rows = [_HeldRow(account, client, holds) for (account, client), holds in held.items()]
+    return _HELD.argument(rows)
 
 
 def account_of(balance: Balance) -> Account:

@@ -1,7 +1,6 @@
 """Entries: appended once, never changed."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,7 +11,7 @@ from quota_ledger.rules.balances import Balance, Sums
 from quota_ledger.rules.booked import Entry, ListedEntry
 
 _SUMS = Sums.__struct_fields__
-_COLUMNS = Columns(
+COLUMNS = Columns(
     {
         "account_id": "uuid:balance.account_id",
         "position": "int8:balance.last_position",
@@ -63,30 +62,28 @@ _LISTED = (
     "document",
 )
 _LISTED_TEXT = ", ".join(
-    f"e.{name}{'::text' if _COLUMNS.types[name] == 'uuid' else ''}" for name in _LISTED
+    (
+        *(f"e.{name}{'::text' if COLUMNS.types[name] == 'uuid' else ''}" for name in _LISTED),
+        "v.entry_id::text AS reversed_by",
+    )
 )
 LIST = f"""
 SELECT {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _SUMS)}, {_AFTER}
-FROM entries e WHERE e.account_id = $1 AND e.position > $2
+FROM entries e LEFT JOIN entries v ON v.reverses = e.entry_id
+WHERE e.account_id = $1 AND e.position > $2
 ORDER BY e.position LIMIT $3
 """  # noqa: S608 - constants of ours
 LIST_OF_DECISION = f"""
 SELECT e.account_id::text, {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _SUMS)}, {_AFTER}
-FROM entries e WHERE e.decision_id = $1
+FROM entries e LEFT JOIN entries v ON v.reverses = e.entry_id
+WHERE e.decision_id = $1
 ORDER BY e.booked_at, e.account_id, e.position
-"""  # noqa: S608 - constants of ours
-SUMS_AS_OF = f"""
-SELECT e.account_id::text, {", ".join(f"sum(e.{name})::int8 AS {name}_after" for name in _SUMS)}
-FROM entries e
-WHERE e.account_id = ANY($1::uuid[]) AND e.value_on <= $2
-  AND e.booked_at <= coalesce($3::timestamptz, 'infinity')
-GROUP BY e.account_id
 """  # noqa: S608 - constants of ours
 
 
 async def append(connection: Connection, entries: Sequence[Entry]) -> None:
     """Append entries of locked accounts, in their order, by one COPY."""
-    await _COLUMNS.append(connection, "entries", entries)
+    await COLUMNS.append(connection, "entries", entries)
 
 
 async def list_balances_behind(
@@ -103,18 +100,6 @@ async def list_balances_behind(
         )
         for entry_id in entry_ids
     ]
-
-
-async def sums_as_of(
-    connection: Connection,
-    account_ids: Collection[str],
-    *,
-    on: date,
-    known_at: datetime | None,
-) -> dict[str, Sums]:
-    """Return the sums of accounts of a day, as they were known at an instant or by now, by id."""
-    rows = await connection.fetch(SUMS_AS_OF, sorted(account_ids), on, known_at)
-    return {row["account_id"]: _sums(row) for row in rows}
 
 
 async def list_of_account(
@@ -138,6 +123,7 @@ def _listed(row: Any) -> ListedEntry:  # noqa: ANN401 - a record
         change=Sums(*(row[name] for name in _SUMS)),
         after=_sums(row),
         **{name: row[name] for name in _LISTED},
+        reversed_by=row["reversed_by"],
     )
 
 

@@ -20,6 +20,7 @@ from typing_extensions import override
 from kuntavayla.auth import HttpTokenLine, TokenCache
 from kuntavayla.database import Connection, Pool, transaction
 from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.http import open_client
 from kuntavayla.inbox import (
     EARLIEST,
     Consumption,
@@ -187,7 +188,7 @@ async def follow_routing(
         client_id=access.client_id,
         client_secret=access.client_secret,
     )
-    async with httpx.AsyncClient() as client:
+    async with open_client() as client:
         tokens = TokenCache(credentials, line=HttpTokenLine(client), clock=time.monotonic)
 
         async def token() -> str:
