@@ -205,7 +205,7 @@ async def promised_told_and_lost(relay: Relay, post: Post, receiver: Server) -> 
     return item
 
 
-LATER = {"receipt_id": "R-8", "received_at": "2021-03-24T12:45:00Z"}
+LATER = {"receipt_id": "R-8", "received_at": "2021-03-26T12:45:00Z"}
 
 
 @pytest.mark.parametrize(
