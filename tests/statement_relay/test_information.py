@@ -185,8 +185,8 @@ BEFORE = "2021-02-28T12:00:00+02:00"
     [
         pytest.param(
             {"facts": STARTED["facts"]},
-            "/facts/job_offer_id",
-            "required_field_missing",
+            "/facts",
+            "facts_of_another_kind",
             id="facts of another kind",
         ),
         pytest.param({"kind": "JOB_OFFER_IGNORED"}, "/kind", "value_not_listed", id="no kind"),
