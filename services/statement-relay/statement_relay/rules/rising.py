@@ -13,7 +13,7 @@ def rising(draw: NewId) -> NewId:
     """Return a source of ids as random as the drawn ones, each greater than the one before.
 
     All have the time of the first. The first keeps 61 random bits, each further one goes up by 32.
-    Source: RFC 9562, section 6.2, method 2 (sources.md#statement-relay).
+    Source: RFC 9562, section 6.2, method 2 (sources.md#constants-of-statement-relay).
     """
     last: int | None = None
 
