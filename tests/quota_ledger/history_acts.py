@@ -15,7 +15,7 @@ from tests.quota_ledger.reversed import WHY, path_of
 from tests.quota_ledger.service import Ledger
 from tests.served import Json
 
-PERIOD = {"starts_on": "2023-01-10", "ends_on": "2023-03-18"}
+PERIOD = {"starts_on": "2022-12-10", "ends_on": "2023-02-15"}
 DAY = "2022-08-24"
 CLIENTS = 4
 CENTS_MIN, CENTS_MAX = 300, 900

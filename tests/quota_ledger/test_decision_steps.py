@@ -19,6 +19,7 @@ from tests.quota_ledger.decided import (
     sender,
     training,
 )
+from tests.quota_ledger.paid import a_payment, report
 from tests.quota_ledger.responsibles import CLIENT
 from tests.quota_ledger.service import Ledger
 from tests.served import Json
@@ -48,10 +49,11 @@ async def sums_of(ledger: Ledger) -> tuple[int, int, int, int]:
     )
 
 
-async def pay(ledger: Ledger, cents: int) -> None:
-    """Let so much be paid of the only decision, as a payment would."""
-    await ledger.execute(f"UPDATE decision_draws SET paid_cents = {cents:d}")  # noqa: S608
-    await ledger.execute(f"UPDATE decisions SET paid_cents = {cents:d}")  # noqa: S608
+async def pay(ledger: Ledger, decision: Json, cents: int) -> None:
+    """Let so much be paid of a decision, as the payer reports it."""
+    paid = a_payment(decision["decision_id"], amount_cents=cents, paid_on="2021-08-24")
+    [item] = (await report(ledger, paid))["items"]
+    assert item["result"] == "booked", item
 
 
 async def test_a_grant_commits_what_was_reserved(ledger: Ledger) -> None:
@@ -73,6 +75,8 @@ async def test_a_smaller_grant_releases_the_rest_and_the_area_hears_of_it(ledger
 
     assert (verdict["committed_cents"], verdict["released_cents"]) == (1_000_000, 110_000)
     assert await sums_of(ledger) == (0, 1_000_000, 0, 1)
+    read = (await sender(ledger).get(f"/decisions/{made['decision_id']}")).json()
+    assert (read["granted"], read["calculation"]["total_cents"]) == ({"cents": 1_000_000}, COST)
     [own] = [data for _, kind, data in await ledger.outbox() if kind == "decision.released"]
     [other] = [
         data for _, kind, data in await ledger.outbox("cs-kajaani") if kind == "decision.released"
@@ -138,7 +142,7 @@ async def test_a_reservation_that_is_given_up_is_free_again(
 async def test_what_is_paid_of_a_cancelled_decision_stays_committed(ledger: Ledger) -> None:
     made = await a_reserved(ledger)
     await acted(sender(ledger), made, "grant")
-    await pay(ledger, MONTH)
+    await pay(ledger, made, MONTH)
 
     verdict = await acted(sender(ledger), made, "cancel", version=2)
 
@@ -155,8 +159,8 @@ async def test_what_ends_earlier_is_calculated_to_the_day(
 
     verdict = await acted(sender(ledger), made, action, version=2)
 
-    # Four months, and the whole share of holiday pay with the last of them.
-    left = 4 * MONTH + 50_000
+    # Four months, and of 303 days of holiday pay 122: 50,000 * 122 / 303 = 20,132.01.
+    left = 4 * MONTH + 20_132
     assert (verdict["state"], verdict["committed_cents"]) == (state, left)
     assert verdict["calculation"]["total_cents"] == left
     assert await sums_of(ledger) == (0, left, 0, 1)
@@ -168,7 +172,7 @@ async def test_what_ends_earlier_is_calculated_to_the_day(
 async def test_what_is_paid_stays_whatever_is_left_of_the_period(ledger: Ledger) -> None:
     made = await a_reserved(ledger)
     await acted(sender(ledger), made, "grant")
-    await pay(ledger, 7 * MONTH)
+    await pay(ledger, made, 7 * MONTH)
 
     verdict = await acted(sender(ledger), made, "end", version=2)
 
@@ -230,7 +234,7 @@ async def test_a_change_for_which_nothing_is_free_changes_nothing(ledger: Ledger
 async def test_less_than_is_paid_is_no_change(ledger: Ledger) -> None:
     made = await a_reserved(ledger)
     await acted(sender(ledger), made, "grant")
-    await pay(ledger, COST - 1)
+    await pay(ledger, made, COST - 1)
 
     answer = await act(
         sender(ledger), made, "change", version=2, **changed(a_decision(), period=TO_DECEMBER)

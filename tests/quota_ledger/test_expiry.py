@@ -1,10 +1,13 @@
 """Reservations near their end and behind it, by the legal clock."""
 
 import asyncio
+from datetime import UTC, datetime
+
+import asyncpg
 
 from quota_ledger.operations.expiring import EXPIRY_BATCH
 from quota_ledger.workers.expiring import expire_all
-from tests.quota_ledger.acts import act, acted
+from tests.quota_ledger.acts import act, acted, changed
 from tests.quota_ledger.books import faults_of
 from tests.quota_ledger.decided import (
     client_id,
@@ -17,6 +20,19 @@ from tests.quota_ledger.decided import (
 )
 from tests.quota_ledger.responsibles import CLIENT, responsible
 from tests.quota_ledger.service import Ledger
+
+WAIT_S = 30.0
+WAITING = """
+SELECT count(*) AS count FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+async def until_waiting(ledger: Ledger, count: int) -> None:
+    """Return when so many transactions wait for a lock."""
+    async with asyncio.timeout(WAIT_S):
+        while (await ledger.fetch(WAITING))[0]["count"] < count:  # noqa: ASYNC110 - rows tell by being read
+            await asyncio.sleep(0.02)
 
 
 async def look(ledger: Ledger) -> int:
@@ -136,5 +152,42 @@ async def test_a_grant_at_the_end_is_one_of_both_never_both(ledger: Ledger) -> N
 
     [row] = await ledger.fetch("SELECT state FROM decisions")
     assert answer.status_code in {409, 412}
+    assert row["state"] == "expired"
+    assert await faults_of(ledger) == []
+
+
+async def test_a_change_that_draws_another_year_meanwhile_is_left_to_the_next_round(
+    ledger: Ledger,
+) -> None:
+    await know_clients(ledger)
+    ledger.clock.now = datetime(2022, 3, 1, 8, tzinfo=UTC)
+    old = await give(ledger, cents=310_000, instrument="TRAINING", year=2021)
+    await give(ledger, cents=310_000, instrument="TRAINING", year=2022)
+    body = training(
+        1,
+        decided_on="2022-03-01",
+        budget_year=2022,
+        period={"starts_on": "2022-04-01", "ends_on": "2022-06-15"},
+    )
+    made = await decided(sender(ledger), body)
+    asked = changed(body, unit_cost_cents=400_000)
+    holder = await asyncpg.connect(ledger.database.owner_url)
+    transaction = holder.transaction()
+    await transaction.start()
+    await holder.execute("SELECT FROM accounts WHERE account_id = $1 FOR UPDATE", old)
+
+    # The change comes just before the end, and gets the account before the worker does.
+    changing = asyncio.create_task(act(sender(ledger), made, "change", **asked))
+    await until_waiting(ledger, 1)
+    ledger.clock.pass_days(61)
+    looking = asyncio.create_task(look(ledger))
+    await until_waiting(ledger, 2)
+    await transaction.rollback()
+    await holder.close()
+    answer, _ = await asyncio.gather(changing, looking)
+    await look(ledger)
+
+    assert (answer.status_code, answer.json()["reserved_cents"]) == (200, 400_000)
+    [row] = await ledger.fetch("SELECT state FROM decisions")
     assert row["state"] == "expired"
     assert await faults_of(ledger) == []

@@ -42,7 +42,7 @@ CLIENTS = 3
 YEARS = st.sampled_from([2021, 2022])
 CENTS = st.integers(1, 900)
 MONEY = st.integers(1, 1_500)
-PERIOD = {"starts_on": "2023-01-10", "ends_on": "2023-03-18"}
+PERIOD = {"starts_on": "2022-12-10", "ends_on": "2023-02-15"}
 BEGIN = datetime(2022, 8, 24, 6, tzinfo=UTC)
 YEAR_OVER = datetime(2023, 1, 2, 6, tzinfo=UTC)
 RESERVED_FOR = timedelta(days=60)

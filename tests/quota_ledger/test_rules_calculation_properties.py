@@ -4,12 +4,14 @@ from typing import Any
 import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from quota_ledger.rules.calculating import calculate
 from quota_ledger.rules.calculations import Calculation, CalculationRefused, YearDraw, charged
 from quota_ledger.rules.intake import examine
 from quota_ledger.rules.items import DecisionItem, PaySubsidyItem
 from quota_ledger.rules.months import half_up, month_parts
+from quota_ledger.rules.pauses import Pause
 from tests.quota_ledger.scenarios.cases import decoded, good_body, the_register, the_tables
 
 TODAY = date(2024, 12, 31)
@@ -78,7 +80,8 @@ def dated(body: dict[str, Any], starts_on: date, *, days: int) -> dict[str, Any]
 
 
 def is_good(item: DecisionItem) -> bool:
-    return examine(item, tables=the_tables(), register=the_register(), today=TODAY) == ()
+    today = item.decided_on or TODAY
+    return examine(item, tables=the_tables(), register=the_register(), today=today) == ()
 
 
 def outcome_of(item: DecisionItem) -> Calculation | CalculationRefused:
@@ -228,3 +231,41 @@ def test_a_start_up_grant_pays_no_more_days_than_a_week_has(item: DecisionItem) 
     days = (item.period.ends_on - item.period.starts_on).days + 1
     assert sum(month.days or 0 for month in outcome.months) == outcome.days_max
     assert (outcome.days_max or 0) <= min(days, 5 * (days // 7 + 2))
+
+
+@given(EVERY, st.data())
+def test_what_ends_earlier_sums_up_and_places_cost_no_more(
+    item: DecisionItem, data: st.DataObject
+) -> None:
+    period = item.period
+    days = data.draw(st.integers(0, (period.ends_on - period.starts_on).days))
+    last_on = period.starts_on + timedelta(days=days)
+    kept = replace(period, ends_on=last_on, planned_ends_on=period.ends_on)
+
+    outcome = outcome_of(replace(item, period=kept))
+
+    if isinstance(outcome, Calculation):
+        assert sum(month.cents for month in outcome.months) == outcome.total_cents
+        if item.instrument in {"TRAINING", "COACHING"}:
+            assert outcome.total_cents <= total_of(item)
+        if last_on == period.ends_on:
+            assert outcome == outcome_of(item)
+
+
+@given(EVERY, st.data())
+def test_days_of_a_pause_are_in_no_month(item: DecisionItem, data: st.DataObject) -> None:
+    period = item.period
+    assume(period.ends_on > period.starts_on)
+    last = (period.ends_on - period.starts_on).days
+    first = data.draw(st.integers(1, last))
+    until = data.draw(st.integers(first, last))
+    pause = Pause(*(period.starts_on + timedelta(days=days) for days in (first, until)))
+    paused = replace(period, pauses=(pause,))
+
+    outcome = outcome_of(replace(item, period=paused))
+
+    parts = month_parts(period.starts_on, period.ends_on, (pause,))
+    assert sum(part.days for part in parts) == paused.days_kept == last + 1 - (until - first + 1)
+    if isinstance(outcome, Calculation):
+        assert [month.month for month in outcome.months] == [part.month for part in parts]
+        assert sum(month.cents for month in outcome.months) == outcome.total_cents

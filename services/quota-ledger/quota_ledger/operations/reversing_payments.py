@@ -17,6 +17,7 @@ from quota_ledger.errors import (
 from quota_ledger.events import PaymentBookedV1
 from quota_ledger.operations.booking import Ledger
 from quota_ledger.operations.ordering import OrderDesk
+from quota_ledger.rules.areas import recipient_of
 from quota_ledger.rules.booked import Booked, Entry
 from quota_ledger.rules.payments import PaidOf, PayableDecision, Payment
 from quota_ledger.rules.posting import Refs
@@ -183,7 +184,12 @@ async def _tell(
         type_name=data.type_name,
         version=1,
         subject=decision.client_id,
-        recipient=decision.organisation,
+        recipient=recipient_of(
+            desk.law.register,
+            decision.municipality_code,
+            decided_by=decision.organisation,
+            on=desk.moment.today,
+        ),
         channel=Channel.RESTRICTED if decision.is_restricted else Channel.COMMON,
         causation_id=made.reversal_id,
         traceparent=desk.call.traceparent,

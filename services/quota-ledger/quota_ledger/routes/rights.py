@@ -66,6 +66,12 @@ def seen_areas(caller: Caller, *, desk: Desk) -> frozenset[str] | None:
     return areas_seen(register, caller.organisation, kind=caller.kind, on=today)
 
 
+def served_codes(caller: Caller, *, desk: Desk) -> tuple[str, ...]:
+    """Return the municipalities that a case system serves today; of other callers none."""
+    system = desk.newest_register().case_system(caller.organisation)
+    return () if system is None else system.municipality_codes(on=desk.moment().today)
+
+
 def narrowed(seen: frozenset[str] | None, *, area: str | None) -> Sequence[str] | None:
     """Return the areas that are meant; 403 for one that is not the caller's, or is none."""
     if area is None:

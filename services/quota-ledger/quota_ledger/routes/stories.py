@@ -1,14 +1,17 @@
 """Decisions shaped into the wire types of `quota_ledger.schemas.decisions`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from quota_ledger.operations.reading import Recomputation, calculation_of
 from quota_ledger.operations.verdicts import Decided
 from quota_ledger.rules.booked import ListedEntry
 from quota_ledger.rules.calculations import Calculation
 from quota_ledger.rules.decided import Decision, Holding, Step, Story
+from quota_ledger.rules.step_requests import StepVerdict
 from quota_ledger.rules.verdicts import Reason
 from quota_ledger.schemas.balances import Cents, CentsAndPersons
 from quota_ledger.schemas.decisions import (
@@ -23,6 +26,15 @@ from quota_ledger.schemas.decisions import (
 
 _LISTED = ListedDecision.__struct_fields__
 _decode_reasons = msgspec.json.Decoder(tuple[Reason, ...]).decode
+
+
+class _Kept(Struct, frozen=True):
+    """What a step is stored with, as far as it is read here."""
+
+    verdict: StepVerdict
+
+
+_decode_kept = msgspec.json.Decoder(_Kept).decode
 _decode_calculation = msgspec.json.Decoder(Calculation).decode
 
 
@@ -55,6 +67,7 @@ def story_answer(story: Story, *, recomputed: Recomputation | None) -> DecisionR
         starts_on=decision.starts_on,
         ends_on=decision.ends_on,
         calculation=calculation_of(decision),
+        granted=_granted(story.steps),
         reasons=_decode_reasons(decision.reasons),
         paid=Cents(decision.paid_cents),
         recovered=Cents(decision.recovered_cents),
@@ -67,6 +80,18 @@ def story_answer(story: Story, *, recomputed: Recomputation | None) -> DecisionR
 
 def _listed(decision: Decision) -> dict[str, Any]:
     return {name: getattr(decision, name) for name in _LISTED}
+
+
+def _granted(steps: Sequence[Step]) -> Cents | None:
+    """Return what the grant has committed; None before it, and behind a change."""
+    granted: Cents | None = None
+    for step in steps:
+        if step.action not in ("grant", "change") or step.content is None:
+            continue
+        verdict = _decode_kept(step.content).verdict
+        if verdict.outcome == "done":
+            granted = Cents(verdict.committed_cents) if step.action == "grant" else None
+    return granted
 
 
 def _holding(one: Holding) -> HoldingResponse:

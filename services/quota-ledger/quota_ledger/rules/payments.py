@@ -241,6 +241,7 @@ class PaymentFilter(Struct, frozen=True, kw_only=True):
     """Which payments are asked for, and which may be seen; None stands for all."""
 
     area_codes: Sequence[str] | None = None
+    municipality_codes: Sequence[str] = ()
     may_see_restricted: bool = False
     state: str | None = None
     decision_id: str | None = None

@@ -15,6 +15,7 @@ from quota_ledger.rules.calculations import Calculation
 from quota_ledger.rules.items import DecisionItem, PaySubsidyItem
 from quota_ledger.rules.states import DecisionState, StepAction
 from quota_ledger.rules.verdicts import Available, Reason
+from quota_ledger.rules.years import is_open
 
 ReasonCode = Literal[
     "employment_ended",
@@ -104,6 +105,28 @@ def kept_faults(item: DecisionItem, *, stands: DecisionItem) -> Iterator[Fault]:
             yield Fault(f"/decision/{name}", "must_stay", advice)
     if _employer_id(item) != _employer_id(stands):
         yield Fault("/decision/employer/business_id", "must_stay", advice)
+
+
+def year_faults(item: DecisionItem, *, stands: DecisionItem) -> Iterator[Fault]:
+    """Yield that a change would use an appropriation on days on which it may not be used.
+
+    What stands may stand: its year may be over by then. Source: sources.md#quota-years.
+    """
+    decided_on, year = item.decided_on, item.budget_year
+    if year != stands.budget_year and decided_on and not is_open(year, on=decided_on):
+        advice = "Give the year that stands, or one that is open on the day of the change."
+        yield Fault("/decision/budget_year", "year_not_open", advice)
+    starts_on = item.period.starts_on
+    if starts_on != stands.period.starts_on and starts_on.year > year + 1:
+        advice = "Start within the budget year or the one behind it: then the money has lapsed."
+        yield Fault("/decision/period/starts_on", "after_appropriation", advice)
+
+
+def resume_faults(item: DecisionItem, *, stands: DecisionItem) -> Iterator[Fault]:
+    """Yield that what was interrupted would begin anew: what was paid before would be lost."""
+    if item.period.starts_on > stands.period.ends_on:
+        advice = "Keep the first day; the days between are the pause, which is not paid."
+        yield Fault("/decision/period/starts_on", "behind_interruption", advice)
 
 
 def _employer_id(item: DecisionItem) -> str | None:

@@ -102,13 +102,16 @@ class ListedDecision(Struct, frozen=True, kw_only=True):
 class DecisionResponse(ListedDecision, frozen=True, kw_only=True):
     """A decision as it stands, with its calculation, what it holds, its entries and its story.
 
-    What was sent is not repeated: neither facts nor employer.
+    What was sent is not repeated: neither facts nor employer. `granted` is what the grant has
+    committed of what is calculated, until a change says anew what is due; where it is less, the
+    months tell what they cost, and `holdings` alone which year pays.
     """
 
     service_code: str
     starts_on: date
     ends_on: date
     calculation: Calculation | None
+    granted: Cents | None
     reasons: Sequence[Reason]
     paid: Cents
     recovered: Cents

@@ -95,14 +95,14 @@ WHERE d.decision_id = r.decision_id
 _SEEN = """
 FROM payments p LEFT JOIN decisions d USING (decision_id)
 LEFT JOIN reversals v USING (payment_id)
-WHERE ($1::text[] IS NULL OR d.area_code = ANY($1))
+WHERE ($1::text[] IS NULL OR d.area_code = ANY($1) OR d.municipality_code = ANY($4))
   AND ($2 OR d.is_restricted IS NOT TRUE)
   AND ($3::uuid IS NULL OR p.decision_id = $3)
 """
 LIST = f"""
 SELECT {_SELECTED}, v.reversal_id::text AS reversed_by {_SEEN}
-  AND ($4::text IS NULL OR p.state = $4) AND p.payment_id > $5
-ORDER BY p.payment_id LIMIT $6
+  AND ($5::text IS NULL OR p.state = $5) AND p.payment_id > $6
+ORDER BY p.payment_id LIMIT $7
 """
 PAID_BY_MONTH = f"""
 SELECT to_char(p.month, 'YYYY-MM') AS month, sum(p.amount_cents)::int8 AS cents {_SEEN}
@@ -112,7 +112,7 @@ GROUP BY p.month
 CALCULATED_BY_MONTH = """
 SELECT m ->> 'month' AS month, (m ->> 'cents')::int8 AS cents
 FROM decisions d CROSS JOIN LATERAL jsonb_array_elements(d.calculation -> 'months') m
-WHERE ($1::text[] IS NULL OR d.area_code = ANY($1))
+WHERE ($1::text[] IS NULL OR d.area_code = ANY($1) OR d.municipality_code = ANY($4))
   AND ($2 OR NOT d.is_restricted)
   AND d.decision_id = $3
 """
@@ -223,8 +223,13 @@ async def list_months(
     }
 
 
-def _seen(query: PaymentFilter) -> tuple[Sequence[str] | None, bool, str | None]:
-    return query.area_codes, query.may_see_restricted, query.decision_id
+def _seen(query: PaymentFilter) -> tuple[Sequence[str] | None, bool, str | None, Sequence[str]]:
+    return (
+        query.area_codes,
+        query.may_see_restricted,
+        query.decision_id,
+        query.municipality_codes,
+    )
 
 
 def _payment(row: Any) -> Payment:  # noqa: ANN401 - a record
