@@ -37,7 +37,7 @@ def decider_of_call(request: Request, in_body: ActingOfficial | None = None) -> 
 
 
 def order_desk(
-    request: Request, official: ActingOfficial, content: object, *, route: str, key: str
+    request: Request, official: ActingOfficial | None, content: object, *, route: str, key: str
 ) -> OrderDesk:
     """Return what an order is made with, under the call's key and a new id."""
     desk = desk_of(request)

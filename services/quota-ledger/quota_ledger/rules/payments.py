@@ -87,7 +87,7 @@ class PaymentReport(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Payment(Struct, frozen=True, kw_only=True):
-    """A payment as it was booked, or refused."""
+    """A payment as it was booked, or refused; `reversed_by` is the reversal that took it back."""
 
     payment_id: str
     report_id: str
@@ -107,6 +107,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     organisation: str
     official_id: str | None
     booked_at: datetime
+    reversed_by: str | None = None
 
 
 class PaidOf(Struct, frozen=True, kw_only=True):
