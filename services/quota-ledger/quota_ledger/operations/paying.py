@@ -11,12 +11,7 @@ from kuntavayla.errors import DomainError
 from kuntavayla.events import Channel, EventDraft
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
-from quota_ledger.errors import (
-    DecisionUnknown,
-    MonthOutsideDecision,
-    PayerReferenceReused,
-    RecoveryAbovePaid,
-)
+from quota_ledger.errors import DecisionUnknown, PayerReferenceReused, RecoveryAbovePaid
 from quota_ledger.events import PaymentBookedV1
 from quota_ledger.operations.announcing import threshold_drafts
 from quota_ledger.operations.booking import Ledger, opened
@@ -61,7 +56,7 @@ class Paid(Struct, frozen=True):
 
 Outcome = Paid | PayerReferenceReused
 REFUSALS: Mapping[str, type[DomainError]] = {
-    failure.code: failure for failure in (DecisionUnknown, RecoveryAbovePaid, MonthOutsideDecision)
+    failure.code: failure for failure in (DecisionUnknown, RecoveryAbovePaid)
 }
 """Why an item is refused and kept on record, by code."""
 
@@ -158,11 +153,10 @@ class _Cashier:
         decision = self._decisions.get(item.decision_id)
         if decision is None:
             return _refused(reported, DecisionUnknown, call=call, moment=self._moment)
-        if not decision.covers(item.month_start):
-            return _refused(reported, MonthOutsideDecision, call=call, moment=self._moment)
         paid = self._paid[item.decision_id]
         if item.kind == "payment":
-            split: Split | None = split_payment(item.amount_cents, paid)
+            is_covered = decision.covers(item.month_start)
+            split: Split | None = split_payment(item.amount_cents, paid, is_covered=is_covered)
         else:
             split = split_recovery(-item.amount_cents, paid)
         if split is None:

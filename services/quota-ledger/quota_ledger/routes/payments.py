@@ -31,12 +31,7 @@ from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.bulk import summary_of
 from kuntavayla.service.routes.desk import RESTRICTED
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
-from quota_ledger.errors import (
-    DecisionUnknown,
-    MonthOutsideDecision,
-    PayerReferenceReused,
-    RecoveryAbovePaid,
-)
+from quota_ledger.errors import DecisionUnknown, PayerReferenceReused, RecoveryAbovePaid
 from quota_ledger.operations import payments as reading
 from quota_ledger.operations.paying import Outcome, Reported
 from quota_ledger.routes.answers import PREFIX
@@ -56,7 +51,7 @@ router = secured_router(PREFIX)
 _reports: JsonDecoder[PaymentReport] = JsonDecoder(PaymentReport)
 _encode_lines = msgspec.json.Encoder().encode_lines
 READERS = (OrganisationKind.KEHA, OrganisationKind.CASE_SYSTEM, OrganisationKind.OPERATOR)
-_OF_ITEM = (DecisionUnknown, MonthOutsideDecision, RecoveryAbovePaid, PayerReferenceReused)
+_OF_ITEM = (DecisionUnknown, RecoveryAbovePaid, PayerReferenceReused)
 
 
 @router.post(
@@ -72,10 +67,10 @@ _OF_ITEM = (DecisionUnknown, MonthOutsideDecision, RecoveryAbovePaid, PayerRefer
 async def pay(request: Request) -> Response:
     """Report up to 1,000 payments and recoveries; each is booked or refused by itself.
 
-    A payment is a fact: what lies above the commitment is booked too, and listed by
-    `GET /payments?state=exceeds_commitment`. Refused, and listed, is one of an unknown decision or
-    of a month outside it, and a recovery above what was paid. A payer reference is booked once for
-    ever: a repeat is answered as the first. Needs an Idempotency-Key.
+    A payment is a fact: what lies above the commitment, or is of a month that the decision does not
+    cover, is booked too, and listed by `GET /payments?state=exceeds_commitment`. Refused, and
+    listed, is only one of an unknown decision, and a recovery above what was paid. A payer
+    reference is booked once for ever: a repeat is answered as the first. Needs an Idempotency-Key.
     """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.KEHA)

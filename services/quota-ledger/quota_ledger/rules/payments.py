@@ -1,8 +1,8 @@
 """Payments and recoveries: what of them lies within a decision's commitment, and what above it.
 
 A payment is a fact and is always booked: within the commitment from the oldest year on, what is
-above it as excess of the newest account drawn. A recovery takes back what was paid, excess first;
-the commitment left does not grow by it.
+above it, or of a month that the decision does not cover, as excess of the newest account drawn. A
+recovery takes back what was paid, excess first; the commitment left does not grow by it.
 """
 
 import re
@@ -144,13 +144,16 @@ class Split(Struct, frozen=True):
         return sum(one.left_cents for one in self.after)
 
 
-def split_payment(cents: int, paid: Sequence[PaidOf]) -> Split:
-    """Spread a payment: the oldest year's commitment first, the excess to the newest account."""
+def split_payment(cents: int, paid: Sequence[PaidOf], *, is_covered: bool = True) -> Split:
+    """Spread a payment: the oldest year's commitment first, the excess to the newest account.
+
+    `is_covered` says whether its month is one of the decision's; else all of it is excess.
+    """
     assert paid, "a payment is booked to some account"
     ordered = sorted(paid, key=lambda one: one.budget_year)
     left, after = cents, []
     for one in ordered:
-        within = min(left, one.left_cents)
+        within = min(left, one.left_cents) if is_covered else 0
         left -= within
         after.append(
             replace(one, paid_cents=one.paid_cents + within, net_cents=one.net_cents + within)
