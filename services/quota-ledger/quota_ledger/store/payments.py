@@ -64,7 +64,7 @@ WITH booked AS (
     SELECT e.decision_id, e.account_id, sum(e.paid_cents)::int8 AS net,
            sum(e.paid_excess_cents)::int8 AS excess
     FROM entries e
-    WHERE e.decision_id = ANY($1::uuid[]) AND e.kind IN ('payment', 'recovery', 'reversal')
+    WHERE e.decision_id = ANY($1::uuid[])
     GROUP BY e.decision_id, e.account_id
 ),
 every AS (
