@@ -19,6 +19,7 @@ from quota_ledger.operations.law import Law
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.booked import Booked, Crossing
 from quota_ledger.rules.payments import (
+    PaidChange,
     PaidOf,
     PayableDecision,
     Payment,
@@ -27,7 +28,7 @@ from quota_ledger.rules.payments import (
     split_payment,
     split_recovery,
 )
-from quota_ledger.rules.posting import Leg, Posting, Refs
+from quota_ledger.rules.posting import Holds, Leg, Posting, Refs
 from quota_ledger.rules.states import PaymentState
 from quota_ledger.store import accounts, payments
 from quota_ledger.store.payments import Drawn, Summed
@@ -137,7 +138,8 @@ class _Cashier:
         beside = await _accounts_of(connection, undrawn, law=law, moment=moment)
         used = {one.account_id for each in drawn.values() for one in each}
         used |= {one.account_id for one in beside.values()}
-        ledger = await Ledger.locked(connection, used)
+        client_ids = {one.client_id for one in decisions.values()}
+        ledger = await Ledger.locked(connection, used, client_ids=client_ids)
         decisions = await payments.lock_decisions(connection, decisions)
         # A new statement, because what was drawn may have changed before the locks were ours.
         paid: dict[str, Sequence[PaidOf]] = {**await payments.list_paid(connection, decisions)}
@@ -158,7 +160,7 @@ class _Cashier:
             is_covered = decision.covers(item.month_start)
             split: Split | None = split_payment(item.amount_cents, paid, is_covered=is_covered)
         else:
-            split = split_recovery(-item.amount_cents, paid)
+            split = split_recovery(-item.amount_cents, paid, is_over=decision.is_over)
         if split is None:
             return _refused(reported, RecoveryAbovePaid, call=call, moment=self._moment)
         self._book(reported, split, call=call)
@@ -167,8 +169,8 @@ class _Cashier:
     def _book(self, reported: Reported, split: Split, *, call: Call) -> None:
         item = reported.item
         legs = tuple(
-            Leg(account_id=account_id, kind=item.kind, change=change)
-            for account_id, change in split.changes
+            _leg(one, item, client_id=self._decisions[item.decision_id].client_id)
+            for one in split.changes
         )
         refs = Refs(
             value_on=item.paid_on,
@@ -182,15 +184,15 @@ class _Cashier:
         assert isinstance(outcome, Booked), "what was paid is always booked"
         self._paid[item.decision_id] = split.after
         self._touched.add(item.decision_id)
-        for account_id, _ in split.changes:
-            self._cause[account_id] = reported.payment_id
+        for one in split.changes:
+            self._cause[one.account_id] = reported.payment_id
 
     async def write(self, connection: Connection, made: Sequence[Payment], *, call: Call) -> None:
         """Write everything; the outbox last, because no lock is taken after its head."""
         crossings = await self._ledger.write(connection)
         await payments.append(connection, made)
         drawn = [
-            Drawn(name, one.account_id, one.paid_cents)
+            Drawn(name, one.account_id, one.committed_cents, one.paid_cents)
             for name in sorted(self._touched)
             for one in self._paid[name]
         ]
@@ -235,6 +237,17 @@ class _Cashier:
                 moment=self._moment,
             )
         ]
+
+
+def _leg(change: PaidChange, item: PaymentItem, *, client_id: str) -> Leg:
+    """Return the change of an account; it names the client only where less is committed."""
+    return Leg(
+        account_id=change.account_id,
+        kind=item.kind,
+        change=change.sums,
+        client_id=client_id if change.sums.committed_cents else None,
+        holds=Holds(committed=-change.lets_go),
+    )
 
 
 async def _accounts_of(

@@ -33,7 +33,14 @@ _PAYMENT = Columns(
         "booked_at": "timestamptz",
     }
 )
-_DRAWN = Columns({"decision_id": "uuid", "account_id": "uuid", "paid_cents": "int8"})
+_DRAWN = Columns(
+    {
+        "decision_id": "uuid",
+        "account_id": "uuid",
+        "committed_cents": "int8",
+        "paid_cents": "int8",
+    }
+)
 _SUMMED = Columns({"decision_id": "uuid", "paid_cents": "int8", "recovered_cents": "int8"})
 _IDS = {"payment_id", "decision_id"}
 _SELECTED = ", ".join(f"p.{name}{'::text' if name in _IDS else ''}" for name in _PAYMENT.names)
@@ -50,7 +57,7 @@ FROM decisions d WHERE d.decision_id = $1
 """
 _DECISION = """
 SELECT d.decision_id::text, d.organisation, d.client_id::text, d.area_code, d.municipality_code,
-       d.instrument, d.budget_year, d.is_restricted,
+       d.instrument, d.budget_year, d.is_restricted, d.state,
        date_trunc('month', d.starts_on)::date AS first_month,
        date_trunc('month', greatest(d.ends_on, (d.content #>> '{period,ends_on}')::date))::date
            AS last_month
@@ -81,7 +88,7 @@ LEFT JOIN booked b USING (decision_id, account_id)
 ORDER BY v.decision_id, a.budget_year, v.account_id
 """
 DRAW = f"""
-UPDATE decision_draws AS h SET paid_cents = r.paid_cents
+UPDATE decision_draws AS h SET committed_cents = r.committed_cents, paid_cents = r.paid_cents
 FROM {_DRAWN.recordset()}
 WHERE h.decision_id = r.decision_id AND h.account_id = r.account_id
 """  # noqa: S608 - constants of ours
@@ -119,10 +126,11 @@ WHERE ($1::text[] IS NULL OR d.area_code = ANY($1))
 
 
 class Drawn(Struct, frozen=True):
-    """What was paid of the commitment of a decision in one account."""
+    """What is committed of a decision in one account, and what of that is paid."""
 
     decision_id: str
     account_id: str
+    committed_cents: int
     paid_cents: int
 
 
