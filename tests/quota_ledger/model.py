@@ -80,22 +80,28 @@ class Model:
         self.payments: list[Made] = []
         self.accounts: dict[Key, Account] = {}
         self.decisions: dict[str, Decision] = {}
+        self.closed: set[int] = set()
         self.events: Counter[str] = Counter()
 
     def allocate(self, year: int, cents: int) -> str:
-        account = self.accounts.setdefault(("", year), Account())
-        return self._ordered(self._allocated(account, cents), {("", year): cents})
+        account = self._of_year(year)
+        done = self._allocated(account, cents)
+        if done == "done":
+            self.accounts["", year] = account
+        return self._ordered(done, {("", year): cents})
 
     def cut(self, year: int, cents: int) -> str:
-        account = self.accounts.get(("", year), Account())
-        return self._ordered(self._allocated(account, -cents), {("", year): -cents})
+        return self._ordered(self._allocated(self._of_year(year), -cents), {("", year): -cents})
 
     def transfer(self, year: int, cents: int) -> str:
-        account = self.accounts.get(("", year), Account())
-        done = self._allocated(account, -cents)
+        done = self._allocated(self._of_year(year), -cents)
         if done == "done":
             self._allocated(self.accounts.setdefault(("765", year), Account()), cents)
         return self._ordered(done, {("", year): -cents, ("765", year): cents})
+
+    def _of_year(self, year: int, place: str = "") -> Account:
+        """Return an account; one of a year that is over is closed from the beginning."""
+        return self.accounts.get((place, year)) or Account(is_lapsed=year in self.closed)
 
     def _ordered(self, done: str, cents: dict[Key, int]) -> str:
         if done == "done":
@@ -316,6 +322,7 @@ class Model:
         return needed <= max(0, account.free + max(0, change["excess"]))
 
     def lapse(self, year: int) -> None:
+        self.closed.add(year)
         for (_, of_year), account in self.accounts.items():
             if of_year == year and not account.is_lapsed:
                 left = max(0, account.free)

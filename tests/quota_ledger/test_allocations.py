@@ -1,5 +1,7 @@
 import asyncio
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.quota_ledger.books import faults_of
@@ -117,6 +119,7 @@ async def test_an_account_has_one_initial_allocation(ledger: Ledger) -> None:
     await ordered(ely, "/allocations", an_allocation())
 
     again = await order(ely, "/allocations", an_allocation())
+    ledger.clock.now = datetime(2022, 1, 1, 6, tzinfo=UTC)
     other = await order(
         ely, "/allocations", an_allocation(budget_year=2022, valid_from_on="2022-01-01")
     )

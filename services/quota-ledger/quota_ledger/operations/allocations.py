@@ -12,7 +12,13 @@ from quota_ledger.errors import AllocationAlreadyInitial, YearLapsed
 from quota_ledger.events import AllocationChangedV1
 from quota_ledger.operations.announcing import drafts_of, threshold_drafts
 from quota_ledger.operations.booking import Ledger, opened
-from quota_ledger.operations.ordering import OrderDesk, empty_account, failure_of
+from quota_ledger.operations.ordering import (
+    OrderDesk,
+    empty_account,
+    failure_of,
+    require_countable,
+    require_not_over,
+)
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.allocations import (
     Allocation,
@@ -54,6 +60,7 @@ async def allocate(
     known = await idempotency.claim_one(connection, desk.use)
     if known is not None:
         return await _replayed(connection, known.result_id)
+    require_not_over(asked.budget_year, desk=desk)
     key = key_of(asked)
     ids = await opened(connection, [key], binds_persons=desk.law.binds_persons, moment=desk.moment)
     account_id = ids[key]
@@ -77,6 +84,7 @@ async def preview(
 
     Raises as `allocate`.
     """
+    require_not_over(asked.budget_year, desk=desk)
     key = key_of(asked)
     found = await accounts.find_by_key(connection, [key])
     account_id = found.get(key)
@@ -173,6 +181,7 @@ def _book(ledger: Ledger, allocation: Allocation, *, desk: OrderDesk) -> Entry:
         case Shortage():
             raise failure_of(outcome, balance=before)
         case Booked():
+            require_countable(outcome.entries[0].balance)
             return outcome.entries[0]
 
 

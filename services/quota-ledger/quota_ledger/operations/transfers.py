@@ -9,7 +9,13 @@ from quota_ledger.errors import YearLapsed
 from quota_ledger.events import AllocationChangedV1
 from quota_ledger.operations.announcing import drafts_of, threshold_drafts
 from quota_ledger.operations.booking import Ledger, opened
-from quota_ledger.operations.ordering import OrderDesk, empty_account, failure_of
+from quota_ledger.operations.ordering import (
+    OrderDesk,
+    empty_account,
+    failure_of,
+    require_countable,
+    require_not_over,
+)
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.allocations import AccountName, Transfer, TransferRequest
 from quota_ledger.rules.balances import Balance, Sums
@@ -46,6 +52,7 @@ async def transfer(
     known = await idempotency.claim_one(connection, desk.use)
     if known is not None:
         return await _replayed(connection, known.result_id)
+    require_not_over(asked.budget_year, desk=desk)
     giving, getting = _keys_of(asked)
     ids = await opened(
         connection,
@@ -69,6 +76,7 @@ async def preview(
 
     Raises as `transfer`.
     """
+    require_not_over(asked.budget_year, desk=desk)
     giving, getting = _keys_of(asked)
     ids = await accounts.find_by_key(connection, [giving, getting])
     found = await accounts.list_by_id(connection, ids.values())
@@ -129,6 +137,7 @@ def _book(
             raise failure_of(outcome, balance=before)
         case Booked():
             given, gotten = outcome.entries
+            require_countable(gotten.balance)
             return given, gotten
 
 
