@@ -1,5 +1,4 @@
 import asyncio
-
 from datetime import UTC, datetime
 
 import pytest

@@ -20,7 +20,9 @@ def dearer(cents: int) -> dict[str, Any]:
 
 
 async def sums_of(ledger: Ledger) -> tuple[int, int, int]:
-    [row] = await ledger.fetch("SELECT committed_cents, paid_cents, paid_excess_cents FROM accounts")
+    [row] = await ledger.fetch(
+        "SELECT committed_cents, paid_cents, paid_excess_cents FROM accounts"
+    )
     return row["committed_cents"], row["paid_cents"], row["paid_excess_cents"]
 
 

@@ -22,9 +22,11 @@ from quota_ledger.routes.desk import RESTART
 from quota_ledger.routes.forecasts import router as forecasts
 from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
+from quota_ledger.routes.overrides import router as overrides
 from quota_ledger.routes.payments import router as payments
 from quota_ledger.routes.reconciliations import router as reconciliations
 from quota_ledger.routes.reversals import router as reversals
+from quota_ledger.routes.statistics import router as statistics
 from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
 from quota_ledger.routes.verifications import router as verifications
@@ -37,9 +39,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     reversals,
     reconciliations,
     steps,
+    overrides,
     balances,
     forecasts,
     lapses,
+    statistics,
     verifications,
     codes,
     feeds_router(PREFIX, restart=RESTART),
@@ -59,8 +63,11 @@ SCOPES: ScopeTable = {
     ("POST", "/allocation-transfers:preview"): "allocation-transfers.read",
     ("POST", "/allocations/{allocation_id}:reverse"): "allocations.write",
     ("POST", "/allocations/{allocation_id}:preview"): "allocations.read",
-    ("POST", "/allocation-transfers/{transfer_id}:reverse"): "allocation-transfers.write",
-    ("POST", "/allocation-transfers/{transfer_id}:preview"): "allocation-transfers.read",
+    (
+        "POST",
+        "/allocation-transfers/{allocation_transfer_id}:reverse",
+    ): "allocation-transfers.write",
+    ("POST", "/allocation-transfers/{allocation_transfer_id}:preview"): "allocation-transfers.read",
     ("POST", "/decisions"): "decisions.write",
     ("POST", "/decisions:bulk"): "decisions.write",
     ("POST", "/decisions:preview"): "decisions.read",
@@ -72,6 +79,11 @@ SCOPES: ScopeTable = {
     ("POST", "/decisions/{decision_id}:refuse"): "decisions.write",
     ("GET", "/decisions/{decision_id}"): "decisions.read",
     ("GET", "/decisions"): "decisions.read",
+    ("POST", "/overrides"): "overrides.write",
+    ("POST", "/overrides/{override_id}:approve"): "overrides.write",
+    ("POST", "/overrides/{override_id}:refuse"): "overrides.write",
+    ("GET", "/overrides/{override_id}"): "overrides.read",
+    ("GET", "/overrides"): "overrides.read",
     ("POST", "/payments"): "payments.write",
     ("POST", "/payments:bulk"): "payments.write",
     ("POST", "/payments/{payment_id}:reverse"): "payments.write",
@@ -84,6 +96,7 @@ SCOPES: ScopeTable = {
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",
     ("POST", "/years/{year}:lapse"): "years.write",
     ("POST", "/years/{year}:preview"): "years.read",
+    ("GET", "/statistics/quota"): "statistics.read",
     ("POST", "/verifications"): "verifications.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",

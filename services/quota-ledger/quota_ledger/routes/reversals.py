@@ -131,7 +131,7 @@ async def preview_allocation(request: Request, allocation_id: UUID) -> Response:
 
 
 @router.post(
-    "/allocation-transfers/{transfer_id}:reverse",
+    "/allocation-transfers/{allocation_transfer_id}:reverse",
     openapi_extra=described(
         body=ReversalRequest,
         answers={201: Headed(ReversalResponse, (REPLAYED,))},
@@ -139,20 +139,23 @@ async def preview_allocation(request: Request, allocation_id: UUID) -> Response:
         parameters=(IDEMPOTENCY_KEY, ACTING_OFFICIAL_UNLESS_IN_BODY),
     ),
 )
-async def reverse_transfer(request: Request, transfer_id: UUID) -> Response:
+async def reverse_transfer(request: Request, allocation_transfer_id: UUID) -> Response:
     """Take back a transfer that was booked in error: both of its entries, or none.
 
     As `POST /allocations/{allocation_id}:reverse`; what the account that got it has bound since
     stays there: 409 `allocation_cut_below_bound`.
     """
     order = await _read(
-        request, reversing.find_transfer, transfer_id, route="allocation-transfers:reverse"
+        request,
+        reversing.find_transfer,
+        allocation_transfer_id,
+        route="allocation-transfers:reverse",
     )
     return await _reverse(request, order)
 
 
 @router.post(
-    "/allocation-transfers/{transfer_id}:preview",
+    "/allocation-transfers/{allocation_transfer_id}:preview",
     openapi_extra=described(
         body=ReversalRequest,
         answers={200: ReversalPreview},
@@ -160,9 +163,9 @@ async def reverse_transfer(request: Request, transfer_id: UUID) -> Response:
         parameters=(ACTING_OFFICIAL_UNLESS_IN_BODY,),
     ),
 )
-async def preview_transfer(request: Request, transfer_id: UUID) -> Response:
+async def preview_transfer(request: Request, allocation_transfer_id: UUID) -> Response:
     """Return what the reversal of a transfer would do; nothing is stored."""
-    order = await _read(request, reversing.find_transfer, transfer_id, route=None)
+    order = await _read(request, reversing.find_transfer, allocation_transfer_id, route=None)
     return await _preview(request, order)
 
 

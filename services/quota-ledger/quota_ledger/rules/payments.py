@@ -116,8 +116,8 @@ class Payment(Struct, frozen=True, kw_only=True):
 class PaidOf(Struct, frozen=True, kw_only=True):
     """What a decision has committed and was paid of one account.
 
-    `paid_cents` is paid of the commitment and shrinks only with it; `net_cents` is all that was paid, net
-    of recoveries, and `excess_cents` that part of it which lies above the commitment.
+    `paid_cents` is paid of the commitment and shrinks only with it; `net_cents` is all that was
+    paid, net of recoveries, and `excess_cents` that part of it which lies above the commitment.
     """
 
     account_id: str
