@@ -1,6 +1,9 @@
-"""Book payments and recoveries: each exactly once, whatever it exceeds; refusals stay on record."""
+"""Book payments and recoveries: each exactly once, whatever it exceeds.
 
-from collections.abc import Mapping, Sequence
+A refusal stays on record until the same item, or a corrected one, can be booked in its place.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -63,9 +66,18 @@ REFUSALS: Mapping[str, type[DomainError]] = {
 
 
 async def pay(
-    connection: Connection, reported: Sequence[Reported], *, call: Call, law: Law, moment: Moment
+    connection: Connection,
+    reported: Sequence[Reported],
+    *,
+    call: Call,
+    law: Law,
+    moment: Moment,
+    is_replay: bool = False,
 ) -> list[Outcome]:
     """Book what is new, in order of arrival; one outcome per item, in their order.
+
+    What was refused before is tried again, and may be corrected, unless the whole report is a
+    replay: that is answered as the first.
 
     Locks the accounts in order of their ids, then the decisions, then the outbox head. Commits
     together: payments, entries, what decisions were paid, audit lines, events. Raises LostRace
@@ -74,33 +86,45 @@ async def pay(
     known = await payments.find_by_reference(
         connection, {one.item.payer_reference for one in reported}
     )
-    new = _first_of_each(reported, known)
+    refused = {name: one for name, one in known.items() if one.state == "refused" and not is_replay}
+    new = _first_of_each(reported, known.keys() - refused.keys())
     cashier = await _Cashier.of(connection, [*new.values()], law=law, moment=moment)
-    made = {reference: cashier.take(one, call=call) for reference, one in new.items()}
-    await cashier.write(connection, [*made.values()], call=call)
-    return [_outcome(one, known, new=new, made=made) for one in reported]
+    made = {
+        name: cashier.take(_under_its_id(one, refused.get(name)), call=call)
+        for name, one in new.items()
+    }
+    changed = [one for name, one in made.items() if not _is_same(one, refused.get(name))]
+    await cashier.write(connection, changed, before=refused, call=call)
+    return [_outcome(one, known | made, new=new) for one in reported]
 
 
-def _first_of_each(
-    reported: Sequence[Reported], known: Mapping[str, Payment]
-) -> dict[str, Reported]:
-    """Return the items whose reference is new: the first of each."""
+def _first_of_each(reported: Sequence[Reported], settled: Collection[str]) -> dict[str, Reported]:
+    """Return the items whose reference is new, or was refused: the first of each."""
     new: dict[str, Reported] = {}
     for one in reported:
-        if one.item.payer_reference not in known:
+        if one.item.payer_reference not in settled:
             new.setdefault(one.item.payer_reference, one)
     return new
 
 
+def _under_its_id(one: Reported, refused: Payment | None) -> Reported:
+    """Return an item under the id by which it was refused, where it was."""
+    return one if refused is None else replace(one, payment_id=refused.payment_id)
+
+
+def _is_same(made: Payment, refused: Payment | None) -> bool:
+    """Say whether an item is refused as it was: then nothing is to be written."""
+    return refused is not None and (made.refused_code, made.fingerprint) == (
+        refused.refused_code,
+        refused.fingerprint,
+    )
+
+
 def _outcome(
-    one: Reported,
-    known: Mapping[str, Payment],
-    *,
-    new: Mapping[str, Reported],
-    made: Mapping[str, Payment],
+    one: Reported, standing: Mapping[str, Payment], *, new: Mapping[str, Reported]
 ) -> Outcome:
     reference = one.item.payer_reference
-    stored = known.get(reference) or made[reference]
+    stored = standing[reference]
     if not one.has_content_of(stored.fingerprint):
         return PayerReferenceReused()
     return Paid(stored, is_replay=new.get(reference) is not one)
@@ -187,10 +211,23 @@ class _Cashier:
         for one in split.changes:
             self._cause[one.account_id] = reported.payment_id
 
-    async def write(self, connection: Connection, made: Sequence[Payment], *, call: Call) -> None:
-        """Write everything; the outbox last, because no lock is taken after its head."""
+    async def write(
+        self,
+        connection: Connection,
+        made: Sequence[Payment],
+        *,
+        before: Collection[str],
+        call: Call,
+    ) -> None:
+        """Write everything; the outbox last, because no lock is taken after its head.
+
+        `before` are references under which something was refused before.
+        """
         crossings = await self._ledger.write(connection)
-        await payments.append(connection, made)
+        await payments.append(
+            connection, [one for one in made if one.payer_reference not in before]
+        )
+        await payments.take_anew(connection, [one for one in made if one.payer_reference in before])
         drawn = [
             Drawn(name, one.account_id, one.committed_cents, one.paid_cents)
             for name in sorted(self._touched)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct
 from starlette.requests import Request
 
 from kuntavayla.auth import Refusal
 from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import JsonDecoder, item_problem
-from kuntavayla.idempotency import fingerprints_of
+from kuntavayla.idempotency import KeyUse, claim_one, fingerprints_of
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.bulk import LINE_BYTES_MAX, run_chunks
 from kuntavayla.service.routes.desk import call_of
@@ -39,15 +40,34 @@ def made_ready(item: PaymentItem, *, report_id: str, desk: Desk, moment: Moment)
     )
 
 
-async def booked(request: Request, ready: Sequence[Reported], *, moment: Moment) -> list[Outcome]:
-    """Book what is ready in one transaction; again where it lost against another one."""
+class BookedReport(Struct, frozen=True):
+    """What came of items, and whether they came under a key that is known."""
+
+    outcomes: list[Outcome]
+    is_replay: bool
+
+
+async def booked(
+    request: Request, ready: Sequence[Reported], *, moment: Moment, use: KeyUse | None = None
+) -> BookedReport:
+    """Book what is ready in one transaction, with the key of the report where it has one.
+
+    Again where it lost against another one.
+    """
     desk = desk_of(request)
 
-    async def act() -> list[Outcome]:
+    async def act() -> BookedReport:
         async with desk.transaction() as connection:
-            return await paying.pay(
-                connection, ready, call=call_of(request), law=desk.law, moment=moment
+            is_replay = use is not None and await claim_one(connection, use) is not None
+            outcomes = await paying.pay(
+                connection,
+                ready,
+                call=call_of(request),
+                law=desk.law,
+                moment=moment,
+                is_replay=is_replay,
             )
+            return BookedReport(outcomes, is_replay)
 
     return await repeating(act)
 
@@ -101,7 +121,8 @@ class Bulk:
     ) -> list[PaymentBulkLine]:
         """Book what is ready in one transaction; return one answer per line, in order."""
         items = [one for one in ready if isinstance(one, Reported)]
-        outcomes = iter(await booked(self._request, items, moment=self._desk.moment()))
+        done = await booked(self._request, items, moment=self._desk.moment())
+        outcomes = iter(done.outcomes)
         return [
             _answer(number, one, next(outcomes)) if isinstance(one, Reported) else one
             for number, one in enumerate(ready, first_line)

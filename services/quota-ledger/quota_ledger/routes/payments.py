@@ -8,7 +8,6 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kuntavayla import idempotency
 from kuntavayla.auth import Caller, require_kind
 from kuntavayla.errors import DomainError
 from kuntavayla.http import (
@@ -69,24 +68,25 @@ async def pay(request: Request) -> Response:
 
     A payment is a fact: what lies above the commitment, or is of a month that the decision does not
     cover, is booked too, and listed by `GET /payments?state=exceeds_commitment`. Refused, and
-    listed, is only one of an unknown decision, and a recovery above what was paid. A payer
-    reference is booked once for ever: a repeat is answered as the first. Needs an Idempotency-Key.
+    listed, is only one of an unknown decision, and a recovery above what was paid; under another
+    key it is tried again, and may be corrected. A payer reference is booked once for ever: a repeat
+    is answered as the first. Needs an Idempotency-Key.
     """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.KEHA)
     key = idempotency_key(request)
     report = await _reports.read(request, limits=desk.body_limits)
     moment = desk.moment()
-    is_replay = await _claim(request, report, key=key, moment=moment)
     ready = [
         made_ready(item, report_id=report.report_id, desk=desk, moment=moment)
         for item in report.items
     ]
-    outcomes = iter(
-        await booked(request, [one for one in ready if isinstance(one, Reported)], moment=moment)
-    )
+    use = _use_of(request, report, key=key, moment=moment)
+    new = [one for one in ready if isinstance(one, Reported)]
+    done = await booked(request, new, moment=moment, use=use)
+    outcomes = iter(done.outcomes)
     found = [next(outcomes) if isinstance(one, Reported) else one for one in ready]
-    headers = {"Idempotent-Replayed": "true"} if is_replay else {}
+    headers = {"Idempotent-Replayed": "true"} if done.is_replay else {}
     return json_answer(_answer(report, found), headers=headers)
 
 
@@ -157,15 +157,10 @@ def _query(
     )
 
 
-async def _claim(request: Request, report: PaymentReport, *, key: str, moment: Moment) -> bool:
-    """Claim the key of a report; say whether it is known with the same content.
-
-    A report whose key is known is answered from its payments, which are booked once whatever is
-    repeated: so the key needs no transaction with them.
-    """
-    desk = desk_of(request)
-    fingerprint, *older = fingerprints_of(report, by=desk.fingerprints)
-    use = KeyUse(
+def _use_of(request: Request, report: PaymentReport, *, key: str, moment: Moment) -> KeyUse:
+    """Return the use of a report's key; what is known is answered from the report's payments."""
+    fingerprint, *older = fingerprints_of(report, by=desk_of(request).fingerprints)
+    return KeyUse(
         organisation=caller_of(request).organisation,
         route="payments",
         key=key,
@@ -174,8 +169,6 @@ async def _claim(request: Request, report: PaymentReport, *, key: str, moment: M
         status=200,
         result_id=moment.new_id(),
     )
-    async with desk.transaction() as connection:
-        return await idempotency.claim_one(connection, use) is not None
 
 
 def _answer(report: PaymentReport, found: list[Outcome | DomainError]) -> PaymentsResponse:

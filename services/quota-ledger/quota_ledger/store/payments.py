@@ -47,6 +47,12 @@ _SELECTED = ", ".join(f"p.{name}{'::text' if name in _IDS else ''}" for name in 
 APPEND = f"""
 INSERT INTO payments ({_PAYMENT.listed}) SELECT {_PAYMENT.read} FROM {_PAYMENT.recordset()}
 """  # noqa: S608 - constants of ours
+TAKE_ANEW = f"""
+UPDATE payments AS p
+SET ({_PAYMENT.listed}) = ROW({_PAYMENT.read})
+FROM {_PAYMENT.recordset()}
+WHERE p.payment_id = r.payment_id AND p.state = 'refused'
+"""  # noqa: S608 - constants of ours
 FIND_BY_REFERENCE = f"""
 SELECT {_SELECTED} FROM payments p WHERE p.payer_reference = ANY($1::text[])
 """  # noqa: S608 - constants of ours
@@ -153,6 +159,18 @@ async def append(connection: Connection, payments: Sequence[Payment]) -> None:
         await connection.execute(APPEND, _PAYMENT.argument(payments))
     except asyncpg.UniqueViolationError as error:
         raise LostRace from error
+
+
+async def take_anew(connection: Connection, payments: Sequence[Payment]) -> None:
+    """Write what came again, or corrected, in the place of what was refused.
+
+    Raises LostRace where another transaction has booked one of them in between.
+    """
+    if not payments:
+        return
+    done = await connection.execute(TAKE_ANEW, _PAYMENT.argument(payments))
+    if done != f"UPDATE {len(payments)}":
+        raise LostRace
 
 
 async def find_by_reference(
