@@ -19,6 +19,7 @@ from tests.quota_ledger.decided import (
     sender,
     training,
 )
+from tests.quota_ledger.paid import a_payment, report
 from tests.quota_ledger.responsibles import CLIENT
 from tests.quota_ledger.service import Ledger
 from tests.served import Json
@@ -48,10 +49,12 @@ async def sums_of(ledger: Ledger) -> tuple[int, int, int, int]:
     )
 
 
-async def pay(ledger: Ledger, cents: int) -> None:
-    """Let so much be paid of the only decision, as a payment would."""
-    await ledger.execute(f"UPDATE decision_draws SET paid_cents = {cents:d}")  # noqa: S608
-    await ledger.execute(f"UPDATE decisions SET paid_cents = {cents:d}")  # noqa: S608
+async def pay(ledger: Ledger, made: Json, cents: int) -> None:
+    """Let the payer report so much of a decision that is granted, today."""
+    today = ledger.clock.now.date().isoformat()
+    paid = a_payment(made["decision_id"], amount_cents=cents, paid_on=today)
+    [item] = (await report(ledger, paid))["items"]
+    assert item["result"] == "booked", item
 
 
 async def test_a_grant_commits_what_was_reserved(ledger: Ledger) -> None:
@@ -138,7 +141,7 @@ async def test_a_reservation_that_is_given_up_is_free_again(
 async def test_what_is_paid_of_a_cancelled_decision_stays_committed(ledger: Ledger) -> None:
     made = await a_reserved(ledger)
     await acted(sender(ledger), made, "grant")
-    await pay(ledger, MONTH)
+    await pay(ledger, made, MONTH)
 
     verdict = await acted(sender(ledger), made, "cancel", version=2)
 
@@ -168,7 +171,7 @@ async def test_what_ends_earlier_is_calculated_to_the_day(
 async def test_what_is_paid_stays_whatever_is_left_of_the_period(ledger: Ledger) -> None:
     made = await a_reserved(ledger)
     await acted(sender(ledger), made, "grant")
-    await pay(ledger, 7 * MONTH)
+    await pay(ledger, made, 7 * MONTH)
 
     verdict = await acted(sender(ledger), made, "end", version=2)
 
@@ -230,7 +233,7 @@ async def test_a_change_for_which_nothing_is_free_changes_nothing(ledger: Ledger
 async def test_less_than_is_paid_is_no_change(ledger: Ledger) -> None:
     made = await a_reserved(ledger)
     await acted(sender(ledger), made, "grant")
-    await pay(ledger, COST - 1)
+    await pay(ledger, made, COST - 1)
 
     answer = await act(
         sender(ledger), made, "change", version=2, **changed(a_decision(), period=TO_DECEMBER)
