@@ -59,3 +59,14 @@ async def test_a_month_before_the_period_takes_nothing_of_the_commitment(ledger:
     assert [one.get("excess_cents") for one in (before, within, behind)] == [700, None, 900]
     assert behind["commitment_left_cents"] == COST - 800
     assert await proved(ledger)
+
+
+async def test_what_was_paid_before_the_decision_counts_from_its_day(ledger: Ledger) -> None:
+    decision_id = await a_granted(ledger)
+
+    await report(ledger, a_payment(decision_id, paid_on="2021-08-01"))
+
+    [entry] = await ledger.fetch("SELECT value_on::text FROM entries WHERE kind = 'payment'")
+    [payment] = await ledger.fetch("SELECT paid_on::text FROM payments")
+    assert (entry["value_on"], payment["paid_on"]) == ("2021-08-23", "2021-08-01")
+    assert await proved(ledger)

@@ -197,7 +197,7 @@ class _Cashier:
             for one in split.changes
         )
         refs = Refs(
-            value_on=item.paid_on,
+            value_on=max(item.paid_on, self._decisions[item.decision_id].decided_on),
             organisation=call.organisation,
             official_id=call.official_id,
             decision_id=item.decision_id,

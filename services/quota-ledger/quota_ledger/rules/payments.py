@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from kuntavayla.errors import Fault
 from kuntavayla.values.codes import Id, Reference
 from kuntavayla.values.faults import reference_faults
-from quota_ledger.rules.allocations import AMOUNT_CENTS_MAX
+from quota_ledger.rules.allocations import AMOUNT_CENTS_MAX, BUDGET_YEAR_FIRST
 from quota_ledger.rules.balances import Sums
 from quota_ledger.rules.states import DecisionState, PaymentKind, PaymentState
 
@@ -63,7 +63,9 @@ class PaymentItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         yield from self._amount_faults()
         if not _MONTH.fullmatch(self.month) or self.month < _FIRST_MONTH:
             yield Fault("/month", "month_malformed", "Give a month such as 2021-09.")
-        if self.paid_on > today:
+        if self.paid_on.year < BUDGET_YEAR_FIRST:
+            yield Fault("/paid_on", "day_outside_years", "Give a day from 2021 on.")
+        elif self.paid_on > today:
             yield Fault("/paid_on", "day_in_future", "Report what was paid, once it was.")
 
     def _amount_faults(self) -> Iterator[Fault]:
@@ -234,6 +236,7 @@ class PayableDecision(Struct, frozen=True, kw_only=True):
     budget_year: int
     is_restricted: bool
     state: DecisionState
+    decided_on: date
     first_month: date
     last_month: date
 

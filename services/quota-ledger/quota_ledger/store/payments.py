@@ -64,6 +64,7 @@ FROM decisions d WHERE d.decision_id = $1
 _DECISION = """
 SELECT d.decision_id::text, d.organisation, d.client_id::text, d.area_code, d.municipality_code,
        d.instrument, d.budget_year, d.is_restricted, d.state,
+       d.decided_on,
        date_trunc('month', d.starts_on)::date AS first_month,
        date_trunc('month', greatest(d.ends_on, (d.content #>> '{period,ends_on}')::date))::date
            AS last_month
