@@ -272,7 +272,7 @@ class Model:
                 freed = taken if kind == "paid" and decision.state in OVER else 0
                 draw["net"] -= taken
                 draw["excess"] -= taken if kind == "excess" else 0
-                draw.subtract(committed=freed, paid=freed)
+                draw.subtract({"committed": freed, "paid": freed})
                 back[key].update(paid=-taken, excess=-taken if kind == "excess" else 0)
                 back[key].update(committed=-freed)
         back = {key: change for key, change in back.items() if change["paid"]}
@@ -295,7 +295,7 @@ class Model:
             within = change["paid"] - change["excess"] if made.is_payment else 0
             back = {"paid": within, "net": change["paid"], "excess": change["excess"]}
             after[key].subtract(back)
-            after[key].subtract(paid=change["committed"], committed=change["committed"])
+            after[key].subtract(dict.fromkeys(("committed", "paid"), change["committed"]))
             total_within += within
         for draw in after.values():
             if draw["excess"] < 0 or not 0 <= draw["net"] - draw["excess"] <= draw["paid"]:

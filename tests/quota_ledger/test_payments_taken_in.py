@@ -7,14 +7,15 @@ from tests.quota_ledger.acts import acted, changed
 from tests.quota_ledger.decided import COST, a_decision, decided, give, know_clients, sender
 from tests.quota_ledger.paid import PAYDAY, a_granted, a_payment, committed, proved, report
 from tests.quota_ledger.service import Ledger
+from tests.served import Json
 
 MONTH = 106_000
 HOLIDAY_PAY = 125_000
 
 
-def dearer(cents: int) -> dict[str, Any]:
+def dearer(cents: int) -> Json:
     """Return the change by which the decision of the example costs so much more."""
-    # Half of the holiday pay is the subsidy's share, less than half of it here: 40 per cent.
+    # Of holiday pay 40 per cent are subsidised.
     facts = {**a_decision()["facts"], "holiday_pay_cents": HOLIDAY_PAY + cents * 5 // 2}
     return changed(a_decision(), facts=facts)
 
@@ -96,7 +97,7 @@ async def test_what_lies_above_in_the_newest_year_is_taken_in_there(ledger: Ledg
     await know_clients(ledger)
     ledger.clock.now = datetime(2022, 1, 10, 6, tzinfo=UTC)
     period = {"starts_on": "2022-02-01", "ends_on": "2022-11-30"}
-    body = {"decided_on": "2022-01-10", "budget_year": 2022, "period": period}
+    body: dict[str, Any] = {"decided_on": "2022-01-10", "budget_year": 2022, "period": period}
     decision_id = await committed(ledger, **body)
     ledger.clock.now = datetime(2022, 3, 15, 6, tzinfo=UTC)
     paid = {"month": "2022-02", "paid_on": "2022-03-15"}

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
 from starlette.requests import Request
 
 from kuntavayla.auth import Refusal
+from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import JsonDecoder, item_problem
-from kuntavayla.idempotency import KeyUse, claim_one, fingerprints_of
+from kuntavayla.idempotency import fingerprints_of
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.bulk import LINE_BYTES_MAX, run_chunks
 from kuntavayla.service.routes.desk import call_of
@@ -40,36 +40,33 @@ def made_ready(item: PaymentItem, *, report_id: str, desk: Desk, moment: Moment)
     )
 
 
-class BookedReport(Struct, frozen=True):
-    """What came of items, and whether they came under a key that is known."""
+async def booked(request: Request, ready: Sequence[Reported], *, moment: Moment) -> list[Outcome]:
+    """Book what is ready in one transaction; again where it lost against another one."""
 
-    outcomes: list[Outcome]
-    is_replay: bool
-
-
-async def booked(
-    request: Request, ready: Sequence[Reported], *, moment: Moment, use: KeyUse | None = None
-) -> BookedReport:
-    """Book what is ready in one transaction, with the key of the report where it has one.
-
-    Again where it lost against another one.
-    """
-    desk = desk_of(request)
-
-    async def act() -> BookedReport:
-        async with desk.transaction() as connection:
-            is_replay = use is not None and await claim_one(connection, use) is not None
-            outcomes = await paying.pay(
-                connection,
-                ready,
-                call=call_of(request),
-                law=desk.law,
-                moment=moment,
-                is_replay=is_replay,
-            )
-            return BookedReport(outcomes, is_replay)
+    async def act() -> list[Outcome]:
+        async with desk_of(request).transaction() as connection:
+            return await paid_in(connection, request, ready, moment=moment)
 
     return await repeating(act)
+
+
+async def paid_in(
+    connection: Connection,
+    request: Request,
+    ready: Sequence[Reported],
+    *,
+    moment: Moment,
+    is_replay: bool = False,
+) -> list[Outcome]:
+    """Book what is ready in the transaction of the caller."""
+    return await paying.pay(
+        connection,
+        ready,
+        call=call_of(request),
+        law=desk_of(request).law,
+        moment=moment,
+        is_replay=is_replay,
+    )
 
 
 def result_of(reference: str, outcome: Outcome | DomainError) -> PaymentResult:
@@ -121,8 +118,7 @@ class Bulk:
     ) -> list[PaymentBulkLine]:
         """Book what is ready in one transaction; return one answer per line, in order."""
         items = [one for one in ready if isinstance(one, Reported)]
-        done = await booked(self._request, items, moment=self._desk.moment())
-        outcomes = iter(done.outcomes)
+        outcomes = iter(await booked(self._request, items, moment=self._desk.moment()))
         return [
             _answer(number, one, next(outcomes)) if isinstance(one, Reported) else one
             for number, one in enumerate(ready, first_line)

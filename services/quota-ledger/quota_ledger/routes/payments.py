@@ -8,6 +8,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kuntavayla import idempotency
 from kuntavayla.auth import Caller, require_kind
 from kuntavayla.errors import DomainError
 from kuntavayla.http import (
@@ -29,13 +30,14 @@ from kuntavayla.register import OrganisationKind
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.bulk import summary_of
 from kuntavayla.service.routes.desk import RESTRICTED
+from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
 from quota_ledger.errors import DecisionUnknown, PayerReferenceReused, RecoveryAbovePaid
 from quota_ledger.operations import payments as reading
 from quota_ledger.operations.paying import Outcome, Reported
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import Desk, desk_of
-from quota_ledger.routes.paying import Bulk, booked, made_ready, result_of
+from quota_ledger.routes.paying import Bulk, made_ready, paid_in, result_of
 from quota_ledger.routes.rights import seen_areas
 from quota_ledger.rules.payments import Payment, PaymentFilter, PaymentItem, PaymentReport
 from quota_ledger.rules.states import PaymentState
@@ -83,10 +85,10 @@ async def pay(request: Request) -> Response:
     ]
     use = _use_of(request, report, key=key, moment=moment)
     new = [one for one in ready if isinstance(one, Reported)]
-    done = await booked(request, new, moment=moment, use=use)
-    outcomes = iter(done.outcomes)
-    found = [next(outcomes) if isinstance(one, Reported) else one for one in ready]
-    headers = {"Idempotent-Replayed": "true"} if done.is_replay else {}
+    outcomes, is_replay = await _booked_once(request, new, use=use, moment=moment)
+    told = iter(outcomes)
+    found = [next(told) if isinstance(one, Reported) else one for one in ready]
+    headers = {"Idempotent-Replayed": "true"} if is_replay else {}
     return json_answer(_answer(report, found), headers=headers)
 
 
@@ -155,6 +157,20 @@ def _query(
         state=state,
         decision_id=str(decision_id) if decision_id else None,
     )
+
+
+async def _booked_once(
+    request: Request, new: list[Reported], *, use: KeyUse, moment: Moment
+) -> tuple[list[Outcome], bool]:
+    """Book a report and claim its key, both or neither; say whether the key was known."""
+
+    async def act() -> tuple[list[Outcome], bool]:
+        async with desk_of(request).transaction() as connection:
+            is_replay = await idempotency.claim_one(connection, use) is not None
+            outcomes = await paid_in(connection, request, new, moment=moment, is_replay=is_replay)
+            return outcomes, is_replay
+
+    return await repeating(act)
 
 
 def _use_of(request: Request, report: PaymentReport, *, key: str, moment: Moment) -> KeyUse:
