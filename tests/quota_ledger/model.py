@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 LAST_YEAR = 2022
 """The budget year that every decision names; it may draw from the year before as well."""
+MOVED = ("reserved", "committed", "excess")
+OVER = frozenset({"cancelled", "refused", "expired"})
 Key = tuple[str, int]
 """An account: the municipality, or nothing for the area's own; and the year."""
 
@@ -27,14 +29,18 @@ class Account:
         sums = self.sums
         return sums["allocated"] - sums["reserved"] - sums["committed"] - sums["excess"]
 
-    def change(self, **change: int) -> None:
-        """Book one entry; what is freed behind the lapse lapses, once debts are made good."""
+    def change(self, **change: int) -> int:
+        """Book one entry; what is freed behind the lapse lapses, once debts are made good.
+
+        Returns what lapsed by it.
+        """
         before = self.free
         self.sums.update(change)
-        freed = min(self.free - before, self.free)
-        if self.is_lapsed and freed > 0:
+        freed = min(self.free - before, self.free) if self.is_lapsed else 0
+        if freed > 0:
             self.sums.update(allocated=-freed, lapsed=freed)
         self.entries += 1
+        return max(0, freed)
 
     def persons(self, kind: str) -> int:
         committed = {client for (held, client), n in self.holds.items() if held == "c" and n}
@@ -74,22 +80,28 @@ class Model:
         self.payments: list[Made] = []
         self.accounts: dict[Key, Account] = {}
         self.decisions: dict[str, Decision] = {}
+        self.closed: set[int] = set()
         self.events: Counter[str] = Counter()
 
     def allocate(self, year: int, cents: int) -> str:
-        account = self.accounts.setdefault(("", year), Account())
-        return self._ordered(self._allocated(account, cents), {("", year): cents})
+        account = self._of_year(year)
+        done = self._allocated(account, cents)
+        if done == "done":
+            self.accounts["", year] = account
+        return self._ordered(done, {("", year): cents})
 
     def cut(self, year: int, cents: int) -> str:
-        account = self.accounts.get(("", year), Account())
-        return self._ordered(self._allocated(account, -cents), {("", year): -cents})
+        return self._ordered(self._allocated(self._of_year(year), -cents), {("", year): -cents})
 
     def transfer(self, year: int, cents: int) -> str:
-        account = self.accounts.get(("", year), Account())
-        done = self._allocated(account, -cents)
+        done = self._allocated(self._of_year(year), -cents)
         if done == "done":
             self._allocated(self.accounts.setdefault(("765", year), Account()), cents)
         return self._ordered(done, {("", year): -cents, ("765", year): cents})
+
+    def _of_year(self, year: int, place: str = "") -> Account:
+        """Return an account; one of a year that is over is closed from the beginning."""
+        return self.accounts.get((place, year)) or Account(is_lapsed=year in self.closed)
 
     def _ordered(self, done: str, cents: dict[Key, int]) -> str:
         if done == "done":
@@ -135,6 +147,7 @@ class Model:
         """Return what is reserved of which account, the oldest first; None where it is short."""
         after = {key: Counter(draw) for key, draw in decision.draws.items()}
         name = "committed" if decision.state == "granted" else "reserved"
+        cents -= self._covered(after, cents) if name == "committed" else 0
         for year in (year for year in (decision.decided_year - 1, decision.decided_year)):
             key = ("765", year) if ("765", year) in self.accounts else ("", year)
             account = self.accounts.get(key)
@@ -146,11 +159,29 @@ class Model:
                 after.setdefault(key, Counter())[name] += taken
         return None if cents else after
 
+    def _covered(self, after: dict[Key, Counter[str]], cents: int) -> int:
+        """Let commitments grow by what was paid above them; return by how much."""
+        left = cents
+        for key, draw in sorted(after.items(), key=lambda item: item[0][1]):
+            account = self.accounts[key]
+            if draw["committed"] and not account.is_lapsed and account.free >= 0:
+                taken = min(left, draw["excess"])
+                draw["committed"] += taken
+                left -= taken
+        return cents - left
+
     def _move(self, decision: Decision, after: dict[Key, Counter[str]]) -> None:
-        """Book the way from what a decision holds to what it shall hold."""
+        """Book the way from what a decision holds to what it shall hold.
+
+        A commitment that grows takes in what was paid above it.
+        """
         for key, new in after.items():
             old = decision.draws.get(key, Counter())
-            change = {name: new[name] - old[name] for name in ("reserved", "committed")}
+            grown = new["committed"] - old["committed"]
+            taken = max(0, min(grown, new["excess"], new["committed"] - new["paid"]))
+            new["paid"] += taken
+            new["excess"] -= taken
+            change = {name: new[name] - old[name] for name in MOVED}
             if any(change.values()):
                 self.accounts[key].change(**change)
             for name, held in (("reserved", "r"), ("committed", "c")):
@@ -238,12 +269,18 @@ class Model:
                 of_kind = draw["excess"] if kind == "excess" else draw["net"] - draw["excess"]
                 taken = min(cents, of_kind)
                 cents -= taken
+                freed = taken if kind == "paid" and decision.state in OVER else 0
                 draw["net"] -= taken
                 draw["excess"] -= taken if kind == "excess" else 0
+                draw.subtract({"committed": freed, "paid": freed})
                 back[key].update(paid=-taken, excess=-taken if kind == "excess" else 0)
+                back[key].update(committed=-freed)
         back = {key: change for key, change in back.items() if change["paid"]}
         for key, change in back.items():
-            self.accounts[key].change(**change)
+            lapsed = self.accounts[key].change(**change)
+            change.update(lapsed=lapsed, allocated=-lapsed)
+            is_let_go = change["committed"] and not decision.draws[key]["committed"]
+            self.accounts[key].holds["c", decision.client] -= bool(is_let_go)
         return self._booked(Made(back, name))
 
     def reverse_payment(self, number: int) -> str:
@@ -258,6 +295,7 @@ class Model:
             within = change["paid"] - change["excess"] if made.is_payment else 0
             back = {"paid": within, "net": change["paid"], "excess": change["excess"]}
             after[key].subtract(back)
+            after[key].subtract(dict.fromkeys(("committed", "paid"), change["committed"]))
             total_within += within
         for draw in after.values():
             if draw["excess"] < 0 or not 0 <= draw["net"] - draw["excess"] <= draw["paid"]:
@@ -265,14 +303,26 @@ class Model:
         is_bound = decision.state == "cancelled" and decision.total("committed") > 0
         if total_within and (is_bound or any(draw["excess"] for draw in after.values())):
             return "later_bookings_stand"
+        if not all(self._fits(self.accounts[key], each) for key, each in made.changes.items()):
+            return "later_bookings_stand"
         for key, change in made.changes.items():
-            self.accounts[key].change(paid=-change["paid"], excess=-change["excess"])
+            self.accounts[key].change(**{name: -cents for name, cents in change.items()})
+            is_held = change["committed"] and not decision.draws[key]["committed"]
+            self.accounts[key].holds["c", decision.client] += bool(is_held)
         decision.draws = after
         made.is_reversed = True
         self.events["payment.booked"] += 1
         return "done"
 
+    def _fits(self, account: Account, change: Counter[str]) -> bool:
+        """Say whether what a recovery has let go of a commitment may be bound again."""
+        needed = change["allocated"] - change["committed"]
+        if needed > 0 and account.is_lapsed and not change["lapsed"]:
+            return False
+        return needed <= max(0, account.free + max(0, change["excess"]))
+
     def lapse(self, year: int) -> None:
+        self.closed.add(year)
         for (_, of_year), account in self.accounts.items():
             if of_year == year and not account.is_lapsed:
                 left = max(0, account.free)

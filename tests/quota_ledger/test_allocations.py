@@ -1,4 +1,5 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -117,6 +118,7 @@ async def test_an_account_has_one_initial_allocation(ledger: Ledger) -> None:
     await ordered(ely, "/allocations", an_allocation())
 
     again = await order(ely, "/allocations", an_allocation())
+    ledger.clock.now = datetime(2022, 1, 1, 6, tzinfo=UTC)
     other = await order(
         ely, "/allocations", an_allocation(budget_year=2022, valid_from_on="2022-01-01")
     )
@@ -148,6 +150,49 @@ async def test_an_indicative_allocation_is_shown_and_never_spent(ledger: Ledger)
     assert after[0]["indicative"] == {"cents": 0, "persons": 0}
     assert after[0]["available"] == {"cents": 100, "persons": 1}
     assert await ledger.count("entries") == 1
+
+
+async def test_what_is_indicative_is_added_to_cut_and_replaced(ledger: Ledger) -> None:
+    ely = orderer(ledger)
+    orders = [
+        an_allocation(amount_cents=1_000, persons=10),
+        a_cut(amount_cents=300, persons=4),
+        an_allocation(kind="addition", amount_cents=50, persons=1),
+        an_allocation(amount_cents=800, persons=8),
+        a_cut(amount_cents=900, persons=9),
+    ]
+
+    shown = []
+    for body in orders:
+        ledger.clock.now += timedelta(minutes=1)
+        await ordered(ely, "/allocations", {**body, "status": "indicative"})
+        [balance] = (await ely.get("/balances", params={"area": "kainuu"})).json()["items"]
+        shown.append((balance["indicative"]["cents"], balance["indicative"]["persons"]))
+
+    assert shown == [(1_000, 10), (700, 6), (750, 7), (800, 8), (0, 0)]
+
+
+async def test_what_is_indicative_is_shown_by_its_day_and_as_it_was_known(ledger: Ledger) -> None:
+    ely = orderer(ledger)
+    await ordered(
+        ely, "/allocations", an_allocation(status="indicative", valid_from_on="2021-10-01")
+    )
+    ledger.clock.now = datetime(2021, 10, 2, 6, tzinfo=UTC)
+    await ordered(ely, "/allocations", an_allocation(amount_cents=100, valid_from_on="2021-10-02"))
+
+    queries = [
+        {"on": "2021-09-30"},
+        {"on": "2021-10-01"},
+        {"on": "2021-10-02"},
+        {"on": "2021-10-02", "known_at": "2021-10-01T12:00:00+03:00"},
+        {"on": "2021-10-02", "known_at": "2021-08-01T12:00:00+03:00"},
+    ]
+    shown = [
+        (await ely.get("/balances", params=query)).json()["items"][0]["indicative"]["cents"]
+        for query in queries
+    ]
+
+    assert shown == [0, 161_200_000, 0, 161_200_000, 0]
 
 
 async def test_a_preview_shows_what_would_be_and_stores_nothing(ledger: Ledger) -> None:

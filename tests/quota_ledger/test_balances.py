@@ -38,6 +38,7 @@ async def test_a_balance_adds_up_and_says_how_far_it_is_used(ledger: Ledger) -> 
 async def test_a_balance_of_a_day_counts_what_counts_for_it(ledger: Ledger) -> None:
     ely = orderer(ledger)
     await ordered(ely, "/allocations", an_allocation(amount_cents=1_000))
+    ledger.clock.now = datetime(2021, 9, 1, 6, tzinfo=UTC)
     later = an_allocation(kind="addition", basis=None, amount_cents=500, valid_from_on="2021-09-01")
     await ordered(ely, "/allocations", later)
 
@@ -210,6 +211,7 @@ async def test_the_accounts_of_a_year_stay_in_sight_when_the_areas_have_changed(
     ledger: Ledger,
 ) -> None:
     of_2024 = an_allocation(budget_year=2024, valid_from_on="2024-01-01")
+    ledger.clock.now = datetime(2024, 1, 1, 6, tzinfo=UTC)
     await order(orderer(ledger), "/allocations", of_2024)
     ledger.clock.now = datetime(2025, 3, 1, 6, tzinfo=UTC)
 

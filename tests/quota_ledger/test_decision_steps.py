@@ -49,9 +49,10 @@ async def sums_of(ledger: Ledger) -> tuple[int, int, int, int]:
     )
 
 
-async def pay(ledger: Ledger, decision: Json, cents: int) -> None:
-    """Let so much be paid of a decision, as the payer reports it."""
-    paid = a_payment(decision["decision_id"], amount_cents=cents, paid_on="2021-08-24")
+async def pay(ledger: Ledger, made: Json, cents: int) -> None:
+    """Let the payer report so much of a decision that is granted, today."""
+    today = ledger.clock.now.date().isoformat()
+    paid = a_payment(made["decision_id"], amount_cents=cents, paid_on=today)
     [item] = (await report(ledger, paid))["items"]
     assert item["result"] == "booked", item
 

@@ -141,6 +141,14 @@ async def test_a_new_account_has_no_forecast_yet(ledger: Ledger) -> None:
     assert (item["run_out_on"], item["reason"], item["weeks"]) == (None, "too_few_weeks", [])
 
 
+async def test_weeks_before_an_account_was_booked_are_none_of_its_weeks(ledger: Ledger) -> None:
+    await ordered(orderer(ledger), "/allocations", an_allocation(valid_from_on="2021-03-01"))
+
+    [item] = (await forecasts(ledger))["items"]
+
+    assert (item["reason"], item["weeks"]) == ("too_few_weeks", [])
+
+
 async def test_forecasts_are_shown_to_those_whose_area_it_is(ledger: Ledger) -> None:
     await give(ledger, cents=500)
 

@@ -74,9 +74,7 @@ async def test_an_addition_of_another_account_covers_nothing(ledger: Ledger) -> 
     answer = await order(
         orderer(ledger),
         "/allocations",
-        an_addition(
-            made["override_id"], cents=LACKING, budget_year=2022, valid_from_on="2022-01-01"
-        ),
+        an_addition(made["override_id"], cents=LACKING, instrument="TRAINING"),
     )
 
     assert (answer.status_code, answer.json()["code"]) == (409, "override_not_to_cover")

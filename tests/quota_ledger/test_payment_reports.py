@@ -64,6 +64,8 @@ async def test_a_report_is_answered_again_under_its_key(ledger: Ledger) -> None:
         ({"month": "2021-13"}, "/month", "month_malformed"),
         ({"month": "202109"}, "/month", "month_malformed"),
         ({"paid_on": "2021-10-16"}, "/paid_on", "day_in_future"),
+        ({"paid_on": "2020-12-31"}, "/paid_on", "day_outside_years"),
+        ({"paid_on": "1900-01-01"}, "/paid_on", "day_outside_years"),
         ({"payer_reference": "240587-921N"}, "/payer_reference", "reference_holds_identity_code"),
     ],
     ids=str,

@@ -1,7 +1,5 @@
 from datetime import UTC, datetime
 
-import pytest
-
 from tests.quota_ledger.decided import (
     COST,
     a_decision,
@@ -141,25 +139,6 @@ async def test_a_payment_of_an_unknown_decision_is_refused_and_listed(ledger: Le
         "decision_unknown",
     )
     assert await ledger.count("entries") == 0
-
-
-@pytest.mark.parametrize(
-    ("month", "code"),
-    [
-        ("2021-08", "month_outside_decision"),
-        ("2022-07", "month_outside_decision"),
-        ("2021-09", None),
-        ("2022-06", None),
-    ],
-)
-async def test_a_month_outside_the_decision_is_refused(
-    ledger: Ledger, month: str, code: str | None
-) -> None:
-    decision_id = await a_granted(ledger)
-
-    [item] = (await report(ledger, a_payment(decision_id, month=month)))["items"]
-
-    assert item.get("problem", {}).get("code") == code
 
 
 async def test_what_was_never_promised_is_booked_as_excess(ledger: Ledger) -> None:

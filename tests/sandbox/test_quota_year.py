@@ -75,7 +75,7 @@ def test_the_orders_are_as_the_service_takes_them() -> None:
     official = {"official_id": "ely-14:u-0001", "role": "decider"}
     for order in allocations({"kainuu": 1_000}, assumed=ASSUMED, decided_on=MARCH_1):
         body = msgspec.json.encode({**order, "acting_official": official})
-        assert list(msgspec.json.decode(body, type=AllocationRequest).faults()) == []
+        assert list(msgspec.json.decode(body, type=AllocationRequest).faults(today=MARCH_1)) == []
 
 
 def test_each_area_has_the_ely_centre_that_the_service_knows() -> None:

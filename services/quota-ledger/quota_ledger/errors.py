@@ -68,13 +68,6 @@ class RecoveryAbovePaid(DomainError):
     code: ClassVar[str] = "recovery_above_paid"
 
 
-class MonthOutsideDecision(DomainError):
-    """The month of the payment lies outside the decision's period; nothing was booked."""
-
-    kind: ClassVar[Kind] = Kind.CONFLICT
-    code: ClassVar[str] = "month_outside_decision"
-
-
 class PayerReferenceReused(DomainError):
     """The payer reference is taken by other content; what was booked first stands."""
 

@@ -19,7 +19,13 @@ from quota_ledger.operations.covering import (
     keep_covered,
     lock_covered,
 )
-from quota_ledger.operations.ordering import OrderDesk, empty_account, failure_of
+from quota_ledger.operations.ordering import (
+    OrderDesk,
+    empty_account,
+    failure_of,
+    require_countable,
+    require_not_over,
+)
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.allocations import (
     Allocation,
@@ -62,6 +68,7 @@ async def allocate(
     known = await idempotency.claim_one(connection, desk.use)
     if known is not None:
         return await _replayed(connection, known.result_id)
+    require_not_over(asked.budget_year, desk=desk)
     key = key_of(asked)
     ids = await opened(connection, [key], binds_persons=desk.law.binds_persons, moment=desk.moment)
     account_id = ids[key]
@@ -90,6 +97,7 @@ async def preview(
 
     Raises as `allocate`.
     """
+    require_not_over(asked.budget_year, desk=desk)
     key = key_of(asked)
     found = await accounts.find_by_key(connection, [key])
     account_id = found.get(key)
@@ -194,6 +202,7 @@ def _book(
         case Shortage():
             raise failure_of(outcome, balance=before)
         case Booked():
+            require_countable(outcome.entries[0].balance)
             return outcome.entries[0]
 
 

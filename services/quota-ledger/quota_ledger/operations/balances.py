@@ -56,7 +56,12 @@ async def list_of(connection: Connection, query: BalanceFilter) -> list[ShownBal
         found = await _as_of(connection, found, query=query)
     level = query.threshold_per_cent
     found = [one for one in found if level is None or is_used_to(one.sums, per_cent=level)]
-    beside = await allocations.load_indicative(connection, [one.account_id for one in found])
+    beside = await allocations.load_indicative(
+        connection,
+        [one.account_id for one in found],
+        on=query.on,
+        known_at=query.known_at,
+    )
     return [ShownBalance(one, beside.get(one.account_id, Indicative())) for one in found]
 
 

@@ -31,6 +31,7 @@ from quota_ledger.rules.posting import (
 )
 from quota_ledger.rules.seals import ACTION, Sealed, sealed_of
 from quota_ledger.rules.thresholds import level_of, told_after
+from quota_ledger.rules.years import may_lapse
 from quota_ledger.store import accounts, bookings
 from quota_ledger.store.accounts import NewAccount
 from quota_ledger.store.bookings import Bookings
@@ -224,14 +225,22 @@ async def opened(
 ) -> dict[AccountKey, str]:
     """Return the ids of accounts by key; those that there are not yet are opened.
 
+    One of a year that is over is opened closed: nothing can be drawn from it, or given to it.
     Call it before accounts are locked.
     """
     known = await accounts.find_by_key(connection, keys)
     missing = sorted(set(keys) - set(known))
     if not missing:
         return known
-    await accounts.open_accounts(
-        connection, [NewAccount(moment.new_id(), key, bool(binds_persons)) for key in missing]
-    )
+    new = [
+        NewAccount(
+            account_id=moment.new_id(),
+            key=key,
+            binds_persons=bool(binds_persons),
+            is_lapsed=may_lapse(key.budget_year, today=moment.today),
+        )
+        for key in missing
+    ]
+    await accounts.open_accounts(connection, new)
     # A new statement, because the one that met another transaction cannot see its row.
     return known | await accounts.find_by_key(connection, missing)

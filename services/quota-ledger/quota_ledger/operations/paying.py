@@ -1,6 +1,9 @@
-"""Book payments and recoveries: each exactly once, whatever it exceeds; refusals stay on record."""
+"""Book payments and recoveries: each exactly once, whatever it exceeds.
 
-from collections.abc import Mapping, Sequence
+A refusal stays on record until the same item, or a corrected one, can be booked in its place.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,12 +14,7 @@ from kuntavayla.errors import DomainError
 from kuntavayla.events import Channel, EventDraft
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
-from quota_ledger.errors import (
-    DecisionUnknown,
-    MonthOutsideDecision,
-    PayerReferenceReused,
-    RecoveryAbovePaid,
-)
+from quota_ledger.errors import DecisionUnknown, PayerReferenceReused, RecoveryAbovePaid
 from quota_ledger.events import PaymentBookedV1
 from quota_ledger.operations.announcing import threshold_drafts
 from quota_ledger.operations.booking import Ledger, opened
@@ -25,6 +23,7 @@ from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.areas import recipient_of
 from quota_ledger.rules.booked import Booked, Crossing
 from quota_ledger.rules.payments import (
+    PaidChange,
     PaidOf,
     PayableDecision,
     Payment,
@@ -33,7 +32,7 @@ from quota_ledger.rules.payments import (
     split_payment,
     split_recovery,
 )
-from quota_ledger.rules.posting import Leg, Posting, Refs
+from quota_ledger.rules.posting import Holds, Leg, Posting, Refs
 from quota_ledger.rules.states import PaymentState
 from quota_ledger.store import accounts, payments
 from quota_ledger.store.payments import Drawn, Summed
@@ -62,15 +61,24 @@ class Paid(Struct, frozen=True):
 
 Outcome = Paid | PayerReferenceReused
 REFUSALS: Mapping[str, type[DomainError]] = {
-    failure.code: failure for failure in (DecisionUnknown, RecoveryAbovePaid, MonthOutsideDecision)
+    failure.code: failure for failure in (DecisionUnknown, RecoveryAbovePaid)
 }
 """Why an item is refused and kept on record, by code."""
 
 
 async def pay(
-    connection: Connection, reported: Sequence[Reported], *, call: Call, law: Law, moment: Moment
+    connection: Connection,
+    reported: Sequence[Reported],
+    *,
+    call: Call,
+    law: Law,
+    moment: Moment,
+    is_replay: bool = False,
 ) -> list[Outcome]:
     """Book what is new, in order of arrival; one outcome per item, in their order.
+
+    What was refused before is tried again, and may be corrected, unless the whole report is a
+    replay: that is answered as the first.
 
     Locks the accounts in order of their ids, then the decisions, then the outbox head. Commits
     together: payments, entries, what decisions were paid, audit lines, events. Raises LostRace
@@ -79,33 +87,45 @@ async def pay(
     known = await payments.find_by_reference(
         connection, {one.item.payer_reference for one in reported}
     )
-    new = _first_of_each(reported, known)
+    refused = {name: one for name, one in known.items() if one.state == "refused" and not is_replay}
+    new = _first_of_each(reported, known.keys() - refused.keys())
     cashier = await _Cashier.of(connection, [*new.values()], law=law, moment=moment)
-    made = {reference: cashier.take(one, call=call) for reference, one in new.items()}
-    await cashier.write(connection, [*made.values()], call=call)
-    return [_outcome(one, known, new=new, made=made) for one in reported]
+    made = {
+        name: cashier.take(_under_its_id(one, refused.get(name)), call=call)
+        for name, one in new.items()
+    }
+    changed = [one for name, one in made.items() if not _is_same(one, refused.get(name))]
+    await cashier.write(connection, changed, before=refused, call=call)
+    return [_outcome(one, known | made, new=new) for one in reported]
 
 
-def _first_of_each(
-    reported: Sequence[Reported], known: Mapping[str, Payment]
-) -> dict[str, Reported]:
-    """Return the items whose reference is new: the first of each."""
+def _first_of_each(reported: Sequence[Reported], settled: Collection[str]) -> dict[str, Reported]:
+    """Return the items whose reference is new, or was refused: the first of each."""
     new: dict[str, Reported] = {}
     for one in reported:
-        if one.item.payer_reference not in known:
+        if one.item.payer_reference not in settled:
             new.setdefault(one.item.payer_reference, one)
     return new
 
 
+def _under_its_id(one: Reported, refused: Payment | None) -> Reported:
+    """Return an item under the id by which it was refused, where it was."""
+    return one if refused is None else replace(one, payment_id=refused.payment_id)
+
+
+def _is_same(made: Payment, refused: Payment | None) -> bool:
+    """Say whether an item is refused as it was: then nothing is to be written."""
+    return refused is not None and (made.refused_code, made.fingerprint) == (
+        refused.refused_code,
+        refused.fingerprint,
+    )
+
+
 def _outcome(
-    one: Reported,
-    known: Mapping[str, Payment],
-    *,
-    new: Mapping[str, Reported],
-    made: Mapping[str, Payment],
+    one: Reported, standing: Mapping[str, Payment], *, new: Mapping[str, Reported]
 ) -> Outcome:
     reference = one.item.payer_reference
-    stored = known.get(reference) or made[reference]
+    stored = standing[reference]
     if not one.has_content_of(stored.fingerprint):
         return PayerReferenceReused()
     return Paid(stored, is_replay=new.get(reference) is not one)
@@ -143,7 +163,8 @@ class _Cashier:
         beside = await _accounts_of(connection, undrawn, law=law, moment=moment)
         used = {one.account_id for each in drawn.values() for one in each}
         used |= {one.account_id for one in beside.values()}
-        ledger = await Ledger.locked(connection, used)
+        client_ids = {one.client_id for one in decisions.values()}
+        ledger = await Ledger.locked(connection, used, client_ids=client_ids)
         decisions = await payments.lock_decisions(connection, decisions)
         # A new statement, because what was drawn may have changed before the locks were ours.
         paid: dict[str, Sequence[PaidOf]] = {**await payments.list_paid(connection, decisions)}
@@ -159,13 +180,12 @@ class _Cashier:
         decision = self._decisions.get(item.decision_id)
         if decision is None:
             return _refused(reported, DecisionUnknown, call=call, moment=self._moment)
-        if not decision.covers(item.month_start):
-            return _refused(reported, MonthOutsideDecision, call=call, moment=self._moment)
         paid = self._paid[item.decision_id]
         if item.kind == "payment":
-            split: Split | None = split_payment(item.amount_cents, paid)
+            is_covered = decision.covers(item.month_start)
+            split: Split | None = split_payment(item.amount_cents, paid, is_covered=is_covered)
         else:
-            split = split_recovery(-item.amount_cents, paid)
+            split = split_recovery(-item.amount_cents, paid, is_over=decision.is_over)
         if split is None:
             return _refused(reported, RecoveryAbovePaid, call=call, moment=self._moment)
         self._book(reported, split, call=call)
@@ -174,11 +194,11 @@ class _Cashier:
     def _book(self, reported: Reported, split: Split, *, call: Call) -> None:
         item = reported.item
         legs = tuple(
-            Leg(account_id=account_id, kind=item.kind, change=change)
-            for account_id, change in split.changes
+            _leg(one, item, client_id=self._decisions[item.decision_id].client_id)
+            for one in split.changes
         )
         refs = Refs(
-            value_on=item.paid_on,
+            value_on=max(item.paid_on, self._decisions[item.decision_id].decided_on),
             organisation=call.organisation,
             official_id=call.official_id,
             decision_id=item.decision_id,
@@ -189,15 +209,28 @@ class _Cashier:
         assert isinstance(outcome, Booked), "what was paid is always booked"
         self._paid[item.decision_id] = split.after
         self._touched.add(item.decision_id)
-        for account_id, _ in split.changes:
-            self._cause[account_id] = reported.payment_id
+        for one in split.changes:
+            self._cause[one.account_id] = reported.payment_id
 
-    async def write(self, connection: Connection, made: Sequence[Payment], *, call: Call) -> None:
-        """Write everything; the outbox last, because no lock is taken after its head."""
+    async def write(
+        self,
+        connection: Connection,
+        made: Sequence[Payment],
+        *,
+        before: Collection[str],
+        call: Call,
+    ) -> None:
+        """Write everything; the outbox last, because no lock is taken after its head.
+
+        `before` are references under which something was refused before.
+        """
         crossings = await self._ledger.write(connection)
-        await payments.append(connection, made)
+        await payments.append(
+            connection, [one for one in made if one.payer_reference not in before]
+        )
+        await payments.take_anew(connection, [one for one in made if one.payer_reference in before])
         drawn = [
-            Drawn(name, one.account_id, one.paid_cents)
+            Drawn(name, one.account_id, one.committed_cents, one.paid_cents)
             for name in sorted(self._touched)
             for one in self._paid[name]
         ]
@@ -247,6 +280,17 @@ class _Cashier:
                 moment=self._moment,
             )
         ]
+
+
+def _leg(change: PaidChange, item: PaymentItem, *, client_id: str) -> Leg:
+    """Return the change of an account; it names the client only where less is committed."""
+    return Leg(
+        account_id=change.account_id,
+        kind=item.kind,
+        change=change.sums,
+        client_id=client_id if change.sums.committed_cents else None,
+        holds=Holds(committed=-change.lets_go),
+    )
 
 
 async def _accounts_of(

@@ -18,9 +18,9 @@ from quota_ledger.events import PaymentBookedV1
 from quota_ledger.operations.booking import Ledger
 from quota_ledger.operations.ordering import OrderDesk
 from quota_ledger.rules.areas import recipient_of
-from quota_ledger.rules.booked import Booked, Entry
+from quota_ledger.rules.booked import Entry
 from quota_ledger.rules.payments import PaidOf, PayableDecision, Payment
-from quota_ledger.rules.posting import Refs
+from quota_ledger.rules.posting import Holds, Posting, Refs, Shortage
 from quota_ledger.rules.reversals import (
     BookedEntry,
     PaymentReversalRequest,
@@ -63,12 +63,16 @@ async def reverse(
     booked = await reversals.list_booked_of_payment(
         connection, decision_id=payment.decision_id, payment_id=payment_id
     )
-    ledger = await Ledger.locked(connection, [one.account_id for one in booked])
+    client_ids = await _client_ids(connection, payment.decision_id)
+    ledger = await Ledger.locked(
+        connection, [one.account_id for one in booked], client_ids=client_ids
+    )
     decision = (await payments.lock_decisions(connection, [payment.decision_id]))[
         payment.decision_id
     ]
     after = await _require_alone(connection, payment, booked=booked)
-    entries = _book(ledger, payment, booked, asked=asked, desk=desk)
+    booking = Taking(payment, decision.client_id, booked, after)
+    entries = _book(ledger, booking, asked=asked, desk=desk)
     made = _reversal(payment, asked, entries, after=after, desk=desk)
     await _write(connection, ledger, made, payment=payment, after=after)
     await _tell(connection, made, payment=payment, decision=decision, desk=desk)
@@ -95,14 +99,35 @@ async def _require_alone(
     return after
 
 
+async def _client_ids(connection: Connection, decision_id: str) -> list[str]:
+    """Return the client of a decision; it never changes, so no lock is needed."""
+    found = await payments.list_decisions(connection, [decision_id])
+    return [one.client_id for one in found.values()]
+
+
+class Taking(Struct, frozen=True):
+    """A payment that is taken back: its entries, and what its decision is paid without it."""
+
+    payment: Payment
+    client_id: str
+    booked: Sequence[BookedEntry]
+    after: Sequence[PaidOf]
+
+    def mirror_of(self, entry: BookedEntry, refs: Refs) -> Posting:
+        """Return what takes an entry back; what it let go of a commitment is held again."""
+        freed = -entry.change.committed_cents
+        if not freed:
+            return mirror_of(entry, refs)
+        [held] = [one.committed_cents for one in self.after if one.account_id == entry.account_id]
+        holds = Holds(committed=int(held == freed))
+        return mirror_of(entry, refs, client_id=self.client_id, holds=holds)
+
+
 def _book(
-    ledger: Ledger,
-    payment: Payment,
-    booked: Sequence[BookedEntry],
-    *,
-    asked: PaymentReversalRequest,
-    desk: OrderDesk,
+    ledger: Ledger, taking: Taking, *, asked: PaymentReversalRequest, desk: OrderDesk
 ) -> list[Entry]:
+    """Book the mirror of every entry; raises LaterBookingsStand where one does not fit any more."""
+    payment = taking.payment
     refs = Refs(
         value_on=payment.paid_on,
         organisation=desk.call.organisation,
@@ -113,9 +138,10 @@ def _book(
         document=asked.document.register_number,
     )
     entries: list[Entry] = []
-    for original in booked:
-        outcome = ledger.book(mirror_of(original, refs), moment=desk.moment)
-        assert isinstance(outcome, Booked), "what was paid binds nothing"
+    for original in taking.booked:
+        outcome = ledger.book(taking.mirror_of(original, refs), moment=desk.moment)
+        if isinstance(outcome, Shortage):
+            raise LaterBookingsStand(needed=outcome.needed, available=outcome.available)
         entries += outcome.entries
         ledger.tell_anew(original.account_id)
     return entries
@@ -154,7 +180,9 @@ async def _write(
     await ledger.write(connection)
     await reversals.append(connection, made)
     decision_id = payment.decision_id or ""
-    drawn = [Drawn(decision_id, one.account_id, one.paid_cents) for one in after]
+    drawn = [
+        Drawn(decision_id, one.account_id, one.committed_cents, one.paid_cents) for one in after
+    ]
     paid_cents, recovered_cents = max(0, payment.amount_cents), max(0, -payment.amount_cents)
     summed = [Summed(decision_id, -paid_cents, -recovered_cents)]
     await payments.keep_paid(connection, drawn, summed)

@@ -18,7 +18,13 @@ from quota_ledger.operations.covering import (
     keep_covered,
     lock_covered,
 )
-from quota_ledger.operations.ordering import OrderDesk, empty_account, failure_of
+from quota_ledger.operations.ordering import (
+    OrderDesk,
+    empty_account,
+    failure_of,
+    require_countable,
+    require_not_over,
+)
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.allocations import AccountName, Transfer, TransferRequest
 from quota_ledger.rules.balances import Balance, Sums
@@ -55,6 +61,7 @@ async def transfer(
     known = await idempotency.claim_one(connection, desk.use)
     if known is not None:
         return await _replayed(connection, known.result_id)
+    require_not_over(asked.budget_year, desk=desk)
     giving, getting = _keys_of(asked)
     ids = await opened(
         connection,
@@ -84,6 +91,7 @@ async def preview(
 
     Raises as `transfer`.
     """
+    require_not_over(asked.budget_year, desk=desk)
     giving, getting = _keys_of(asked)
     ids = await accounts.find_by_key(connection, [giving, getting])
     found = await accounts.list_by_id(connection, ids.values())
@@ -161,6 +169,7 @@ def _book(
             raise failure_of(outcome, balance=before)
         case Booked():
             given, gotten = outcome.entries
+            require_countable(gotten.balance)
             return given, gotten
 
 

@@ -173,7 +173,7 @@ async def _read(request: Request) -> AllocationRequest:
     desk = desk_of(request)
     body = await _asked.read(request, limits=desk.body_limits)
     area = find_known(desk, body.area_code, on=body.valid_from_on)
-    faults = (*body.faults(), *area_faults("/area_code", area))
+    faults = (*body.faults(today=desk.moment().today), *area_faults("/area_code", area))
     if faults or area is None:
         raise InvalidContent(faults)
     require_own(caller_of(request), area, desk=desk)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 
 from kuntavayla.auth import Refusal
+from kuntavayla.database import Connection
 from kuntavayla.errors import DomainError, InvalidContent
 from kuntavayla.http import JsonDecoder, item_problem
 from kuntavayla.idempotency import fingerprints_of
@@ -41,15 +42,31 @@ def made_ready(item: PaymentItem, *, report_id: str, desk: Desk, moment: Moment)
 
 async def booked(request: Request, ready: Sequence[Reported], *, moment: Moment) -> list[Outcome]:
     """Book what is ready in one transaction; again where it lost against another one."""
-    desk = desk_of(request)
 
     async def act() -> list[Outcome]:
-        async with desk.transaction() as connection:
-            return await paying.pay(
-                connection, ready, call=call_of(request), law=desk.law, moment=moment
-            )
+        async with desk_of(request).transaction() as connection:
+            return await paid_in(connection, request, ready, moment=moment)
 
     return await repeating(act)
+
+
+async def paid_in(
+    connection: Connection,
+    request: Request,
+    ready: Sequence[Reported],
+    *,
+    moment: Moment,
+    is_replay: bool = False,
+) -> list[Outcome]:
+    """Book what is ready in the transaction of the caller."""
+    return await paying.pay(
+        connection,
+        ready,
+        call=call_of(request),
+        law=desk_of(request).law,
+        moment=moment,
+        is_replay=is_replay,
+    )
 
 
 def result_of(reference: str, outcome: Outcome | DomainError) -> PaymentResult:

@@ -30,18 +30,14 @@ from kuntavayla.register import OrganisationKind
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.routes.bulk import summary_of
 from kuntavayla.service.routes.desk import RESTRICTED
+from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
-from quota_ledger.errors import (
-    DecisionUnknown,
-    MonthOutsideDecision,
-    PayerReferenceReused,
-    RecoveryAbovePaid,
-)
+from quota_ledger.errors import DecisionUnknown, PayerReferenceReused, RecoveryAbovePaid
 from quota_ledger.operations import payments as reading
 from quota_ledger.operations.paying import Outcome, Reported
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import Desk, desk_of
-from quota_ledger.routes.paying import Bulk, booked, made_ready, result_of
+from quota_ledger.routes.paying import Bulk, made_ready, paid_in, result_of
 from quota_ledger.routes.rights import seen_areas, served_codes
 from quota_ledger.rules.payments import Payment, PaymentFilter, PaymentItem, PaymentReport
 from quota_ledger.rules.states import PaymentState
@@ -56,7 +52,7 @@ router = secured_router(PREFIX)
 _reports: JsonDecoder[PaymentReport] = JsonDecoder(PaymentReport)
 _encode_lines = msgspec.json.Encoder().encode_lines
 READERS = (OrganisationKind.KEHA, OrganisationKind.CASE_SYSTEM, OrganisationKind.OPERATOR)
-_OF_ITEM = (DecisionUnknown, MonthOutsideDecision, RecoveryAbovePaid, PayerReferenceReused)
+_OF_ITEM = (DecisionUnknown, RecoveryAbovePaid, PayerReferenceReused)
 
 
 @router.post(
@@ -72,25 +68,26 @@ _OF_ITEM = (DecisionUnknown, MonthOutsideDecision, RecoveryAbovePaid, PayerRefer
 async def pay(request: Request) -> Response:
     """Report up to 1,000 payments and recoveries; each is booked or refused by itself.
 
-    A payment is a fact: what lies above the commitment is booked too, and listed by
-    `GET /payments?state=exceeds_commitment`. Refused, and listed, is one of an unknown decision or
-    of a month outside it, and a recovery above what was paid. A payer reference is booked once for
-    ever: a repeat is answered as the first. Needs an Idempotency-Key.
+    A payment is a fact: what lies above the commitment, or is of a month that the decision does not
+    cover, is booked too, and listed by `GET /payments?state=exceeds_commitment`. Refused, and
+    listed, is only one of an unknown decision, and a recovery above what was paid; under another
+    key it is tried again, and may be corrected. A payer reference is booked once for ever: a repeat
+    is answered as the first. Needs an Idempotency-Key.
     """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.KEHA)
     key = idempotency_key(request)
     report = await _reports.read(request, limits=desk.body_limits)
     moment = desk.moment()
-    is_replay = await _claim(request, report, key=key, moment=moment)
     ready = [
         made_ready(item, report_id=report.report_id, desk=desk, moment=moment)
         for item in report.items
     ]
-    outcomes = iter(
-        await booked(request, [one for one in ready if isinstance(one, Reported)], moment=moment)
-    )
-    found = [next(outcomes) if isinstance(one, Reported) else one for one in ready]
+    use = _use_of(request, report, key=key, moment=moment)
+    new = [one for one in ready if isinstance(one, Reported)]
+    outcomes, is_replay = await _booked_once(request, new, use=use, moment=moment)
+    told = iter(outcomes)
+    found = [next(told) if isinstance(one, Reported) else one for one in ready]
     headers = {"Idempotent-Replayed": "true"} if is_replay else {}
     return json_answer(_answer(report, found), headers=headers)
 
@@ -163,15 +160,24 @@ def _query(
     )
 
 
-async def _claim(request: Request, report: PaymentReport, *, key: str, moment: Moment) -> bool:
-    """Claim the key of a report; say whether it is known with the same content.
+async def _booked_once(
+    request: Request, new: list[Reported], *, use: KeyUse, moment: Moment
+) -> tuple[list[Outcome], bool]:
+    """Book a report and claim its key, both or neither; say whether the key was known."""
 
-    A report whose key is known is answered from its payments, which are booked once whatever is
-    repeated: so the key needs no transaction with them.
-    """
-    desk = desk_of(request)
-    fingerprint, *older = fingerprints_of(report, by=desk.fingerprints)
-    use = KeyUse(
+    async def act() -> tuple[list[Outcome], bool]:
+        async with desk_of(request).transaction() as connection:
+            is_replay = await idempotency.claim_one(connection, use) is not None
+            outcomes = await paid_in(connection, request, new, moment=moment, is_replay=is_replay)
+            return outcomes, is_replay
+
+    return await repeating(act)
+
+
+def _use_of(request: Request, report: PaymentReport, *, key: str, moment: Moment) -> KeyUse:
+    """Return the use of a report's key; what is known is answered from the report's payments."""
+    fingerprint, *older = fingerprints_of(report, by=desk_of(request).fingerprints)
+    return KeyUse(
         organisation=caller_of(request).organisation,
         route="payments",
         key=key,
@@ -180,8 +186,6 @@ async def _claim(request: Request, report: PaymentReport, *, key: str, moment: M
         status=200,
         result_id=moment.new_id(),
     )
-    async with desk.transaction() as connection:
-        return await idempotency.claim_one(connection, use) is not None
 
 
 def _answer(report: PaymentReport, found: list[Outcome | DomainError]) -> PaymentsResponse:

@@ -127,7 +127,7 @@ async def _read(request: Request) -> TransferRequest:
         pointer: find_known(desk, name.area_code, on=body.value_on)
         for pointer, name in named.items()
     }
-    faults = [*body.faults()]
+    faults = [*body.faults(today=desk.moment().today)]
     for pointer, name in named.items():
         faults += area_faults(f"{pointer}/area_code", found[pointer])
         faults += _municipality_faults(pointer, name, area=found[pointer])

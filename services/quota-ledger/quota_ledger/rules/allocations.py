@@ -20,6 +20,8 @@ AMOUNT_CENTS_MAX = 100_000_000_000
 """A thousand million euros. Source: sources.md#booking-limits."""
 PERSONS_MAX = 1_000_000
 """Source: sources.md#booking-limits."""
+PERSONS_OF_ACCOUNT_MAX = 2_000_000_000
+"""Persons of one account in all. Source: sources.md#booking-limits."""
 BUDGET_YEAR_FIRST, BUDGET_YEAR_LAST = 2021, 2099
 """Source: sources.md#booking-limits."""
 AreaCode = Annotated[
@@ -106,10 +108,14 @@ class AllocationRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     covers_override_id: Id | None = None
     acting_official: ActingOfficial | None = None
 
-    def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong with the allocation in itself."""
+    def faults(self, *, today: date) -> Iterator[Fault]:
+        """Yield what is wrong with the allocation in itself; only a shown one may lie ahead."""
         yield from text_faults(self.document, self.reason)
         yield from year_faults("/valid_from_on", self.valid_from_on, year=self.budget_year)
+        if self.status == "confirmed":
+            yield from _future_faults(
+                "/valid_from_on", self.valid_from_on, year=self.budget_year, today=today
+            )
         if self.kind == "initial" and self.basis is None:
             advice = "Say by what an initial allocation was sized."
             yield Fault("/basis", "basis_missing", advice)
@@ -141,10 +147,11 @@ class TransferRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     covers_override_id: Id | None = None
     acting_official: ActingOfficial | None = None
 
-    def faults(self) -> Iterator[Fault]:
+    def faults(self, *, today: date) -> Iterator[Fault]:
         """Yield what is wrong with the transfer in itself."""
         yield from text_faults(self.document, self.reason)
         yield from year_faults("/value_on", self.value_on, year=self.budget_year)
+        yield from _future_faults("/value_on", self.value_on, year=self.budget_year, today=today)
         if self.from_account == self.to_account:
             advice = "Name two different accounts."
             yield Fault("/to_account", "accounts_alike", advice)
@@ -170,6 +177,12 @@ def year_faults(pointer: str, on: date, *, year: int) -> Iterator[Fault]:
     if on.year not in (year, year + 1):
         advice = "Give a day of the budget year or of the year behind it."
         yield Fault(pointer, "day_outside_years", advice)
+
+
+def _future_faults(pointer: str, on: date, *, year: int, today: date) -> Iterator[Fault]:
+    """Yield that money would be spent before its day: what is booked can be drawn at once."""
+    if on > today and on.year in (year, year + 1):
+        yield Fault(pointer, "day_in_future", "Send it on its day, or on a later one.")
 
 
 class Allocation(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,10 @@ _DAYS_CACHED_MAX = 1_024
 
 
 class Holding(Struct, frozen=True, kw_only=True):
-    """What a decision holds of one account; `paid_cents` is paid of its commitment there."""
+    """What a decision holds of one account; `paid_cents` is paid of its commitment there.
+
+    `excess_cents` was paid there for it above the commitment.
+    """
 
     decision_id: str
     account_id: str
@@ -22,6 +25,7 @@ class Holding(Struct, frozen=True, kw_only=True):
     reserved_cents: int = 0
     committed_cents: int = 0
     paid_cents: int = 0
+    excess_cents: int = 0
 
     @property
     def held_cents(self) -> int:

@@ -1,8 +1,9 @@
 """Payments and recoveries: what of them lies within a decision's commitment, and what above it.
 
 A payment is a fact and is always booked: within the commitment from the oldest year on, what is
-above it as excess of the newest account drawn. A recovery takes back what was paid, excess first;
-the commitment left does not grow by it.
+above it, or of a month that the decision does not cover, as excess of the newest account drawn. A
+recovery takes back what was paid, excess first; the commitment left does not grow by it. Of a
+decision that is over nothing more will be paid: what is recovered of it is no longer committed.
 """
 
 import re
@@ -16,12 +17,14 @@ from msgspec.structs import replace
 from kuntavayla.errors import Fault
 from kuntavayla.values.codes import Id, Reference
 from kuntavayla.values.faults import reference_faults
-from quota_ledger.rules.allocations import AMOUNT_CENTS_MAX
+from quota_ledger.rules.allocations import AMOUNT_CENTS_MAX, BUDGET_YEAR_FIRST
 from quota_ledger.rules.balances import Sums
-from quota_ledger.rules.states import PaymentKind, PaymentState
+from quota_ledger.rules.states import DecisionState, PaymentKind, PaymentState
 
 ITEMS_MAX = 1_000
 """Source: sources.md#booking-limits."""
+OVER: frozenset[DecisionState] = frozenset({"ended", "cancelled", "refused", "expired"})
+"""States of decisions to which nothing more is done."""
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
 
 
@@ -60,7 +63,9 @@ class PaymentItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         yield from self._amount_faults()
         if not _MONTH.fullmatch(self.month) or self.month < _FIRST_MONTH:
             yield Fault("/month", "month_malformed", "Give a month such as 2021-09.")
-        if self.paid_on > today:
+        if self.paid_on.year < BUDGET_YEAR_FIRST:
+            yield Fault("/paid_on", "day_outside_years", "Give a day from 2021 on.")
+        elif self.paid_on > today:
             yield Fault("/paid_on", "day_in_future", "Report what was paid, once it was.")
 
     def _amount_faults(self) -> Iterator[Fault]:
@@ -113,8 +118,8 @@ class Payment(Struct, frozen=True, kw_only=True):
 class PaidOf(Struct, frozen=True, kw_only=True):
     """What a decision has committed and was paid of one account.
 
-    `paid_cents` is paid of the commitment and never shrinks; `net_cents` is all that was paid, net
-    of recoveries, and `excess_cents` that part of it which lies above the commitment.
+    `paid_cents` is paid of the commitment and shrinks only with it; `net_cents` is all that was
+    paid, net of recoveries, and `excess_cents` that part of it which lies above the commitment.
     """
 
     account_id: str
@@ -130,11 +135,19 @@ class PaidOf(Struct, frozen=True, kw_only=True):
         return max(0, self.committed_cents - self.paid_cents)
 
 
+class PaidChange(Struct, frozen=True):
+    """What a payment changes in an account; its client is let go where nothing is held any more."""
+
+    account_id: str
+    sums: Sums
+    lets_go: bool
+
+
 class Split(Struct, frozen=True):
     """A payment spread over accounts, and what changes in each."""
 
     after: tuple[PaidOf, ...]
-    changes: tuple[tuple[str, Sums], ...]
+    changes: tuple[PaidChange, ...]
     within_cents: int
     excess_cents: int
 
@@ -144,13 +157,16 @@ class Split(Struct, frozen=True):
         return sum(one.left_cents for one in self.after)
 
 
-def split_payment(cents: int, paid: Sequence[PaidOf]) -> Split:
-    """Spread a payment: the oldest year's commitment first, the excess to the newest account."""
+def split_payment(cents: int, paid: Sequence[PaidOf], *, is_covered: bool = True) -> Split:
+    """Spread a payment: the oldest year's commitment first, the excess to the newest account.
+
+    `is_covered` says whether its month is one of the decision's; else all of it is excess.
+    """
     assert paid, "a payment is booked to some account"
     ordered = sorted(paid, key=lambda one: one.budget_year)
     left, after = cents, []
     for one in ordered:
-        within = min(left, one.left_cents)
+        within = min(left, one.left_cents) if is_covered else 0
         left -= within
         after.append(
             replace(one, paid_cents=one.paid_cents + within, net_cents=one.net_cents + within)
@@ -162,10 +178,10 @@ def split_payment(cents: int, paid: Sequence[PaidOf]) -> Split:
     return _split(ordered, after)
 
 
-def split_recovery(cents: int, paid: Sequence[PaidOf]) -> Split | None:
+def split_recovery(cents: int, paid: Sequence[PaidOf], *, is_over: bool = False) -> Split | None:
     """Take back what was paid, excess first, the newest account first; None where it is not enough.
 
-    `cents` is what is recovered, above zero.
+    `cents` is what is recovered, above zero. Of a decision that is over it is no longer committed.
     """
     if cents > sum(one.net_cents for one in paid):
         return None
@@ -180,19 +196,31 @@ def split_recovery(cents: int, paid: Sequence[PaidOf]) -> Split | None:
     for place, one in enumerate(after):
         within = min(left, one.net_cents - one.excess_cents)
         left -= within
-        after[place] = replace(one, net_cents=one.net_cents - within)
+        freed = within if is_over else 0
+        after[place] = replace(
+            one,
+            net_cents=one.net_cents - within,
+            committed_cents=one.committed_cents - freed,
+            paid_cents=one.paid_cents - freed,
+        )
     return _split(ordered, after)
 
 
 def _split(before: Sequence[PaidOf], after: Sequence[PaidOf]) -> Split:
-    changes: list[tuple[str, Sums]] = []
+    changes: list[PaidChange] = []
     for one, other in zip(before, after, strict=True):
         net = other.net_cents - one.net_cents
         excess = other.excess_cents - one.excess_cents
         if net or excess:
-            changes.append((one.account_id, Sums(paid_cents=net, paid_excess_cents=excess)))
-    excess = sum(change.paid_excess_cents for _, change in changes)
-    whole = sum(change.paid_cents for _, change in changes)
+            sums = Sums(
+                paid_cents=net,
+                paid_excess_cents=excess,
+                committed_cents=other.committed_cents - one.committed_cents,
+            )
+            lets_go = one.committed_cents > 0 and not other.committed_cents
+            changes.append(PaidChange(one.account_id, sums, lets_go))
+    excess = sum(one.sums.paid_excess_cents for one in changes)
+    whole = sum(one.sums.paid_cents for one in changes)
     return Split(tuple(after), tuple(changes), whole - excess, excess)
 
 
@@ -207,8 +235,15 @@ class PayableDecision(Struct, frozen=True, kw_only=True):
     instrument: str
     budget_year: int
     is_restricted: bool
+    state: DecisionState
+    decided_on: date
     first_month: date
     last_month: date
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing more can be done to the decision."""
+        return self.state in OVER
 
     def covers(self, month: date) -> bool:
         """Say whether a month, by its first day, lies in the decision's period."""

@@ -15,7 +15,7 @@ from kuntavayla.values.officials import ActingOfficial
 from quota_ledger.rules.allocations import Document, Reason, text_faults
 from quota_ledger.rules.balances import NOTHING, Sums
 from quota_ledger.rules.payments import PaidOf, Payment
-from quota_ledger.rules.posting import Leg, Posting, Refs
+from quota_ledger.rules.posting import NO_HOLDS, Holds, Leg, Posting, Refs
 from quota_ledger.rules.states import DecisionState
 
 
@@ -67,10 +67,21 @@ class Reversal(Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-def mirror_of(entry: BookedEntry, refs: Refs) -> Posting:
-    """Return the posting that takes an entry back; `refs` are those of the reversal."""
+def mirror_of(
+    entry: BookedEntry, refs: Refs, *, client_id: str | None = None, holds: Holds = NO_HOLDS
+) -> Posting:
+    """Return the posting that takes an entry back; `refs` are those of the reversal.
+
+    It counts a client anew where the entry has let one go.
+    """
     change = Sums(*(-getattr(entry.change, name) for name in Sums.__struct_fields__))
-    leg = Leg(account_id=entry.account_id, kind="reversal", change=change)
+    leg = Leg(
+        account_id=entry.account_id,
+        kind="reversal",
+        change=change,
+        client_id=client_id,
+        holds=holds,
+    )
     return Posting(
         legs=(leg,), refs=replace(refs, reverses=entry.entry_id, value_on=entry.value_on)
     )
@@ -90,8 +101,11 @@ def _without(one: PaidOf, change: Sums, *, payment: Payment) -> PaidOf:
     within = change.paid_cents - change.paid_excess_cents
     return replace(
         one,
-        # A recovery did not let the commitment left grow, so its reversal takes nothing of it.
-        paid_cents=one.paid_cents - (within if payment.kind == "payment" else 0),
+        # A recovery did not let the commitment left grow, so its reversal takes nothing of it; what
+        # it took of the commitment comes back as paid.
+        committed_cents=one.committed_cents - change.committed_cents,
+        paid_cents=one.paid_cents
+        - (within if payment.kind == "payment" else change.committed_cents),
         net_cents=one.net_cents - change.paid_cents,
         excess_cents=one.excess_cents - change.paid_excess_cents,
     )

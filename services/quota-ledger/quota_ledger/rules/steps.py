@@ -92,6 +92,22 @@ def extended(
     return sorted(found.values(), key=lambda one: (one.budget_year, one.account_id))
 
 
+def absorbed(before: Sequence[Holding], after: Sequence[Holding]) -> list[Holding]:
+    """Return holdings with what was paid above them taken in, as far as a commitment has grown.
+
+    So nothing is bound twice: once as what was paid above, once as what may still be paid.
+    """
+    known = {one.account_id: one.committed_cents for one in before}
+    found = []
+    for one in after:
+        grown = one.committed_cents - known.get(one.account_id, 0)
+        taken = max(0, min(grown, one.excess_cents, one.committed_cents - one.paid_cents))
+        found.append(
+            replace(one, paid_cents=one.paid_cents + taken, excess_cents=one.excess_cents - taken)
+        )
+    return found
+
+
 def legs_between(
     before: Sequence[Holding], after: Sequence[Holding], *, kind: EntryKind, client_id: str
 ) -> tuple[Leg, ...]:
@@ -100,7 +116,7 @@ def legs_between(
     legs = []
     for one in after:
         old = known.get(one.account_id) or replace(one, reserved_cents=0, committed_cents=0)
-        if (old.reserved_cents, old.committed_cents) == (one.reserved_cents, one.committed_cents):
+        if old == one:
             continue
         legs.append(
             Leg(
@@ -110,6 +126,7 @@ def legs_between(
                     NOTHING,
                     reserved_cents=one.reserved_cents - old.reserved_cents,
                     committed_cents=one.committed_cents - old.committed_cents,
+                    paid_excess_cents=one.excess_cents - old.excess_cents,
                 ),
                 client_id=client_id,
                 holds=Holds(

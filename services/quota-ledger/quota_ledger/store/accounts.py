@@ -27,6 +27,7 @@ _OPENED = Columns(
         "instrument": "text:key.instrument",
         "budget_year": "int4:key.budget_year",
         "binds_persons": "bool",
+        "is_lapsed": "bool",
     }
 )
 _SUMS = Sums.__struct_fields__
@@ -48,9 +49,8 @@ _HELD = Columns(
     }
 )
 OPEN = f"""
-INSERT INTO accounts ({_OPENED.listed}, {", ".join(_SUMS)}, last_position, threshold_told,
-                      is_lapsed)
-SELECT {_OPENED.read}, {", ".join("0" for _ in _SUMS)}, 0, 0, false
+INSERT INTO accounts ({_OPENED.listed}, {", ".join(_SUMS)}, last_position, threshold_told)
+SELECT {_OPENED.read}, {", ".join("0" for _ in _SUMS)}, 0, 0
 FROM {_OPENED.recordset()}
 ORDER BY r.area_code, r.municipality_code, r.instrument, r.budget_year
 ON CONFLICT (area_code, municipality_code, instrument, budget_year) DO NOTHING
@@ -85,12 +85,13 @@ Held = Mapping[tuple[str, str], Holds]
 """Holds by account and client."""
 
 
-class NewAccount(Struct, frozen=True):
-    """An account that is opened where there is none of its key."""
+class NewAccount(Struct, frozen=True, kw_only=True):
+    """An account that is opened where there is none of its key, closed where its year is over."""
 
     account_id: str
     key: AccountKey
     binds_persons: bool
+    is_lapsed: bool
 
 
 class _HeldRow(Struct, frozen=True):

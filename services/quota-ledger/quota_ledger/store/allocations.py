@@ -1,6 +1,7 @@
 """Allocations and transfers between accounts, as they were ordered."""
 
 from collections.abc import Collection
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -96,18 +97,34 @@ WHERE ($1::text[] IS NULL OR a.area_code = ANY($1))
   AND o.allocation_id > $5
 ORDER BY o.allocation_id LIMIT $6
 """  # noqa: S608 - constants of ours
+# What the newest indicative initial allocation comes to by a day, with what was added or cut since.
 # A confirmed allocation takes the place of what was indicative before it.
 INDICATIVE = """
-SELECT o.account_id::text, sum(o.amount_cents)::int8 AS cents, sum(o.persons)::int8 AS persons
-FROM allocations o
-WHERE o.account_id = ANY($1::uuid[]) AND o.status = 'indicative' AND o.kind <> 'cut'
-  AND NOT EXISTS (
-    SELECT FROM allocations c
-    WHERE c.account_id = o.account_id AND c.status = 'confirmed'
-      AND c.created_at >= o.created_at
-      AND NOT EXISTS (SELECT FROM reversals v WHERE v.allocation_id = c.allocation_id)
-  )
-GROUP BY o.account_id
+WITH shown AS (
+    SELECT o.account_id, o.kind, o.amount_cents, o.persons, o.created_at, o.allocation_id,
+           CASE o.kind WHEN 'cut' THEN -1 ELSE 1 END AS sign
+    FROM allocations o
+    WHERE o.account_id = ANY($1::uuid[]) AND o.status = 'indicative'
+      AND ($2::date IS NULL OR o.valid_from_on <= $2)
+      AND ($3::timestamptz IS NULL OR o.created_at <= $3)
+      AND NOT EXISTS (
+        SELECT FROM allocations c
+        WHERE c.account_id = o.account_id AND c.status = 'confirmed'
+          AND c.created_at >= o.created_at
+          AND ($2::date IS NULL OR c.valid_from_on <= $2)
+          AND ($3::timestamptz IS NULL OR c.created_at <= $3)
+          AND NOT EXISTS (SELECT FROM reversals v WHERE v.allocation_id = c.allocation_id)
+      )
+)
+SELECT s.account_id::text, greatest(0, sum(s.sign * s.amount_cents))::int8 AS cents,
+       greatest(0, sum(s.sign * s.persons))::int8 AS persons
+FROM shown s
+WHERE NOT EXISTS (
+    SELECT FROM shown n
+    WHERE n.account_id = s.account_id AND n.kind = 'initial'
+      AND (n.created_at, n.allocation_id) > (s.created_at, s.allocation_id)
+)
+GROUP BY s.account_id
 """
 
 
@@ -165,10 +182,17 @@ async def list_of(
 
 
 async def load_indicative(
-    connection: Connection, account_ids: Collection[str]
+    connection: Connection,
+    account_ids: Collection[str],
+    *,
+    on: date | None = None,
+    known_at: datetime | None = None,
 ) -> dict[str, Indicative]:
-    """Return what is indicative of accounts, by id; accounts without any are left out."""
-    rows = await connection.fetch(INDICATIVE, sorted(account_ids))
+    """Return what is indicative of accounts, by id; accounts without any are left out.
+
+    With a day only what is valid by then counts, with an instant only what was ordered by then.
+    """
+    rows = await connection.fetch(INDICATIVE, sorted(account_ids), on, known_at)
     return {row["account_id"]: Indicative(row["cents"], row["persons"]) for row in rows}
 
 

@@ -5,8 +5,11 @@ from datetime import date
 
 from kuntavayla.database import Connection
 
+# What was booked later than the day for which it counts could be used only then.
 OPENED_ON = """
-SELECT account_id::text, value_on FROM entries
+SELECT account_id::text,
+       greatest(value_on, (booked_at AT TIME ZONE 'Europe/Helsinki')::date) AS value_on
+FROM entries
 WHERE account_id = ANY($1::uuid[]) AND position = 1
 """
 NET_BY_WEEK = """
@@ -19,7 +22,7 @@ GROUP BY e.account_id, monday
 
 
 async def list_opened_on(connection: Connection, account_ids: Collection[str]) -> dict[str, date]:
-    """Return the day for which the first entry of each account counts, by id."""
+    """Return the day from which each account could be used, by id."""
     rows = await connection.fetch(OPENED_ON, sorted(account_ids))
     return {row["account_id"]: row["value_on"] for row in rows}
 

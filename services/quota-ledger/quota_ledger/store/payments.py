@@ -33,12 +33,25 @@ _PAYMENT = Columns(
         "booked_at": "timestamptz",
     }
 )
-_DRAWN = Columns({"decision_id": "uuid", "account_id": "uuid", "paid_cents": "int8"})
+_DRAWN = Columns(
+    {
+        "decision_id": "uuid",
+        "account_id": "uuid",
+        "committed_cents": "int8",
+        "paid_cents": "int8",
+    }
+)
 _SUMMED = Columns({"decision_id": "uuid", "paid_cents": "int8", "recovered_cents": "int8"})
 _IDS = {"payment_id", "decision_id"}
 _SELECTED = ", ".join(f"p.{name}{'::text' if name in _IDS else ''}" for name in _PAYMENT.names)
 APPEND = f"""
 INSERT INTO payments ({_PAYMENT.listed}) SELECT {_PAYMENT.read} FROM {_PAYMENT.recordset()}
+"""  # noqa: S608 - constants of ours
+TAKE_ANEW = f"""
+UPDATE payments AS p
+SET ({_PAYMENT.listed}) = ROW({_PAYMENT.read})
+FROM {_PAYMENT.recordset()}
+WHERE p.payment_id = r.payment_id AND p.state = 'refused'
 """  # noqa: S608 - constants of ours
 FIND_BY_REFERENCE = f"""
 SELECT {_SELECTED} FROM payments p WHERE p.payer_reference = ANY($1::text[])
@@ -50,7 +63,8 @@ FROM decisions d WHERE d.decision_id = $1
 """
 _DECISION = """
 SELECT d.decision_id::text, d.organisation, d.client_id::text, d.area_code, d.municipality_code,
-       d.instrument, d.budget_year, d.is_restricted,
+       d.instrument, d.budget_year, d.is_restricted, d.state,
+       d.decided_on,
        date_trunc('month', d.starts_on)::date AS first_month,
        date_trunc('month', greatest(d.ends_on, (d.content #>> '{period,ends_on}')::date))::date
            AS last_month
@@ -64,7 +78,7 @@ WITH booked AS (
     SELECT e.decision_id, e.account_id, sum(e.paid_cents)::int8 AS net,
            sum(e.paid_excess_cents)::int8 AS excess
     FROM entries e
-    WHERE e.decision_id = ANY($1::uuid[]) AND e.kind IN ('payment', 'recovery', 'reversal')
+    WHERE e.decision_id = ANY($1::uuid[])
     GROUP BY e.decision_id, e.account_id
 ),
 every AS (
@@ -81,7 +95,7 @@ LEFT JOIN booked b USING (decision_id, account_id)
 ORDER BY v.decision_id, a.budget_year, v.account_id
 """
 DRAW = f"""
-UPDATE decision_draws AS h SET paid_cents = r.paid_cents
+UPDATE decision_draws AS h SET committed_cents = r.committed_cents, paid_cents = r.paid_cents
 FROM {_DRAWN.recordset()}
 WHERE h.decision_id = r.decision_id AND h.account_id = r.account_id
 """  # noqa: S608 - constants of ours
@@ -119,10 +133,11 @@ WHERE ($1::text[] IS NULL OR d.area_code = ANY($1) OR d.municipality_code = ANY(
 
 
 class Drawn(Struct, frozen=True):
-    """What was paid of the commitment of a decision in one account."""
+    """What is committed of a decision in one account, and what of that is paid."""
 
     decision_id: str
     account_id: str
+    committed_cents: int
     paid_cents: int
 
 
@@ -145,6 +160,18 @@ async def append(connection: Connection, payments: Sequence[Payment]) -> None:
         await connection.execute(APPEND, _PAYMENT.argument(payments))
     except asyncpg.UniqueViolationError as error:
         raise LostRace from error
+
+
+async def take_anew(connection: Connection, payments: Sequence[Payment]) -> None:
+    """Write what came again, or corrected, in the place of what was refused.
+
+    Raises LostRace where another transaction has booked one of them in between.
+    """
+    if not payments:
+        return
+    done = await connection.execute(TAKE_ANEW, _PAYMENT.argument(payments))
+    if done != f"UPDATE {len(payments)}":
+        raise LostRace
 
 
 async def find_by_reference(

@@ -43,7 +43,8 @@ KEEP_HOLDINGS = f"""
 INSERT INTO decision_draws ({HOLDING.listed})
 SELECT {HOLDING.read} FROM {HOLDING.recordset()}
 ON CONFLICT (decision_id, account_id) DO UPDATE
-SET reserved_cents = excluded.reserved_cents, committed_cents = excluded.committed_cents
+SET reserved_cents = excluded.reserved_cents, committed_cents = excluded.committed_cents,
+    paid_cents = excluded.paid_cents
 """  # noqa: S608 - constants of ours
 APPEND = f"""
 INSERT INTO decision_steps ({STEP.listed}) SELECT {STEP.read} FROM {STEP.recordset()}

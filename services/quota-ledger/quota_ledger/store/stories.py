@@ -25,8 +25,14 @@ ORDER BY d.decision_id LIMIT $6
 """
 LIST_HOLDINGS = """
 SELECT h.decision_id::text, h.account_id::text, h.budget_year, h.reserved_cents,
-       h.committed_cents, h.paid_cents
-FROM decision_draws h WHERE h.decision_id = ANY($1::uuid[])
+       h.committed_cents, h.paid_cents, coalesce(b.excess_cents, 0) AS excess_cents
+FROM decision_draws h
+LEFT JOIN (
+    SELECT e.decision_id, e.account_id, sum(e.paid_excess_cents)::int8 AS excess_cents
+    FROM entries e WHERE e.decision_id = ANY($1::uuid[])
+    GROUP BY e.decision_id, e.account_id
+) AS b USING (decision_id, account_id)
+WHERE h.decision_id = ANY($1::uuid[])
 ORDER BY h.decision_id, h.budget_year, h.account_id
 """
 LIST_STEPS = """

@@ -91,7 +91,11 @@ WITH paid AS (
     WHERE p.state <> 'refused' AND v.reversal_id IS NULL GROUP BY p.decision_id
 ),
 booked AS (
-    SELECT decision_id, sum(paid_cents)::int8 AS net, sum(paid_excess_cents)::int8 AS excess
+    SELECT decision_id, sum(paid_cents)::int8 AS net,
+           -- What a commitment that grows takes in of it is no payment.
+           coalesce(sum(paid_excess_cents) FILTER (
+               WHERE kind IN ('payment', 'recovery', 'reversal')
+           ), 0)::int8 AS excess
     FROM entries WHERE decision_id IS NOT NULL GROUP BY decision_id
 )
 SELECT NULL AS account_id, d.decision_id::text, s.of, s.expected, s.found

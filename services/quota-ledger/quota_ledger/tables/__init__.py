@@ -51,7 +51,6 @@ APPEND_ONLY = (
     "allocations",
     "allocation_transfers",
     "decision_steps",
-    "payments",
     "lapses",
     "reversals",
 )
@@ -60,6 +59,7 @@ MUTABLE = (
     "account_clients",
     "decisions",
     "decision_draws",
+    "payments",
     "overrides",
     "reconciliations",
     "snapshots",
@@ -71,5 +71,5 @@ MUTABLE = (
     *inbox.MUTABLE,
     *responsibilities.MUTABLE,
 )
-KEPT = ("accounts", "decisions", "overrides", "inbox_parked")
+KEPT = ("payments", "accounts", "decisions", "overrides", "inbox_parked")
 """Tables whose rows change and never go."""

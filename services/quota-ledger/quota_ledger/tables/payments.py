@@ -13,7 +13,10 @@ from quota_ledger.tables.rows import Row, amount, document, index
 
 
 class PaymentRow(Row, table=True):
-    """A payment or recovery; `amount_cents` of a recovery is negative. Never changed."""
+    """A payment or recovery; `amount_cents` of a recovery is negative.
+
+    What is booked is never changed; what was refused may be booked in its place.
+    """
 
     __tablename__ = "payments"
     payment_id: UUID = Field(primary_key=True)
