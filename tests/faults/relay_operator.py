@@ -43,6 +43,7 @@ UNDER_WAY = """
 SELECT count(*) FROM client_queues
 WHERE receiver_id = $1 AND lease_token IS NOT NULL AND lease_until > now()
 """
+RECEIPT_FOLLOWS = "SELECT count(*) FROM items WHERE receiver_id = $1 AND state = 'waiting'"
 HELD = """
 SELECT information_id::text, digest FROM items WHERE receiver_id = $1 AND state = 'held'
 """
@@ -142,7 +143,12 @@ class Operator:
         self.pauses += 1
 
         async def is_quiet() -> bool:
-            return await self._site.postgres.count(RELAY, UNDER_WAY, receiver_id) == 0
+            """Say whether no call is under way, and the receiver lists all that it has proved."""
+            under_way = await self._site.postgres.count(RELAY, UNDER_WAY, receiver_id)
+            return not (
+                under_way
+                or await self._site.postgres.count(TE_OFFICES, RECEIPT_FOLLOWS, receiver_id)
+            )
 
         await until(is_quiet, within_s=SETTLED_S_MAX, poll_s=0.1)
         lost = await self._lose_of(receiver_id, share=LOST_UNDER_TRAFFIC_SHARE)
