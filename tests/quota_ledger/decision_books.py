@@ -64,5 +64,8 @@ async def _faults_of_events(ledger: Ledger) -> list[str]:
         (row["decision_id"], "reserved" if row["outcome"] == "reserved" else "refused")
         for row in await ledger.fetch("SELECT decision_id::text, outcome FROM decisions")
     }
+    # What an override reserved had been refused, and told so, before.
+    overridden = "SELECT decision_id::text FROM decision_steps WHERE action = 'override'"
+    made |= {(row["decision_id"], "refused") for row in await ledger.fetch(overridden)}
     faults = [f"{one}: told {count} times" for one, count in told.items() if count != 1]
     return faults + [f"{one}: not told as it is" for one in made ^ set(told)]

@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 
 from kuntavayla.events import instant_of_id, new_ids_at
 from kuntavayla.values.calendar import legal_day
-from statement_relay.rules.statistics import (
-    TIME_STEPS,
-    Counts,
-    Disclosure,
-    Month,
-    Tally,
-    cells_of,
-    rounded,
-)
+from kuntavayla.values.statistics import Disclosure, Month, rounded
+from statement_relay.rules.statistics import TIME_STEPS, Counts, Tally, cells_of
 
 DISCLOSURE = Disclosure(rounded_to=5, rate_of_min=20)
 COUNTS = st.builds(Counts, **{name: st.integers(0, 1_000) for name in Counts.__struct_fields__})

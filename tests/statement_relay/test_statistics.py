@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from kuntavayla.testing import TestDatabase
-from statement_relay.rules.statistics import TIME_STEPS, Month
+from kuntavayla.values.statistics import Month
+from statement_relay.rules.statistics import TIME_STEPS
 from statement_relay.store.statistics import COUNT
 from tests.builders import ndjson
 from tests.statement_relay.items import OTHER_CLIENT, another_item, responsible

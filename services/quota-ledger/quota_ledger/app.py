@@ -49,6 +49,7 @@ from kuntavayla.service.workers.routing import RoutingAccess, RoutingDesk, follo
 from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
 from kuntavayla.values.digests import KeyedDigest
+from kuntavayla.values.statistics import Disclosure
 from quota_ledger.events import EVENT_TYPES, SERVICE, SOURCE
 from quota_ledger.operations import decisions
 from quota_ledger.operations.decisions import Answered, Outcome
@@ -63,6 +64,8 @@ from quota_ledger.rules.law_tables import QuotaTables, load_quota_tables
 from quota_ledger.settings import Settings
 from quota_ledger.workers.expiring import EXPIRY_INTERVAL_S, expire_all
 from quota_ledger.workers.figures import FigureGauges, look
+from quota_ledger.workers.overrides import OVERRIDES_INTERVAL_S, end_all
+from quota_ledger.workers.snapshots import SNAPSHOT_INTERVAL_S, snapshot_all
 
 DATA = files("quota_ledger") / "data"
 DESCRIPTION = (
@@ -201,9 +204,13 @@ class _Composition:
             transport=desk.transport,
         )
         expire = partial(expire_all, desk.pool, law=self._law, moment=desk.moment)
+        snapshot = partial(snapshot_all, desk.pool, moment=desk.moment)
+        end = partial(end_all, desk.pool, law=self._law, moment=desk.moment)
         return [
             desk.jobs.repeat("figures", look_at_figures, interval_s=FRESH_INTERVAL_S),
             desk.jobs.repeat("expiry", expire, interval_s=EXPIRY_INTERVAL_S),
+            desk.jobs.repeat("overrides", end, interval_s=OVERRIDES_INTERVAL_S),
+            desk.jobs.repeat("snapshots", snapshot, interval_s=SNAPSHOT_INTERVAL_S),
         ]
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
@@ -217,6 +224,10 @@ class _Composition:
             official_days_ahead_max=0,
             fingerprints=self._law.fingerprints,
             law=self._law,
+            disclosure=Disclosure(
+                rounded_to=settings.statistics_rounded_to,
+                rate_of_min=settings.statistics_rate_of_min,
+            ),
             decisions=MicroBatcher[Submission, Answered](
                 _Decider(pool, self._law, self._clock).run,
                 limits=BatchLimits(),

@@ -101,3 +101,52 @@ class ChangeBelowPaid(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "change_below_paid"
+
+
+class OverrideNotFound(DomainError):
+    """No such override for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "override_not_found"
+
+
+class OverrideNotPossible(DomainError):
+    """An override does not help this decision; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "override_not_possible"
+
+
+class OverrideAlreadyAsked(DomainError):
+    """An override is asked for this decision and not answered yet."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "override_already_asked"
+
+
+class OverrideAnswered(DomainError):
+    """The override is not open any more; what was answered stands."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "override_answered"
+
+
+class OverrideTooSmall(DomainError):
+    """More is lacking than may be raised; nothing was changed."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "override_too_small"
+
+
+class OverrideNeedsAnother(DomainError):
+    """Who asked for an override does not answer it: it takes two organisations and officials."""
+
+    kind: ClassVar[Kind] = Kind.FORBIDDEN
+    code: ClassVar[str] = "override_needs_another"
+
+
+class OverrideNotToCover(DomainError):
+    """There is no override of this account that could be covered; nothing was booked."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "override_not_to_cover"

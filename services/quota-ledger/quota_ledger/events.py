@@ -5,7 +5,7 @@ are compared in tests. Events of an account go to its ELY centre and to the case
 area.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal
 
 from msgspec import Struct
@@ -180,6 +180,69 @@ class DecisionExpiringV1(Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class AboutOverride(Struct, frozen=True, kw_only=True):
+    """Where an override stands: what was asked for, raised, covered and returned, what is left."""
+
+    type_name: ClassVar[str]
+    override_id: str
+    decision_id: str
+    account_id: str
+    area_code: str
+    municipality_code: str | None
+    instrument: str
+    budget_year: int
+    cents: int
+    raised_cents: int
+    covered_cents: int
+    returned_cents: int
+    left_cents: int
+    cover_kind: Literal["addition", "transfer"]
+    expected_on: date
+    expires_on: date
+
+
+class OverrideAskedV1(AboutOverride, frozen=True, kw_only=True):
+    """An area asks for an exception for one decision; its ELY centre answers."""
+
+    type_name: ClassVar[str] = "override.asked"
+
+
+class OverrideApprovedV1(AboutOverride, frozen=True, kw_only=True):
+    """The ELY centre has approved: the decision is reserved."""
+
+    type_name: ClassVar[str] = "override.approved"
+
+
+class OverrideRefusedV1(AboutOverride, frozen=True, kw_only=True):
+    """The ELY centre has refused: nothing was raised."""
+
+    type_name: ClassVar[str] = "override.refused"
+
+
+class OverrideCoveredV1(AboutOverride, frozen=True, kw_only=True):
+    """A cover has come: of the whole where nothing is left, else of a part."""
+
+    type_name: ClassVar[str] = "override.covered"
+
+
+class OverrideReturnedV1(AboutOverride, frozen=True, kw_only=True):
+    """The decision holds less, so that what was raised for it has fallen back, or some of it."""
+
+    type_name: ClassVar[str] = "override.returned"
+
+
+class OverrideExpiredV1(AboutOverride, frozen=True, kw_only=True):
+    """An override that nobody answered has come to its last day."""
+
+    type_name: ClassVar[str] = "override.expired"
+
+
+class OverrideUncoveredV1(AboutOverride, frozen=True, kw_only=True):
+    """The last day has ended and no cover has come for what is left; the decision keeps it."""
+
+    type_name: ClassVar[str] = "override.uncovered"
+
+
 EVENT_TYPES = (
     PaymentBookedV1,
     DecisionReservedV1,
@@ -191,5 +254,12 @@ EVENT_TYPES = (
     DecisionExpiringV1,
     AllocationChangedV1,
     QuotaThresholdReachedV1,
+    OverrideAskedV1,
+    OverrideApprovedV1,
+    OverrideRefusedV1,
+    OverrideCoveredV1,
+    OverrideReturnedV1,
+    OverrideExpiredV1,
+    OverrideUncoveredV1,
     AuditSealedV1,
 )

@@ -41,6 +41,15 @@ class Settings(RoutingSettings, SealSettings, KafkaSettings, ServiceSettings):
         le=60,
         description="Days before the end of a reservation on which its sender is warned.",
     )
+    statistics_rounded_to: int = Field(
+        default=5, ge=1, le=1_000, description="What published counts are rounded to."
+    )
+    statistics_rate_of_min: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        description="Smallest rounded number of persons of whose decisions amounts are published.",
+    )
     duplicate_wait_s_max: float = Field(
         default=5.0,
         ge=0.05,

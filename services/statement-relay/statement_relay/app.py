@@ -55,6 +55,7 @@ from kuntavayla.service.workers.sealing import keep_sealed
 from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
 from kuntavayla.values.digests import KeyedDigest
 from kuntavayla.values.sealing import Sealer
+from kuntavayla.values.statistics import Disclosure
 from statement_relay.events import EVENT_TYPES, SERVICE, SOURCE
 from statement_relay.operations.accepting import accept
 from statement_relay.operations.deciding import Outcome
@@ -80,7 +81,6 @@ from statement_relay.rules.intake import IntakeLimits
 from statement_relay.rules.issuers import load_issuers
 from statement_relay.rules.kinds import load_kinds
 from statement_relay.rules.receivers import load_receivers
-from statement_relay.rules.statistics import Disclosure
 from statement_relay.settings import Settings
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
 from statement_relay.workers.due import DUE_INTERVAL_S, look_for_late

@@ -7,11 +7,18 @@ from msgspec.structs import replace
 
 from kuntavayla import audit, idempotency, outbox
 from kuntavayla.database import Connection
+from kuntavayla.events import EventDraft
 from kuntavayla.service.operations.witnessing import line_of, witness
 from quota_ledger.errors import AllocationAlreadyInitial, YearLapsed
 from quota_ledger.events import AllocationChangedV1
 from quota_ledger.operations.announcing import drafts_of, threshold_drafts
 from quota_ledger.operations.booking import Ledger, opened
+from quota_ledger.operations.covering import (
+    Covering,
+    covered_cents,
+    keep_covered,
+    lock_covered,
+)
 from quota_ledger.operations.ordering import OrderDesk, empty_account, failure_of
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.allocations import (
@@ -47,9 +54,10 @@ async def allocate(
 ) -> Allocated:
     """Allocate to an account, which is opened where there is none.
 
-    Locks the idempotency key, then the account, then the outbox head. Commits together: the
-    allocation, its entry, a line of the audit, events. Raises IdempotencyKeyReused,
-    AllocationAlreadyInitial, AllocationCutBelowBound, YearLapsed.
+    Locks the idempotency key, then the account, then the override that it covers, then the outbox
+    head. Commits together: the allocation, its entry, the override, a line of the audit, events.
+    Raises IdempotencyKeyReused, AllocationAlreadyInitial, AllocationCutBelowBound, YearLapsed,
+    OverrideNotToCover.
     """
     known = await idempotency.claim_one(connection, desk.use)
     if known is not None:
@@ -63,10 +71,15 @@ async def allocate(
     if asked.status == "indicative":
         await _store(connection, allocation, balance=ledger.balance(account_id), desk=desk)
         return Allocated(allocation, key, None, is_replay=False)
-    entry = _book(ledger, allocation, desk=desk)
+    covering = await lock_covered(
+        connection, asked.covers_override_id, account_id=account_id, cents=asked.amount_cents
+    )
+    entry = _book(ledger, allocation, covering=covering, desk=desk)
     allocation = replace(allocation, entry_id=entry.entry_id)
     crossings = await ledger.write(connection)
-    await _store(connection, allocation, balance=entry.balance, crossings=crossings, desk=desk)
+    told = await keep_covered(connection, covering, desk=desk)
+    told += _crossed(allocation, crossings, desk=desk)
+    await _store(connection, allocation, balance=entry.balance, beside=told, desk=desk)
     return Allocated(allocation, key, entry.balance, is_replay=False)
 
 
@@ -86,8 +99,11 @@ async def preview(
         await _refuse_second_initial(connection, asked, account_id=account_id)
     ledger = Ledger({before.account_id: before}, {})
     allocation = _allocation(asked, account_id=before.account_id, desk=desk)
+    covering = await lock_covered(
+        connection, asked.covers_override_id, account_id=before.account_id, cents=asked.amount_cents
+    )
     if asked.status == "confirmed":
-        _book(ledger, allocation, desk=desk)
+        _book(ledger, allocation, covering=covering, desk=desk)
     await witness(connection, desk.call, action="allocation.previewed", moment=desk.moment)
     return Previewed(before, ledger.balance(before.account_id))
 
@@ -139,6 +155,7 @@ def _allocation(asked: AllocationRequest, *, account_id: str, desk: OrderDesk) -
         basis=asked.basis,
         document=asked.document,
         reason=asked.reason,
+        covers_override_id=asked.covers_override_id,
         entry_id=None,
         organisation=desk.call.organisation,
         official_id=desk.official_id,
@@ -154,17 +171,21 @@ def _change_of(allocation: Allocation) -> Sums:
     )
 
 
-def _book(ledger: Ledger, allocation: Allocation, *, desk: OrderDesk) -> Entry:
-    """Book an allocation; raises what keeps it from fitting."""
+def _book(
+    ledger: Ledger, allocation: Allocation, *, covering: Covering | None, desk: OrderDesk
+) -> Entry:
+    """Book an allocation, with the override that falls back by it; raises what does not fit."""
     before = ledger.balance(allocation.account_id)
     if before.is_lapsed:
         raise YearLapsed(budget_year=before.key.budget_year)
-    leg = Leg(account_id=allocation.account_id, kind=allocation.kind, change=_change_of(allocation))
+    change = replace(_change_of(allocation), overridden_cents=-covered_cents(covering))
+    leg = Leg(account_id=allocation.account_id, kind=allocation.kind, change=change)
     refs = Refs(
         value_on=allocation.valid_from_on,
         organisation=allocation.organisation,
         official_id=allocation.official_id,
         allocation_id=allocation.allocation_id,
+        override_id=allocation.covers_override_id,
         reason=allocation.reason,
         document=allocation.document.register_number,
     )
@@ -181,10 +202,10 @@ async def _store(
     allocation: Allocation,
     *,
     balance: Balance,
-    crossings: Sequence[Crossing] = (),
+    beside: Sequence[EventDraft] = (),
     desk: OrderDesk,
 ) -> None:
-    """Store an allocation, put it on record and tell of it; the outbox last."""
+    """Store an allocation, put it on record, tell of it and of what is beside; the outbox last."""
     await allocations.append(connection, allocation)
     line = line_of(
         desk.call,
@@ -198,10 +219,19 @@ async def _store(
     cause_id, register = allocation.allocation_id, desk.law.register
     call, moment = desk.call, desk.moment
     told = drafts_of(data, cause_id=cause_id, register=register, call=call, moment=moment)
-    told += threshold_drafts(
-        crossings, cause_id=cause_id, register=register, call=call, moment=moment
+    await outbox.append(connection, [*told, *beside], origin=moment.origin)
+
+
+def _crossed(
+    allocation: Allocation, crossings: Sequence[Crossing], *, desk: OrderDesk
+) -> list[EventDraft]:
+    return threshold_drafts(
+        crossings,
+        cause_id=allocation.allocation_id,
+        register=desk.law.register,
+        call=desk.call,
+        moment=desk.moment,
     )
-    await outbox.append(connection, told, origin=moment.origin)
 
 
 def _changed(allocation: Allocation, balance: Balance) -> AllocationChangedV1:

@@ -7,12 +7,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kuntavayla.database import Connection
+from kuntavayla.values.calendar import legal_day
 from quota_ledger.errors import AccountNotFound
 from quota_ledger.rules.allocations import Indicative
 from quota_ledger.rules.balances import NOTHING, Balance
 from quota_ledger.rules.booked import ListedEntry
 from quota_ledger.rules.thresholds import is_used_to
-from quota_ledger.store import accounts, allocations, entries
+from quota_ledger.store import accounts, allocations, entries, snapshots
 
 
 class BalanceFilter(Struct, frozen=True, kw_only=True):
@@ -78,11 +79,13 @@ async def load_statement(
 async def _as_of(
     connection: Connection, balances: Sequence[Balance], *, query: BalanceFilter
 ) -> list[Balance]:
-    """Return accounts as their entries of a day and before add up."""
-    sums = await entries.sums_as_of(
+    """Return accounts as their entries of a day and before add up, from the nearest snapshot on."""
+    known_at = query.known_at
+    sums = await snapshots.sums_as_of(
         connection,
         [balance.account_id for balance in balances],
         on=query.on or date.max,
-        known_at=query.known_at,
+        known_at=known_at,
+        known_on=None if known_at is None else legal_day(known_at),
     )
     return [replace(balance, sums=sums.get(balance.account_id, NOTHING)) for balance in balances]

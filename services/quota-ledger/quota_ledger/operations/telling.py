@@ -13,6 +13,7 @@ from quota_ledger.events import (
 )
 from quota_ledger.operations.announcing import drafts_of, threshold_drafts
 from quota_ledger.operations.booking import Ledger
+from quota_ledger.operations.covering import give_back
 from quota_ledger.operations.law import Law
 from quota_ledger.operations.stepped import Taken
 from quota_ledger.rules.booked import Entry
@@ -87,14 +88,20 @@ class StepWriting:
         self._to_area += [one for one in drafts if one.recipient != taken.after.organisation]
 
     async def write(self, connection: Connection, ledger: Ledger) -> None:
-        """Write accounts, entries and decisions; the outbox last."""
+        """Write accounts, entries and decisions; the outbox last.
+
+        What was raised by overrides for decisions that have let money go falls back before.
+        """
+        fallen = await give_back(
+            connection, self._taken, ledger=ledger, law=self._law, moment=self._moment
+        )
         crossings = await ledger.write(connection)
         await steps.change(connection, [one.after for one in self._taken])
         held = [holding for one in self._taken for holding in one.holdings]
         await steps.keep_holdings(connection, held)
         await steps.append(connection, self._steps)
         await audit.append(connection, self._gathered.audit)
-        drafts = [*self._gathered.events, *self._to_area]
+        drafts = [*self._gathered.events, *self._to_area, *fallen]
         if crossings and self._taken:
             last = self._taken[-1]
             drafts += threshold_drafts(
@@ -133,7 +140,7 @@ def _told(taken: Taken) -> Told | None:
             )
         case "expire":
             return DecisionExpiredV1(**named, released_cents=taken.freed_cents)
-        case "cancel" | "refuse":
+        case "cancel" | "refuse" | "override":
             return None
 
 

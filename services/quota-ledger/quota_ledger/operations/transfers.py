@@ -1,14 +1,23 @@
 """Transfers between accounts of one ELY centre: two entries, or none."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from kuntavayla import audit, idempotency, outbox
 from kuntavayla.database import Connection
+from kuntavayla.events import EventDraft
 from kuntavayla.service.operations.witnessing import line_of, witness
 from quota_ledger.errors import YearLapsed
 from quota_ledger.events import AllocationChangedV1
 from quota_ledger.operations.announcing import drafts_of, threshold_drafts
 from quota_ledger.operations.booking import Ledger, opened
+from quota_ledger.operations.covering import (
+    Covering,
+    covered_cents,
+    keep_covered,
+    lock_covered,
+)
 from quota_ledger.operations.ordering import OrderDesk, empty_account, failure_of
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.allocations import AccountName, Transfer, TransferRequest
@@ -39,9 +48,9 @@ async def transfer(
 ) -> Transferred:
     """Take from one account what another gets; the other is opened where there is none.
 
-    Locks the idempotency key, then both accounts, then the outbox head. Commits together: the
-    transfer, its entries, a line of the audit, events. Raises IdempotencyKeyReused,
-    AllocationCutBelowBound, YearLapsed.
+    Locks the idempotency key, then both accounts, then the override that it covers, then the outbox
+    head. Commits together: the transfer, its entries, the override, a line of the audit, events.
+    Raises IdempotencyKeyReused, AllocationCutBelowBound, YearLapsed, OverrideNotToCover.
     """
     known = await idempotency.claim_one(connection, desk.use)
     if known is not None:
@@ -54,11 +63,17 @@ async def transfer(
         moment=desk.moment,
     )
     ledger = await Ledger.locked(connection, ids.values())
-    given, gotten = _book(ledger, asked, ids[giving], to_id=ids[getting], desk=desk)
+    covering = await lock_covered(
+        connection, asked.covers_override_id, account_id=ids[getting], cents=asked.amount_cents
+    )
+    between = _Between(ids[giving], ids[getting], covering)
+    given, gotten = _book(ledger, asked, between, desk=desk)
     crossings = await ledger.write(connection)
+    covered = await keep_covered(connection, covering, desk=desk)
     made = _transfer(asked, given, gotten, desk=desk)
     await allocations.append_transfer(connection, made)
-    await _tell(connection, made, (given, gotten), crossings=crossings, desk=desk)
+    told = [*covered, *_crossed(made, crossings, desk=desk)]
+    await _tell(connection, made, (given, gotten), beside=told, desk=desk)
     return Transferred(made, given.balance, gotten.balance, is_replay=False)
 
 
@@ -76,7 +91,10 @@ async def preview(
     balances = empty | {key: found[account_id] for key, account_id in ids.items()}
     ledger = Ledger({each.account_id: each for each in balances.values()}, {})
     from_id, to_id = balances[giving].account_id, balances[getting].account_id
-    given, gotten = _book(ledger, asked, from_id, to_id=to_id, desk=desk)
+    covering = await lock_covered(
+        connection, asked.covers_override_id, account_id=to_id, cents=asked.amount_cents
+    )
+    given, gotten = _book(ledger, asked, _Between(from_id, to_id, covering), desk=desk)
     await witness(connection, desk.call, action="allocation-transfer.previewed", moment=desk.moment)
     return TransferPreviewed(given.balance, gotten.balance)
 
@@ -100,22 +118,36 @@ async def _replayed(connection: Connection, transfer_id: str) -> Transferred:
     return Transferred(made, given, gotten, is_replay=True)
 
 
+class _Between(Struct, frozen=True):
+    """From where to where, and the override that falls back by what comes."""
+
+    from_id: str
+    to_id: str
+    covering: Covering | None
+
+
 def _book(
-    ledger: Ledger, asked: TransferRequest, from_id: str, *, to_id: str, desk: OrderDesk
+    ledger: Ledger, asked: TransferRequest, between: _Between, *, desk: OrderDesk
 ) -> tuple[Entry, Entry]:
     """Book both legs of a transfer; raises what keeps it from fitting."""
+    from_id, to_id = between.from_id, between.to_id
     before = ledger.balance(from_id)
     for balance in (before, ledger.balance(to_id)):
         if balance.is_lapsed:
             raise YearLapsed(budget_year=balance.key.budget_year)
     cents, persons = asked.amount_cents, asked.persons
     taken = Sums(allocated_cents=-cents, allocated_persons=-persons)
-    added = Sums(allocated_cents=cents, allocated_persons=persons)
+    added = Sums(
+        allocated_cents=cents,
+        allocated_persons=persons,
+        overridden_cents=-covered_cents(between.covering),
+    )
     refs = Refs(
         value_on=asked.value_on,
         organisation=desk.call.organisation,
         official_id=desk.official_id,
         transfer_id=desk.use.result_id,
+        override_id=asked.covers_override_id,
         reason=asked.reason,
         document=asked.document.register_number,
     )
@@ -142,6 +174,7 @@ def _transfer(asked: TransferRequest, given: Entry, gotten: Entry, *, desk: Orde
         value_on=asked.value_on,
         reason=asked.reason,
         document=asked.document,
+        covers_override_id=asked.covers_override_id,
         out_entry_id=given.entry_id,
         in_entry_id=gotten.entry_id,
         organisation=desk.call.organisation,
@@ -155,10 +188,10 @@ async def _tell(
     made: Transfer,
     booked: tuple[Entry, Entry],
     *,
-    crossings: list[Crossing],
+    beside: Sequence[EventDraft],
     desk: OrderDesk,
 ) -> None:
-    """Put a transfer on record and tell of both accounts; the outbox last."""
+    """Put a transfer on record, tell of both accounts and of what is beside; the outbox last."""
     line = line_of(
         desk.call,
         action="allocation-transfer.made",
@@ -179,10 +212,17 @@ async def _tell(
             moment=moment,
         )
     ]
-    drafts += threshold_drafts(
-        crossings, cause_id=made.transfer_id, register=register, call=call, moment=moment
+    await outbox.append(connection, [*drafts, *beside], origin=moment.origin)
+
+
+def _crossed(made: Transfer, crossings: Sequence[Crossing], *, desk: OrderDesk) -> list[EventDraft]:
+    return threshold_drafts(
+        crossings,
+        cause_id=made.transfer_id,
+        register=desk.law.register,
+        call=desk.call,
+        moment=desk.moment,
     )
-    await outbox.append(connection, drafts, origin=moment.origin)
 
 
 def _changed(entry: Entry, made: Transfer) -> AllocationChangedV1:

@@ -22,7 +22,9 @@ from quota_ledger.routes.desk import RESTART
 from quota_ledger.routes.forecasts import router as forecasts
 from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
+from quota_ledger.routes.overrides import router as overrides
 from quota_ledger.routes.payments import router as payments
+from quota_ledger.routes.statistics import router as statistics
 from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
 from quota_ledger.routes.verifications import router as verifications
@@ -33,9 +35,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     decisions,
     payments,
     steps,
+    overrides,
     balances,
     forecasts,
     lapses,
+    statistics,
     verifications,
     codes,
     feeds_router(PREFIX, restart=RESTART),
@@ -64,6 +68,11 @@ SCOPES: ScopeTable = {
     ("POST", "/decisions/{decision_id}:refuse"): "decisions.write",
     ("GET", "/decisions/{decision_id}"): "decisions.read",
     ("GET", "/decisions"): "decisions.read",
+    ("POST", "/overrides"): "overrides.write",
+    ("POST", "/overrides/{override_id}:approve"): "overrides.write",
+    ("POST", "/overrides/{override_id}:refuse"): "overrides.write",
+    ("GET", "/overrides/{override_id}"): "overrides.read",
+    ("GET", "/overrides"): "overrides.read",
     ("POST", "/payments"): "payments.write",
     ("POST", "/payments:bulk"): "payments.write",
     ("GET", "/payments"): "payments.read",
@@ -72,6 +81,7 @@ SCOPES: ScopeTable = {
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",
     ("POST", "/years/{year}:lapse"): "years.write",
     ("POST", "/years/{year}:preview"): "years.read",
+    ("GET", "/statistics/quota"): "statistics.read",
     ("POST", "/verifications"): "verifications.read",
     ("GET", "/events"): "events.read",
     ("GET", "/events/restricted"): "events.restricted",

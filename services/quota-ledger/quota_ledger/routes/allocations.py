@@ -31,6 +31,7 @@ from quota_ledger.errors import (
     AllocationAlreadyInitial,
     AllocationCutBelowBound,
     AreaNotYours,
+    OverrideNotToCover,
     YearLapsed,
 )
 from quota_ledger.operations import allocations as operations
@@ -72,6 +73,7 @@ _OF_ORDER = (
     AllocationAlreadyInitial,
     AllocationCutBelowBound,
     YearLapsed,
+    OverrideNotToCover,
 )
 
 
@@ -89,7 +91,8 @@ async def allocate(request: Request) -> Response:
 
     An ELY centre does it for its own areas, the ministry for all; the acting official is a decider.
     A cut takes at most what is free: else 409 `allocation_cut_below_bound` with both figures. An
-    indicative allocation is shown beside balances and never spent. Needs an Idempotency-Key.
+    indicative allocation is shown beside balances and never spent. An addition may name the
+    override that it covers, which falls back by as much at once. Needs an Idempotency-Key.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *ORDERERS)
@@ -207,6 +210,7 @@ def _listed(one: ListedAllocation) -> ListedAllocationResponse:
         basis=allocation.basis,
         document=allocation.document,
         reason=allocation.reason,
+        covers_override_id=allocation.covers_override_id,
         entry_ids=[allocation.entry_id] if allocation.entry_id else [],
         organisation=allocation.organisation,
         official_id=allocation.official_id,

@@ -4,6 +4,7 @@ from starlette.requests import Request
 
 from kuntavayla.http import BodyLimits, MicroBatcher
 from kuntavayla.service.routes.desk import ServiceDesk
+from kuntavayla.values.statistics import Disclosure
 from quota_ledger.operations.decisions import Answered
 from quota_ledger.operations.law import Law
 from quota_ledger.operations.submissions import Submission
@@ -19,6 +20,7 @@ class Desk(ServiceDesk, frozen=True, kw_only=True):
 
     bulk_limits: BodyLimits
     law: Law
+    disclosure: Disclosure
     decisions: MicroBatcher[Submission, Answered]
     duplicate_wait_s_max: float
 

@@ -22,7 +22,12 @@ from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.register import Area
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
 from kuntavayla.service.routes.outcomes import repeating
-from quota_ledger.errors import AllocationCutBelowBound, AreaNotYours, YearLapsed
+from quota_ledger.errors import (
+    AllocationCutBelowBound,
+    AreaNotYours,
+    OverrideNotToCover,
+    YearLapsed,
+)
 from quota_ledger.operations import transfers as operations
 from quota_ledger.operations.transfers import Transferred
 from quota_ledger.routes.answers import PREFIX, balance_answer
@@ -48,6 +53,7 @@ _OF_ORDER = (
     OfficeNotYours,
     AllocationCutBelowBound,
     YearLapsed,
+    OverrideNotToCover,
 )
 
 
@@ -65,7 +71,8 @@ async def transfer(request: Request) -> Response:
 
     What one account gives the other gets: two entries, or none. From an account at most what is
     free: else 409 `allocation_cut_below_bound`. Once a municipality has an account of its own its
-    decisions draw on that alone. Needs an Idempotency-Key and a decider.
+    decisions draw on that alone. It may name the override of the other account that it covers.
+    Needs an Idempotency-Key and a decider.
     """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *ORDERERS)

@@ -20,7 +20,8 @@ async def verify(request: Request) -> Response:
     """Compute all balances anew from entries, and say what differs; the service works meanwhile.
 
     Positions without a gap, each balance behind its entry, each account, what decisions hold,
-    persons, payments, the seals of entries in the audit, and the audit's blocks. Takes no body.
+    persons, payments, overrides, month-end snapshots, the seals of entries in the audit, and the
+    audit's blocks. Takes no body.
     """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.OPERATOR)

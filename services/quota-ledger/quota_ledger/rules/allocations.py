@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from kuntavayla.errors import Fault
-from kuntavayla.values.codes import MunicipalityCode, Reference
+from kuntavayla.values.codes import Id, MunicipalityCode, Reference
 from kuntavayla.values.identity_codes import holds_identity_code
 from kuntavayla.values.officials import ActingOfficial
 from kuntavayla.values.periods import Period
@@ -103,6 +103,7 @@ class AllocationRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     basis: Basis | None = None
     document: Document
     reason: Reason
+    covers_override_id: Id | None = None
     acting_official: ActingOfficial | None = None
 
     def faults(self) -> Iterator[Fault]:
@@ -112,6 +113,10 @@ class AllocationRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only
         if self.kind == "initial" and self.basis is None:
             advice = "Say by what an initial allocation was sized."
             yield Fault("/basis", "basis_missing", advice)
+        is_addition = (self.kind, self.status) == ("addition", "confirmed")
+        if self.covers_override_id is not None and not is_addition:
+            advice = "Only a confirmed addition covers an override."
+            yield Fault("/covers_override_id", "covers_nothing", advice)
 
 
 class AccountName(Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,6 +138,7 @@ class TransferRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     value_on: date
     document: Document
     reason: Reason
+    covers_override_id: Id | None = None
     acting_official: ActingOfficial | None = None
 
     def faults(self) -> Iterator[Fault]:
@@ -179,6 +185,7 @@ class Allocation(Struct, frozen=True, kw_only=True):
     basis: Basis | None
     document: Document
     reason: str
+    covers_override_id: str | None = None
     entry_id: str | None
     organisation: str
     official_id: str
@@ -196,6 +203,7 @@ class Transfer(Struct, frozen=True, kw_only=True):
     value_on: date
     reason: str
     document: Document
+    covers_override_id: str | None = None
     out_entry_id: str
     in_entry_id: str
     organisation: str

@@ -134,9 +134,11 @@ def _counted(change: Sums, before: Holds, after: Holds) -> Sums:
 def _lapsing(balance: Balance, change: Sums) -> Sums:
     """Return a change of a lapsed account: what it frees goes to what lapsed.
 
-    What payments took above all limits is made good first.
+    What payments took above all limits is made good first. What an override raised is no
+    allocation: it falls back and never lapses.
     """
-    freed = min(change.free_cents, balance.sums.free_cents + change.free_cents)
+    allocated = balance.sums.allocated_cents + change.allocated_cents
+    freed = min(change.free_cents, balance.sums.free_cents + change.free_cents, allocated)
     if freed <= 0:
         return change
     return replace(
@@ -152,7 +154,8 @@ def _shortage_of(balance: Balance, change: Sums) -> Shortage | None:
     available = max(0, sums.free_cents)
     if change.allocated_cents < 0:
         available = min(available, sums.allocated_cents)
-    if needed > 0 and balance.is_lapsed and not change.lapsed_cents:
+    is_return = change.overridden_cents < 0
+    if needed > 0 and balance.is_lapsed and not (change.lapsed_cents or is_return):
         return _short(balance, "lapsed", needed=needed, available=0)
     if needed > available:
         return _short(balance, "cents", needed=needed, available=available)

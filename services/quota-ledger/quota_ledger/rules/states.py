@@ -20,5 +20,12 @@ StepAction = Literal[
 PaymentKind = Literal["payment", "recovery"]
 PaymentState = Literal["booked", "exceeds_commitment", "refused"]
 OverrideState = Literal[
-    "asked", "approved", "refused", "partly_covered", "covered", "expired", "uncovered"
+    "asked",
+    "approved",
+    "refused",
+    "partly_covered",
+    "covered",
+    "returned",
+    "expired",
+    "uncovered",
 ]

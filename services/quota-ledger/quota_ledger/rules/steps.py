@@ -11,7 +11,7 @@ from quota_ledger.rules.entries import EntryKind
 from quota_ledger.rules.posting import Holds, Leg
 from quota_ledger.rules.states import DecisionState
 
-Action = Literal["grant", "change", "interrupt", "end", "cancel", "refuse", "expire"]
+Action = Literal["grant", "change", "interrupt", "end", "cancel", "refuse", "expire", "override"]
 ALLOWED: Mapping[Action, Mapping[DecisionState, DecisionState]] = {
     "grant": {"reserved": "granted"},
     "change": {"reserved": "reserved", "granted": "granted", "interrupted": "granted"},
@@ -20,6 +20,7 @@ ALLOWED: Mapping[Action, Mapping[DecisionState, DecisionState]] = {
     "cancel": {"reserved": "cancelled", "granted": "cancelled", "interrupted": "cancelled"},
     "refuse": {"reserved": "refused"},
     "expire": {"reserved": "expired"},
+    "override": {"refused": "reserved"},
 }
 """From each state by each act to the next; docs/states.md has the same table."""
 KINDS: Mapping[Action, EntryKind] = {
@@ -30,6 +31,7 @@ KINDS: Mapping[Action, EntryKind] = {
     "cancel": "release",
     "refuse": "release",
     "expire": "expire",
+    "override": "reserve",
 }
 
 

@@ -18,6 +18,8 @@ DifferenceKind = Literal[
     "persons_differ",
     "decision_differs",
     "payments_differ",
+    "overrides_differ",
+    "snapshot_differs",
     "seal_missing",
     "seal_differs",
     "audit_differs",

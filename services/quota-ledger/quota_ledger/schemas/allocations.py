@@ -40,6 +40,7 @@ class ListedAllocationResponse(Struct, frozen=True, kw_only=True):
     basis: Basis | None
     document: Document
     reason: str
+    covers_override_id: str | None
     entry_ids: Sequence[str]
     organisation: str
     official_id: str

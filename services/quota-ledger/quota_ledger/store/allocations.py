@@ -30,6 +30,7 @@ _ALLOCATION = Columns(
         "basis": "jsonb",
         "document": "jsonb",
         "reason": "text",
+        "covers_override_id": "uuid",
         "entry_id": "uuid",
         "organisation": "text",
         "official_id": "text",
@@ -46,6 +47,7 @@ _TRANSFER = Columns(
         "value_on": "date",
         "reason": "text",
         "document": "jsonb",
+        "covers_override_id": "uuid",
         "out_entry_id": "uuid",
         "in_entry_id": "uuid",
         "organisation": "text",
@@ -62,7 +64,7 @@ INSERT INTO allocation_transfers ({_TRANSFER.listed})
 SELECT {_TRANSFER.read} FROM {_TRANSFER.recordset()}
 """  # noqa: S608 - constants of ours
 _IDS = ("allocation_id", "account_id", "entry_id", "transfer_id", "from_account_id")
-_IDS_OF_TRANSFER = ("to_account_id", "out_entry_id", "in_entry_id")
+_IDS_OF_TRANSFER = ("to_account_id", "out_entry_id", "in_entry_id", "covers_override_id")
 _TEXTS = ("basis", "document")
 
 

@@ -1,7 +1,6 @@
 """Entries: appended once, never changed."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -75,13 +74,6 @@ SELECT e.account_id::text, {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _S
 FROM entries e WHERE e.decision_id = $1
 ORDER BY e.booked_at, e.account_id, e.position
 """  # noqa: S608 - constants of ours
-SUMS_AS_OF = f"""
-SELECT e.account_id::text, {", ".join(f"sum(e.{name})::int8 AS {name}_after" for name in _SUMS)}
-FROM entries e
-WHERE e.account_id = ANY($1::uuid[]) AND e.value_on <= $2
-  AND e.booked_at <= coalesce($3::timestamptz, 'infinity')
-GROUP BY e.account_id
-"""  # noqa: S608 - constants of ours
 
 
 async def append(connection: Connection, entries: Sequence[Entry]) -> None:
@@ -103,18 +95,6 @@ async def list_balances_behind(
         )
         for entry_id in entry_ids
     ]
-
-
-async def sums_as_of(
-    connection: Connection,
-    account_ids: Collection[str],
-    *,
-    on: date,
-    known_at: datetime | None,
-) -> dict[str, Sums]:
-    """Return the sums of accounts of a day, as they were known at an instant or by now, by id."""
-    rows = await connection.fetch(SUMS_AS_OF, sorted(account_ids), on, known_at)
-    return {row["account_id"]: _sums(row) for row in rows}
 
 
 async def list_of_account(

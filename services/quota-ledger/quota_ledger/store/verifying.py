@@ -7,6 +7,7 @@ from kuntavayla.database import Connection
 from quota_ledger.rules.balances import Sums
 from quota_ledger.rules.seals import ACTION, FIELDS, Sealed, span_of
 from quota_ledger.rules.verifying import Difference, DifferenceKind, StoredAccount, StoredEntry
+from quota_ledger.store import snapshots
 
 PAGE_ROWS = 1_000
 DIFFERENCES_MAX = 1_000
@@ -103,6 +104,32 @@ CROSS JOIN LATERAL (VALUES
 WHERE s.expected <> s.found
 LIMIT $1
 """
+# What overrides have left of what they raised, against what accounts have overridden.
+OVERRIDES = """
+WITH raised AS (
+    SELECT account_id, sum(raised_cents - covered_cents - returned_cents)::int8 AS cents
+    FROM overrides GROUP BY account_id
+)
+SELECT a.account_id::text, NULL AS decision_id, 'overridden_cents' AS of,
+       coalesce(r.cents, 0) AS expected, a.overridden_cents AS found
+FROM accounts a LEFT JOIN raised r USING (account_id)
+WHERE coalesce(r.cents, 0) <> a.overridden_cents
+LIMIT $1
+"""
+# Every snapshot against the entries up to its place, none of which was booked behind its month.
+SNAPSHOTS = f"""
+SELECT place.account_id::text, NULL AS decision_id, place.month_end::text AS of,
+       e.position AS expected, place.position AS found
+FROM snapshots AS place
+LEFT JOIN entries e ON e.account_id = place.account_id AND e.position = place.position
+WHERE e.position IS NULL OR place.sums IS DISTINCT FROM {snapshots.CONTENT}
+   OR EXISTS (
+    SELECT FROM entries b
+    WHERE b.account_id = place.account_id AND b.position <= place.position
+      AND b.booked_at >= (place.month_end + 1)::timestamp AT TIME ZONE 'Europe/Helsinki'
+)
+LIMIT $1
+"""  # noqa: S608 - constants of ours
 COUNTS = """
 SELECT (SELECT count(*) FROM accounts) AS accounts, (SELECT count(*) FROM entries) AS entries,
        (SELECT count(*) FROM decisions) AS decisions, (SELECT count(*) FROM payments) AS payments
@@ -112,6 +139,8 @@ CHECKS: Mapping[DifferenceKind, str] = {
     "persons_differ": PERSONS,
     "decision_differs": DECISIONS,
     "payments_differ": PAYMENTS,
+    "overrides_differ": OVERRIDES,
+    "snapshot_differs": SNAPSHOTS,
 }
 """What is added up by the database, by the kind of what differs."""
 

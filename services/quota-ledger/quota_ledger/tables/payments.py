@@ -63,17 +63,37 @@ class OverrideRow(Row, table=True):
     asked_by: str
     asked_official_id: str
     asked_at: datetime = instant()  # type: ignore[assignment]
-    approved_by: str | None
-    approved_official_id: str | None
-    approved_at: datetime | None = instant()  # type: ignore[assignment]
+    answered_by: str | None
+    answered_official_id: str | None
+    answered_at: datetime | None = instant()  # type: ignore[assignment]
+    answer_reason: str | None
     state: str
+    raised_cents: int = amount()
     covered_cents: int = amount()
+    returned_cents: int = amount()
     __table_args__ = (
         one_of("state", OverrideState),
         sa.CheckConstraint("cents >= 1", name="cents_from_one"),
-        sa.CheckConstraint("covered_cents BETWEEN 0 AND cents", name="covered_in_bounds"),
-        sa.CheckConstraint("asked_official_id <> approved_official_id", name="two_officials"),
+        sa.CheckConstraint("raised_cents BETWEEN 0 AND cents", name="raised_in_bounds"),
+        sa.CheckConstraint(
+            "covered_cents >= 0 AND returned_cents >= 0"
+            " AND covered_cents + returned_cents <= raised_cents",
+            name="covered_in_bounds",
+        ),
+        sa.CheckConstraint("asked_official_id <> answered_official_id", name="two_officials"),
+        sa.CheckConstraint("asked_by <> answered_by", name="two_organisations"),
         sa.Index("ix_overrides_decision_id", "decision_id"),
+        sa.Index(
+            "uq_overrides_one_asked",
+            "decision_id",
+            unique=True,
+            postgresql_where=sa.text("state = 'asked'"),
+        ),
+        index(
+            "ix_overrides_expires_on",
+            "expires_on",
+            where="state IN ('asked', 'approved', 'partly_covered')",
+        ),
         index(
             "ix_overrides_uncovered",
             "account_id",

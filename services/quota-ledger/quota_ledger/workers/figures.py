@@ -25,12 +25,24 @@ class FigureGauges:
             "When the figures were last read.",
             registry=registry,
         )
+        self._uncovered = Gauge(
+            "kuntavayla_quota_uncovered_overrides",
+            "Overrides whose last day has ended without their cover.",
+            registry=registry,
+        )
+        self._uncovered_cents = Gauge(
+            "kuntavayla_quota_uncovered_cents",
+            "What is still raised by overrides whose last day has ended, in cents.",
+            registry=registry,
+        )
 
     def show(
         self, figures: operating.Figures, standings: Sequence[RecipientStanding], *, now: datetime
     ) -> None:
         """Show figures as they stand, and that they were read now."""
         self._read_at.set_to_current_time()
+        self._uncovered.set(figures.uncovered.count)
+        self._uncovered_cents.set(figures.uncovered.cents)
         self._service.show(figures.service, standings, now=now)
 
 

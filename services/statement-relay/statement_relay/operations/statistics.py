@@ -2,7 +2,8 @@
 
 from kuntavayla.database import Connection
 from kuntavayla.register import Register
-from statement_relay.rules.statistics import Cell, Disclosure, Month, cells_of
+from kuntavayla.values.statistics import Disclosure, Month
+from statement_relay.rules.statistics import Cell, cells_of
 from statement_relay.store import statistics
 
 

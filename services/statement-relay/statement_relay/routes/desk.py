@@ -9,6 +9,7 @@ from starlette.requests import Request
 from kuntavayla.http import BodyLimits, MicroBatcher
 from kuntavayla.service.moments import Call
 from kuntavayla.service.routes.desk import ServiceDesk
+from kuntavayla.values.statistics import Disclosure
 from statement_relay.operations.law import Law
 from statement_relay.operations.submissions import Submission
 from statement_relay.operations.successors import Stale
@@ -17,7 +18,6 @@ from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.clocks import DeliveryTarget
 from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.reconciliations import Reconciliation
-from statement_relay.rules.statistics import Disclosure
 
 RESTART = "take a place by after=now, then read GET /information"
 """Where a reader starts again whose cursor leads nowhere any more."""

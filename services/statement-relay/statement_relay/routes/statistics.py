@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import AlsoCsv, csv_answer, described, json_answer, secured_router
+from kuntavayla.values.statistics import Month
 from statement_relay.operations import statistics as operations
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
-from statement_relay.rules.statistics import Month
 from statement_relay.schemas.statistics import (
     FigureFormat,
     InformationFigures,

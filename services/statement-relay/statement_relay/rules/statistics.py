@@ -5,12 +5,11 @@ few. What is summed up is summed up before it is rounded.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 from msgspec import Struct, structs
 
-from kuntavayla.values.calendar import helsinki_instant
+from kuntavayla.values.statistics import Disclosure, rounded
 
 TIME_STEPS: tuple[timedelta, ...] = (
     *(timedelta(seconds=seconds) for seconds in (1, 10)),
@@ -55,13 +54,6 @@ class Tally(Struct, frozen=True, kw_only=True):
     reached: tuple[int, ...]
 
 
-class Disclosure(Struct, frozen=True, kw_only=True):
-    """What counts are rounded to, and the smallest rounded count of which more is told."""
-
-    rounded_to: int
-    rate_of_min: int
-
-
 class Cell(Struct, frozen=True, kw_only=True):
     """Rounded figures of one kind and area; None stands for all of them, or for too few to tell."""
 
@@ -81,48 +73,9 @@ class Cell(Struct, frozen=True, kw_only=True):
     delivered_within_s_p90: int | None
 
 
-class Month(Struct, frozen=True):
-    """A month by its first day, and the first day of the next."""
-
-    first_on: date
-    next_on: date
-
-    @classmethod
-    def of(cls, text: str) -> "Month":
-        """Return the month of a text as "2021-03"; raises ValueError for none of the calendar.
-
-        Source: the calendar; a month has 28 to 31 days.
-        """
-        first_on = date.fromisoformat(f"{text}-01")
-        return cls(first_on, (first_on.replace(day=28) + timedelta(days=4)).replace(day=1))
-
-    def ids(self) -> tuple[str, str]:
-        """Return the bounds of the ids drawn in the month: the first of it and of the next."""
-        return (
-            first_id_at(helsinki_instant(self.first_on, 0, 0)),
-            first_id_at(helsinki_instant(self.next_on, 0, 0)),
-        )
-
-
-def first_id_at(instant: datetime) -> str:
-    """Return the least id that can be drawn at an instant: a UUIDv7 begins with its milliseconds.
-
-    Source: RFC 9562, section 5.7.
-    """
-    return str(UUID(int=max(0, int(instant.timestamp()) * 1_000) << 80))
-
-
 def cells_of(tallies: Sequence[Tally], *, disclosure: Disclosure) -> list[Cell]:
     """Return what may be told of the figures, in their order."""
     return [_cell(tally, disclosure=disclosure) for tally in tallies]
-
-
-def rounded(count: int, *, to: int) -> int:
-    """Return the count rounded to the nearest multiple, half up.
-
-    Source: docs/sources.md#information (figures).
-    """
-    return (2 * count + to) // (2 * to) * to
 
 
 def _cell(tally: Tally, *, disclosure: Disclosure) -> Cell:
