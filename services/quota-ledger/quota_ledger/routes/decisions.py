@@ -134,12 +134,15 @@ async def decide_many(request: Request) -> Response:
     ),
 )
 async def preview(request: Request) -> Response:
-    """Calculate and judge as a decision would be, and say what would be left; nothing is stored."""
+    """Calculate and judge as a decision would be, and say what would be left; nothing is stored.
+
+    Any official of the caller's may ask: a preview decides nothing.
+    """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.CASE_SYSTEM)
     item = await _items.read(request, limits=desk.body_limits)
     moment = desk.moment()
-    submission = Intake(request).accept(item, moment=moment)
+    submission = Intake(request, is_preview=True).accept(item, moment=moment)
     async with desk.transaction() as connection:
         outcome = await operations.preview(connection, submission, law=desk.law, moment=moment)
     return json_answer(preview_answer(settled(outcome)))
