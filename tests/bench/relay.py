@@ -7,9 +7,10 @@ of the same kind, in any order, and keeps nothing.
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
+from statistics import median
 
 import aiohttp
 import httpx
@@ -19,12 +20,13 @@ from prometheus_client import CollectorRegistry
 
 from kuntavayla.database import Pool, open_pool, transaction
 from kuntavayla.testing import TestDatabase
+from kuntavayla_sandbox.processes import processor_s
 from statement_relay.rules.answers import load_answers
 from statement_relay.rules.deliveries import Pace
 from statement_relay.rules.digests import digest_of
 from statement_relay.rules.endpoints import Endpoint, Endpoints
 from statement_relay.workers.delivering import Courier, CourierMetrics, Route
-from tests.bench.children import serving
+from tests.bench.children import Serving, serving
 from tests.bench.relay_receiver import Held, ReceiverJob
 from tests.bench.results import Result, result_of, rounds_wanted
 from tests.bench.stand import Stand, standing
@@ -56,7 +58,7 @@ SELECT n.information_id, 'cs-sotkamo', n.information_id::text, '\\x00', n.client
 FROM unnest($2::uuid[], $3::uuid[], $4::int8[], $5::bytea[], $6::text[])
      AS n (information_id, client_id, number, body, digest)
 """
-LEFT = "SELECT count(*) FROM client_queues WHERE next_attempt_at IS NOT NULL"
+IS_LEFT = "SELECT EXISTS (SELECT FROM client_queues WHERE next_attempt_at IS NOT NULL)"
 DELIVERED = "SELECT count(*) FROM information WHERE state = 'delivered'"
 
 
@@ -70,20 +72,52 @@ class Item(Struct, frozen=True):
     digest: str
 
 
+class Run(Struct, frozen=True):
+    """One run of bench or floor: puts a second, and processor µs of each by process."""
+
+    rate: float
+    processor_us: dict[str, float]
+
+
+class _Watch:
+    """Counts seconds and processor seconds of who has a part in a run, from its making on."""
+
+    def __init__(self, clocks: Mapping[str, Callable[[], float]]) -> None:
+        self._clocks = clocks
+        self._used_s = {name: read() for name, read in clocks.items()}
+        self._began = time.perf_counter()
+
+    def run(self, count: int) -> Run:
+        """Return what so many puts took until now."""
+        rate = count / (time.perf_counter() - self._began)
+        used = {name: read() - self._used_s[name] for name, read in self._clocks.items()}
+        return Run(rate, {name: 1e6 * seconds / count for name, seconds in used.items()})
+
+
 async def run() -> list[Result]:
     """Run the row and return its result."""
     items = _items(int(os.environ.get("ITEMS", ITEMS_DEFAULT)))
-    rates, floors = [], []
+    runs, floors = [], []
     async with standing() as stand:
         for number in range(rounds_wanted()):
             floors.append(await _floor(stand, items))
             async with stand.databases.database(
                 "statement_relay", role="statement_relay"
             ) as database:
-                rates.append(await _deliver(stand, database, items))
-            print(f"relay {number + 1}: {rates[-1]:,.0f}/s, floor {floors[-1]:,.0f}/s", flush=True)
-    note = f"{len(items):,} items of {CLIENTS:,} clients, {CONCURRENCY} calls at once"
-    return [result_of("relay", rates, floors, unit="deliveries/s", notes=[note])]
+                runs.append(await _deliver(stand, database, items))
+            rate, floor = runs[-1].rate, floors[-1].rate
+            print(f"relay {number + 1}: {rate:,.0f}/s, floor {floor:,.0f}/s", flush=True)
+    notes = [
+        f"{len(items):,} items of {CLIENTS:,} clients, {CONCURRENCY} calls at once",
+        f"processor µs per delivery: {_listed(runs)}; of the floor: {_listed(floors)}",
+    ]
+    rates, floor_rates = [one.rate for one in runs], [one.rate for one in floors]
+    return [result_of("relay", rates, floor_rates, unit="deliveries/s", notes=notes)]
+
+
+def _listed(runs: Sequence[Run]) -> str:
+    spent = {name: median(one.processor_us[name] for one in runs) for name in runs[0].processor_us}
+    return ", ".join(f"{name} {used:.0f}" for name, used in spent.items())
 
 
 def _items(count: int) -> list[Item]:
@@ -98,8 +132,8 @@ def _items(count: int) -> list[Item]:
     return items
 
 
-async def _floor(stand: Stand, items: Sequence[Item]) -> float:
-    """Return puts a second of the bare loop."""
+async def _floor(stand: Stand, items: Sequence[Item]) -> Run:
+    """Return what puts of the bare loop take."""
     left = list(items)
 
     async def put_on(client: aiohttp.ClientSession, url: str) -> None:
@@ -120,23 +154,33 @@ async def _floor(stand: Stand, items: Sequence[Item]) -> float:
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONCURRENCY)) as client,
     ):
         url = f"http://127.0.0.1:{receiver.port}"
-        began = time.perf_counter()
+        watch = _Watch({"loop": time.process_time, "receiver": _processor_of(receiver)})
         await asyncio.gather(*(put_on(client, url) for _ in range(CONCURRENCY)))
-        return len(items) / (time.perf_counter() - began)
+        return watch.run(len(items))
 
 
-async def _deliver(stand: Stand, database: TestDatabase, items: Sequence[Item]) -> float:
-    """Return deliveries a second of one courier; nothing is lost, doubled or out of order."""
+def _processor_of(process: Serving) -> Callable[[], float]:
+    return lambda: processor_s(process.pid) or 0.0
+
+
+async def _deliver(stand: Stand, database: TestDatabase, items: Sequence[Item]) -> Run:
+    """Return what deliveries of one courier take; nothing is lost, doubled or out of order."""
     pool = await open_pool(database.url)
     await _enqueue(pool, items)
     async with serving(
         "tests.bench.relay_receiver", ReceiverJob(ANSWER_S), log_file=stand.folder / "receiver.log"
     ) as receiver:
         url = f"http://127.0.0.1:{receiver.port}"
-        began = time.perf_counter()
+        watch = _Watch(
+            {
+                "courier": time.process_time,
+                "PostgreSQL": stand.processor_s,
+                "receiver": _processor_of(receiver),
+            }
+        )
         delivering = asyncio.create_task(_courier(pool, url).deliver(database.url))
         await until(lambda: _is_done(pool), within_s=DELIVERED_S_MAX, poll_s=0.1)
-        took_s = time.perf_counter() - began
+        done = watch.run(len(items))
         delivering.cancel()
         await asyncio.wait([delivering])
         async with httpx.AsyncClient() as client:
@@ -145,7 +189,7 @@ async def _deliver(stand: Stand, database: TestDatabase, items: Sequence[Item]) 
         delivered = await connection.fetchval(DELIVERED)
     await pool.close()
     assert (delivered, held) == (len(items), Held(len(items), 0, 0))
-    return len(items) / took_s
+    return done
 
 
 def _courier(pool: Pool, url: str) -> Courier:
@@ -178,5 +222,5 @@ async def _enqueue(pool: Pool, items: Sequence[Item]) -> None:
 
 async def _is_done(pool: Pool) -> bool:
     async with transaction(pool) as connection:
-        left: int = await connection.fetchval(LEFT)
-    return left == 0
+        is_left: bool = await connection.fetchval(IS_LEFT)
+    return not is_left

@@ -106,7 +106,7 @@ class RelayCampaign:
                 group.create_task(self._misbehave())
                 group.create_task(self.told_of.make_known(_of(self.everybody, "late")))
                 group.create_task(self.told_of.ban(_of(self.everybody, "banned")))
-                group.create_task(self.operator.pause_each())
+                group.create_task(self._hold_back())
                 group.create_task(self.operator.redeliver_some())
                 group.create_task(relay_points.go_away(self.site, lasts_s=self.length.away_s))
             self._note_phase()
@@ -122,6 +122,11 @@ class RelayCampaign:
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
+
+    async def _hold_back(self) -> None:
+        """Pause each receiver for a while; then let the last one lose what is sent again."""
+        await self.operator.pause_each()
+        await self.operator.lose_and_repair(RECEIVERS[-1])
 
     def _note_phase(self) -> None:
         self.phases_s.append(time.monotonic() - self._began_s)
@@ -225,6 +230,7 @@ class RelayCampaign:
             "no pause ended by itself": self.operator.pauses - self.operator.resumptions,
             "nothing was sent once more": len(self.operator.redelivered),
             "no receiver lost anything": len(self.operator.lost),
+            "nothing was lost under traffic": self.operator.lost_under_traffic,
         }
         yield from (sentence for sentence, count in happened.items() if not count)
         if self.site.broker is not None:
@@ -287,7 +293,8 @@ class RelayCampaign:
             f" struck, sent, drained after {phases};"
             f" {len(self.struck)} points, {self.signals.missed} missed their moment,"
             f" {self.misbehaviours} misbehaviours, {self.operator.pauses} pauses,"
-            f" {RECEIVERS[0]} away for {self.length.away_s:.0f} s;"
+            f" {RECEIVERS[0]} away for {self.length.away_s:.0f} s,"
+            f" {self.operator.lost_under_traffic} lost under traffic;"
             f" {len(self.sender.sent)} sent, {refused} of them refused,"
             f" {len(self.inbound.written)} records written, {self.inbound.broken} writes broken,"
             f" {self.sender.broken} calls broken, {self.sender.repeated} answered ones repeated;"

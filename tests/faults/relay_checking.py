@@ -297,7 +297,7 @@ def check_attempts(stored: Stored) -> Iterator[str]:
     for row in stored.items:
         mine, name = by_item.pop(row["information_id"], []), row["municipal_id"]
         numbers = [each["attempt"] for each in mine]
-        if len(set(numbers)) != len(numbers) or max(numbers, default=0) > row["attempts"]:
+        if numbers != list(range(1, row["attempts"] + 1)):
             yield f"{name} has attempts {numbers} of {row['attempts']}"
         if repeats.get(row["information_id"], 0) >= max(row["attempts"], 1):
             yield f"{name} came more often than it was sent"
@@ -326,15 +326,15 @@ def check_events(stored: Stored) -> Iterator[str]:
     retried = Counter(
         note["information_id"] for note in stored.notes if note["action"] == "retried"
     )
-    resent, skipped = stored.resent(), stored.skipped()
+    resent = Counter(note["information_id"] for note in stored.notes if note["action"] == "resent")
+    skipped = stored.skipped()
     for row in stored.items:
         mine = told.pop(row["information_id"], [])
-        times = 2 if row["information_id"] in resent else 1
         yield from _unlike_told(
             row,
             mine,
             retried=retried[row["information_id"]],
-            times=times,
+            times=1 + resent[row["information_id"]],
             is_skipped=row["information_id"] in skipped,
         )
     yield from (f"events of an item that is not there: {each}" for each in told)

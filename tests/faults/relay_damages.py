@@ -51,6 +51,10 @@ def _swap_places(stored: Stored) -> None:
     one["number"], other["number"] = 9_999, 9_998
 
 
+def _lose_cut_off(stored: Stored) -> None:
+    stored.attempts.remove(next(row for row in stored.attempts if row["outcome"] == "cut_off"))
+
+
 def _double(rows: Rows) -> None:
     rows.append(dict(rows[-1]))
 
@@ -160,6 +164,8 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
     "a receipt has no time": lambda stored: _delivered(stored).update(received_at=None),
     "the digest of a receipt differs": lambda stored: _delivered(stored).update(receipt_digest=""),
     "the proof of a delivery is lost": _lose_proof,
+    "a call is not on record": lambda stored: _none(stored.attempts.pop()),
+    "a call that was cut off is not on record": _lose_cut_off,
     "a call is doubled": lambda stored: _double(stored.attempts),
     "a queue is leased for ever": lambda stored: stored.queues[0].update(lease_token="somebody"),
     "an event is lost": _make_hole,

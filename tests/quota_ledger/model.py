@@ -1,4 +1,4 @@
-"""What the ledger promises, in two hundred lines that know nothing of a database.
+"""What the ledger promises, without a database and one act at a time.
 
 One area with one instrument: its own accounts and those of one municipality, by year. Every act
 returns what the service must answer: a word where it is done, or the code of the problem.
@@ -56,28 +56,61 @@ class Decision:
         return sum(draw[name] for draw in self.draws.values() for name in names)
 
 
+@dataclass
+class Made:
+    """An order or a payment that was booked: what it changed of which account, until reversed."""
+
+    changes: dict[Key, Counter[str]]
+    of: str = ""
+    is_payment: bool = False
+    is_reversed: bool = False
+
+
 class Model:
     """The accounts and the decisions of one area."""
 
     def __init__(self) -> None:
+        self.orders: list[Made] = []
+        self.payments: list[Made] = []
         self.accounts: dict[Key, Account] = {}
         self.decisions: dict[str, Decision] = {}
         self.events: Counter[str] = Counter()
 
     def allocate(self, year: int, cents: int) -> str:
         account = self.accounts.setdefault(("", year), Account())
-        return self._allocated(account, cents)
+        return self._ordered(self._allocated(account, cents), {("", year): cents})
 
     def cut(self, year: int, cents: int) -> str:
         account = self.accounts.get(("", year), Account())
-        return self._allocated(account, -cents)
+        return self._ordered(self._allocated(account, -cents), {("", year): -cents})
 
     def transfer(self, year: int, cents: int) -> str:
         account = self.accounts.get(("", year), Account())
         done = self._allocated(account, -cents)
         if done == "done":
             self._allocated(self.accounts.setdefault(("765", year), Account()), cents)
+        return self._ordered(done, {("", year): -cents, ("765", year): cents})
+
+    def _ordered(self, done: str, cents: dict[Key, int]) -> str:
+        if done == "done":
+            changes = {key: Counter(allocated=each) for key, each in cents.items()}
+            self.orders.append(Made(changes))
         return done
+
+    def reverse(self, number: int) -> str:
+        """Take back an order: in all of its accounts or in none."""
+        order = self.orders[number]
+        if order.is_reversed:
+            return "already_reversed"
+        back = {key: -each["allocated"] for key, each in order.changes.items()}
+        if any(self.accounts[key].is_lapsed for key in back):
+            return "year_lapsed"
+        if any(-cents > max(0, self.accounts[key].free) for key, cents in back.items()):
+            return "allocation_cut_below_bound"
+        for key, cents in back.items():
+            self._allocated(self.accounts[key], cents)
+        order.is_reversed = True
+        return "done"
 
     def _allocated(self, account: Account, cents: int) -> str:
         if account.is_lapsed:
@@ -175,6 +208,7 @@ class Model:
 
     def pay(self, name: str, cents: int) -> str:
         draws = self.decisions[name].draws
+        made = Made({}, name, is_payment=True)
         newest = max(draws, key=lambda key: key[1])
         for key in sorted(draws, key=lambda key: key[1]):
             draw = draws[key]
@@ -184,6 +218,11 @@ class Model:
             draw.update(paid=within, net=within + excess, excess=excess)
             if within or excess:
                 self.accounts[key].change(paid=within + excess, excess=excess)
+                made.changes[key] = Counter(paid=within + excess, excess=excess)
+        return self._booked(made)
+
+    def _booked(self, made: Made) -> str:
+        self.payments.append(made)
         self.events["payment.booked"] += 1
         return "booked"
 
@@ -202,11 +241,36 @@ class Model:
                 draw["net"] -= taken
                 draw["excess"] -= taken if kind == "excess" else 0
                 back[key].update(paid=-taken, excess=-taken if kind == "excess" else 0)
+        back = {key: change for key, change in back.items() if change["paid"]}
         for key, change in back.items():
-            if change["paid"]:
-                self.accounts[key].change(**change)
+            self.accounts[key].change(**change)
+        return self._booked(Made(back, name))
+
+    def reverse_payment(self, number: int) -> str:
+        """Take back a payment or a recovery on which nothing rests that came later."""
+        made = self.payments[number]
+        decision = self.decisions[made.of]
+        if made.is_reversed:
+            return "already_reversed"
+        after = {key: Counter(draw) for key, draw in decision.draws.items()}
+        total_within = 0
+        for key, change in made.changes.items():
+            within = change["paid"] - change["excess"] if made.is_payment else 0
+            back = {"paid": within, "net": change["paid"], "excess": change["excess"]}
+            after[key].subtract(back)
+            total_within += within
+        for draw in after.values():
+            if draw["excess"] < 0 or not 0 <= draw["net"] - draw["excess"] <= draw["paid"]:
+                return "later_bookings_stand"
+        is_bound = decision.state == "cancelled" and decision.total("committed") > 0
+        if total_within and (is_bound or any(draw["excess"] for draw in after.values())):
+            return "later_bookings_stand"
+        for key, change in made.changes.items():
+            self.accounts[key].change(paid=-change["paid"], excess=-change["excess"])
+        decision.draws = after
+        made.is_reversed = True
         self.events["payment.booked"] += 1
-        return "booked"
+        return "done"
 
     def lapse(self, year: int) -> None:
         for (_, of_year), account in self.accounts.items():

@@ -155,8 +155,8 @@ async def test_what_ends_earlier_is_calculated_to_the_day(
 
     verdict = await acted(sender(ledger), made, action, version=2)
 
-    # Four months, and the whole share of holiday pay with the last of them.
-    left = 4 * MONTH + 50_000
+    # Four months, and of 303 days of holiday pay 122: 50,000 * 122 / 303 = 20,132.01.
+    left = 4 * MONTH + 20_132
     assert (verdict["state"], verdict["committed_cents"]) == (state, left)
     assert verdict["calculation"]["total_cents"] == left
     assert await sums_of(ledger) == (0, left, 0, 1)

@@ -48,6 +48,7 @@ CALCULATED: Json = {
 
 
 async def test_the_agreed_pay_subsidy_is_answered_to_the_letter(ledger: Ledger) -> None:
+    ledger.clock.pass_days(-1)
     await know_clients(ledger)
     await give(ledger, cents=GRANTED)
 
@@ -102,6 +103,7 @@ async def test_the_agreed_start_up_grant_is_answered_to_the_letter(ledger: Ledge
 async def test_a_decision_that_does_not_fit_says_what_is_free_and_when_more_may_be(
     ledger: Ledger,
 ) -> None:
+    ledger.clock.pass_days(-1)
     await know_clients(ledger)
     await give(ledger, cents=COST + 730_000)
     await decided(sender(ledger), a_decision(1))
@@ -220,6 +222,7 @@ async def test_an_unknown_client_is_asked_again_and_nothing_is_booked(ledger: Le
 
 
 async def test_a_decision_its_entries_and_its_event_come_together(ledger: Ledger) -> None:
+    ledger.clock.pass_days(-1)
     await know_clients(ledger)
     account_id = await give(ledger, cents=GRANTED)
 

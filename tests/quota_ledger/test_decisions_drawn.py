@@ -136,7 +136,7 @@ async def test_the_year_ends_at_midnight_in_helsinki(ledger: Ledger) -> None:
     new = await give(ledger, cents=GRANTED, instrument="TRAINING", year=2022)
     ledger.clock.now = datetime(2022, 12, 31, 21, 59, tzinfo=UTC)
     undated = {name: value for name, value in training(1).items() if name != "decided_on"}
-    period = {"starts_on": "2023-01-09", "ends_on": "2023-03-10"}
+    period = {"starts_on": "2022-12-19", "ends_on": "2023-02-17"}
     caller = sender(ledger)
 
     await decided(caller, {**undated, "budget_year": 2022, "period": period})

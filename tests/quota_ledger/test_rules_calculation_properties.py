@@ -78,7 +78,8 @@ def dated(body: dict[str, Any], starts_on: date, *, days: int) -> dict[str, Any]
 
 
 def is_good(item: DecisionItem) -> bool:
-    return examine(item, tables=the_tables(), register=the_register(), today=TODAY) == ()
+    today = item.decided_on or TODAY
+    return examine(item, tables=the_tables(), register=the_register(), today=today) == ()
 
 
 def outcome_of(item: DecisionItem) -> Calculation | CalculationRefused:

@@ -166,5 +166,26 @@ def test_half_a_cent_goes_up(numerator: int, denominator: int, whole: int) -> No
 def test_the_years_drawn_are_those_open_and_none_newer_than_the_own(
     budget_year: int, decided_on: date, years: tuple[int, ...]
 ) -> None:
-    assert years_drawn(budget_year, decided_on=decided_on) == years
+    found = years_drawn(budget_year, decided_on=decided_on, starts_on=decided_on, today=decided_on)
+
+    assert found == years
     assert all(is_open(year, on=decided_on) for year in years)
+
+
+@pytest.mark.parametrize(
+    ("starts_on", "today", "years"),
+    [
+        (date(2022, 12, 31), date(2022, 12, 31), (2021, 2022)),
+        (date(2023, 1, 1), date(2022, 12, 31), (2022,)),
+        (date(2024, 1, 1), date(2022, 12, 31), ()),
+        (date(2022, 3, 1), date(2023, 1, 1), (2022,)),
+        (date(2022, 3, 1), date(2024, 1, 1), ()),
+    ],
+    ids=str,
+)
+def test_a_year_is_drawn_while_it_is_open_for_periods_that_begin_in_its_time(
+    starts_on: date, today: date, years: tuple[int, ...]
+) -> None:
+    decided_on = date(2022, 3, 1)
+
+    assert years_drawn(2022, decided_on=decided_on, starts_on=starts_on, today=today) == years

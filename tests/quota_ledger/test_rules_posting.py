@@ -91,6 +91,24 @@ def test_a_recovery_after_the_lapse_makes_good_first_what_payments_took_too_much
     assert after.sums == Sums(allocated_cents=60, committed_cents=60, paid_cents=60)
 
 
+def test_an_excess_recovered_after_the_lapse_lapses_where_the_allocation_had_room_for_it() -> None:
+    account = balance(
+        allocated_cents=70,
+        committed_cents=60,
+        paid_cents=70,
+        paid_excess_cents=10,
+        is_lapsed=True,
+    )
+
+    after = applied(
+        apply(account, leg(ONE, "recovery", paid_cents=-10, paid_excess_cents=-10), NO_HOLDS)
+    ).balance
+
+    assert after.sums == Sums(
+        allocated_cents=60, committed_cents=60, paid_cents=60, lapsed_cents=10
+    )
+
+
 def test_nothing_is_promised_of_a_lapsed_year() -> None:
     account = balance(allocated_cents=60, is_lapsed=True)
 

@@ -28,7 +28,7 @@ from kuntavayla.outbox import (
 )
 from kuntavayla.settings import KafkaConnection
 from kuntavayla.testing import TestDatabase
-from tests.shared.event_examples import NOW, SOTKAMO, a_draft, announce, new_id
+from tests.shared.event_examples import KAJAANI, NOW, SOTKAMO, a_draft, announce, new_id
 from tests.shared.published import WITHIN_S, Record, Topics, running
 from tests.shared.publisher_process import Start
 
@@ -142,6 +142,15 @@ class Bench:
         )
         async with transaction(self.pool) as connection:
             await outbox.pause(connection, recipient, pause)
+
+    async def pause_and_see(self, recipient: str, *, until: datetime | None = None) -> None:
+        """Hold a recipient back, and wait until the publisher knows it.
+
+        A pause that comes between a batch's two reads is seen by the next batch.
+        """
+        await self.pause(recipient, until=until)
+        await self.announce(1, recipient=KAJAANI)
+        await self.published()
 
     async def resume(self, recipient: str) -> bool:
         """End a recipient's pause; say whether it was paused."""

@@ -61,17 +61,19 @@ class Caller(ServiceCaller):
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return answer.json()
 
-    async def correct(self, information_id: str, item: Json, *, version: int = 1) -> Response:
+    async def correct(
+        self, information_id: str, item: Json, *, version: int = 1, key: str | None = None
+    ) -> Response:
         """Send a correction, with the ETag of a version."""
-        headers = {"Idempotency-Key": f"key-{next(_keys)}", "If-Match": f'"{version}"'}
+        headers = {"Idempotency-Key": key or f"key-{next(_keys)}", "If-Match": f'"{version}"'}
         return await self.post(f"/information/{information_id}:correct", item, headers=headers)
 
     async def withdraw(
-        self, information_id: str, municipal_id: str, *, version: int = 1
+        self, information_id: str, municipal_id: str, *, version: int = 1, key: str | None = None
     ) -> Response:
         """Withdraw an item, with the ETag of a version."""
         headers = {
-            "Idempotency-Key": f"key-{next(_keys)}",
+            "Idempotency-Key": key or f"key-{next(_keys)}",
             "If-Match": f'"{version}"',
             "Acting-Official": OFFICIAL,
         }

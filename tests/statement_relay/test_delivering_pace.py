@@ -153,11 +153,12 @@ async def test_no_more_calls_begin_in_a_second_than_the_rate_allows(
     post.endpoints[RECEIVER] = Endpoint(url=receiver.url, rate_per_s=4)
     items = [await post.enqueue() for _ in range(9)]
 
+    started = time.monotonic()  # Not the first call's arrival, which a busy machine may hold up.
     async with post.courier(), post.courier():
         await post.until_settled(items)
 
     assert len(begun) == 9
-    assert begun[8] - begun[0] > 1.8
+    assert begun[8] - started > 1.8
 
 
 async def test_no_more_calls_are_under_way_than_the_receiver_bears_whoever_makes_them(

@@ -4,11 +4,15 @@ from typing import Any
 
 import msgspec
 
+from kuntavayla.database import transaction
+from statement_relay.rules.pacing import Room
 from statement_relay.store import deliveries, receivers
-from statement_relay.store.deliveries import Settlement
+from statement_relay.store.deliveries import Lease, Settlement
 from tests.statement_relay.deliveries import RECEIVER, Post
 
 WAITING = 2_000
+CALLS = 100
+HOT = "SELECT pg_stat_get_xact_tuples_hot_updated('information'::regclass)"
 MANY = """
 WITH queues AS (
     INSERT INTO client_queues (receiver_id, client_id, last_number, next_attempt_at, is_blocked)
@@ -54,6 +58,59 @@ async def test_locking_receivers_does_not_read_every_queue_that_is_due(post: Pos
     read = await rows_read(post, receivers.LOCK, [RECEIVER, "te-lappi"])
 
     assert read < WAITING / 10
+
+
+async def test_settling_many_calls_compares_none_of_them_with_all_others(post: Post) -> None:
+    await post.rows(MANY, RECEIVER, CALLS, post.now)
+    rows = await post.rows("SELECT information_id::text AS id FROM information")
+    settlements = [
+        Settlement(
+            receiver_id=RECEIVER,
+            client_id=row["id"],
+            information_id=row["id"],
+            state="waiting",
+            state_reason=None,
+            settled_at=None,
+            is_blocked=False,
+            wait_s=1.0,
+        )
+        for row in rows
+    ]
+
+    read = await rows_read(
+        post, deliveries.SETTLE, deliveries._SETTLEMENTS.argument(settlements), "[]"
+    )
+
+    assert read <= CALLS
+
+
+async def test_claiming_many_queues_compares_none_of_them_with_all_others(post: Post) -> None:
+    await post.rows(MANY, RECEIVER, CALLS, post.now)
+    rows = await post.rows("SELECT client_id::text AS id FROM client_queues")
+    leases = [Lease(RECEIVER, row["id"], post.new_id()) for row in rows]
+
+    read = await rows_read(post, deliveries.TAKE_HEADS, deliveries._LEASES.argument(leases), 60.0)
+
+    assert read <= CALLS
+
+
+async def test_a_claim_writes_no_index_of_items(post: Post) -> None:
+    await post.make_known(RECEIVER)
+    await post.rows(MANY, RECEIVER, CALLS, post.now)
+
+    async with transaction(post.pool) as connection:
+        claimed = await deliveries.claim(
+            connection,
+            {RECEIVER: Room(CALLS, CALLS)},
+            over=[],
+            new_token=post.new_id,
+            lease_s=60.0,
+            now=post.now,
+        )
+        beside_indexes = await connection.fetchval(HOT)
+
+    assert len(claimed) == CALLS
+    assert beside_indexes >= CALLS * 9 / 10
 
 
 async def rows_read(post: Post, statement: str, *arguments: object) -> float:

@@ -1,14 +1,31 @@
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
+import httpx
 import pytest
+from httpx import Response
 
 from kuntavayla.testing import TestDatabase
+from tests.statement_relay.deliveries import DEADLINE_S
 from tests.statement_relay.items import CLIENT, OTHER_CLIENT, another_item, responsible
 from tests.statement_relay.service import Relay, running_relay
 
 Two = tuple[Relay, Relay]
+
+
+async def answered(call: Callable[[], Awaitable[Response]]) -> Response:
+    """Make a call, and the same again where it is answered 503: its key says what came of it.
+
+    A service that gets no processor for five seconds promises no more.
+    """
+    async with asyncio.timeout(DEADLINE_S):
+        answer = await call()
+        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            assert answer.json()["is_retryable"]
+            answer = await call()
+        return answer
 
 
 @pytest.fixture
@@ -50,11 +67,26 @@ async def test_the_same_key_at_two_processes_at_once_has_one_effect(two: Two) ->
 async def test_of_a_correction_and_a_withdrawal_at_once_one_is_taken(two: Two) -> None:
     one, other = two
     sent = [await one.case_system().sent(another_item()) for _ in range(10)]
+    corrections = [another_item() for _ in sent]
 
     answers = await asyncio.gather(
-        *(one.case_system().correct(item["information_id"], another_item()) for item in sent),
         *(
-            other.case_system().withdraw(item["information_id"], f"SOT-W-{number}")
+            answered(
+                partial(
+                    one.case_system().correct, item["information_id"], corrected, key=f"c-{number}"
+                )
+            )
+            for number, (item, corrected) in enumerate(zip(sent, corrections, strict=True))
+        ),
+        *(
+            answered(
+                partial(
+                    other.case_system().withdraw,
+                    item["information_id"],
+                    f"SOT-W-{number}",
+                    key=f"w-{number}",
+                )
+            )
             for number, item in enumerate(sent)
         ),
     )

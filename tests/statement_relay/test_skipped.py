@@ -177,6 +177,11 @@ async def test_a_skipped_correction_is_not_brought_back_beside_a_newer_one(
     ]
 
 
+RECEIPTS_WITNESSED = """
+SELECT array_agg(outcome) FROM audit WHERE action = 'receipt.received' AND resource_id = $1
+"""
+
+
 def answered_later(delivery: Delivery, *, receipt_id: str) -> Called:
     """Return a call that ended with a receipt of what was sent."""
     return Called(
@@ -208,6 +213,7 @@ async def test_the_answer_to_a_call_beside_which_its_item_was_skipped_delivers_i
     assert names == ["information.rejected", "information.delivered"]
     notes = await post.rows("SELECT action FROM delivery_notes ORDER BY ctid")
     assert [note["action"] for note in notes] == ["skipped", "received"]
+    assert await post.value(RECEIPTS_WITNESSED, item.information_id) == ["delivered"]
     assert (await list_of_day(office, item))["is_equal"] is True
 
 

@@ -150,3 +150,59 @@ class OverrideNotToCover(DomainError):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "override_not_to_cover"
+
+
+class AllocationNotFound(DomainError):
+    """No such allocation for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "allocation_not_found"
+
+
+class AllocationTransferNotFound(DomainError):
+    """No such transfer between accounts for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "allocation_transfer_not_found"
+
+
+class PaymentNotFound(DomainError):
+    """No such payment for this caller."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "payment_not_found"
+
+
+class BookedByAnother(DomainError):
+    """Another organisation booked it; only that one reverses it."""
+
+    kind: ClassVar[Kind] = Kind.FORBIDDEN
+    code: ClassVar[str] = "booked_by_another"
+
+
+class AlreadyReversed(DomainError):
+    """It was reversed before; the first reversal stands."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "already_reversed"
+
+
+class NothingBooked(DomainError):
+    """Nothing was booked by it, so there is nothing to reverse."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "nothing_booked"
+
+
+class LaterBookingsStand(DomainError):
+    """What came later rests on it; nothing was booked."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "later_bookings_stand"
+
+
+class ReconciliationNotFound(DomainError):
+    """No such reconciliation for this caller; a later one of the same months took its place."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "payer_reconciliation_not_found"

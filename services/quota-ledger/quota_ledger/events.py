@@ -20,7 +20,7 @@ class AllocationChangedV1(Struct, frozen=True, kw_only=True):
     """What an account may spend has changed, or an indicative allocation was told.
 
     `amount_cents` and `persons` are the change, negative where it is less; the others are what is
-    allocated and free behind it.
+    allocated and free behind it. A reversal names the allocation or transfer that it takes back.
     """
 
     type_name: ClassVar[str] = "allocation.changed"
@@ -29,7 +29,7 @@ class AllocationChangedV1(Struct, frozen=True, kw_only=True):
     municipality_code: str | None
     instrument: str
     budget_year: int
-    kind: Literal["initial", "addition", "cut", "transfer_in", "transfer_out", "lapse"]
+    kind: Literal["initial", "addition", "cut", "transfer_in", "transfer_out", "lapse", "reversal"]
     status: Literal["indicative", "confirmed"]
     allocation_id: str | None
     transfer_id: str | None
@@ -92,14 +92,15 @@ class DecisionRefusedV1(Struct, frozen=True, kw_only=True):
 class PaymentBookedV1(Struct, frozen=True, kw_only=True):
     """A payment or recovery was booked; what lies above the commitment is its excess.
 
-    The amounts of a recovery are negative.
+    The amounts of a recovery are negative. A reversal takes back the payment or recovery that it
+    names: its amounts are those with the opposite sign.
     """
 
     type_name: ClassVar[str] = "payment.booked"
     payment_id: str
     decision_id: str
     client_id: str
-    kind: Literal["payment", "recovery"]
+    kind: Literal["payment", "recovery", "reversal"]
     state: Literal["booked", "exceeds_commitment"]
     month: str
     amount_cents: int

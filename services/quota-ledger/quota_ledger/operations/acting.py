@@ -33,6 +33,7 @@ from quota_ledger.rules.step_requests import (
     StepVerdict,
     end_faults,
     kept_faults,
+    resume_faults,
 )
 from quota_ledger.rules.steps import KINDS, Action, legs_between, next_state
 from quota_ledger.rules.verdicts import EXHAUSTED, Reason
@@ -73,13 +74,13 @@ async def act(connection: Connection, asked: Act, *, desk: OrderDesk) -> Acted |
     """
     known = await idempotency.claim_one(connection, desk.use)
     decision = await stories.find(connection, asked.decision_id)
-    if decision is None or not asked.query.admits(decision):
+    if decision is None or not asked.query.admits_act(decision):
         raise DecisionNotFound
     if known is not None:
         return Acted(await _kept(connection, asked, step_id=known.result_id), is_replay=True)
     _require_served(decision, desk=desk)
     change = asked.body.decision if isinstance(asked.body, ChangeRequest) else None
-    held = await stepping.lock(connection, decision, change=change)
+    held = await stepping.lock(connection, decision, today=desk.moment.today, change=change)
     repeated = await _granted_before(connection, asked, held=held)
     if repeated is not None:
         return Acted(repeated, is_replay=True)
@@ -130,7 +131,7 @@ def _state_behind(asked: Act, decision: Decision, *, now: datetime) -> DecisionS
 
 def _planned(asked: Act, held: Held, *, desk: OrderDesk) -> Plan:
     body, stands = asked.body, item_of(held.decision)
-    _refuse_faults(body, stands=stands)
+    _refuse_faults(body, stands=stands, state=held.decision.state)
     planned = plan(
         body,
         decision=held.decision,
@@ -147,10 +148,12 @@ def _planned(asked: Act, held: Held, *, desk: OrderDesk) -> Plan:
             raise ChangeBelowPaid(paid_cents=planned.paid_cents, needed_cents=planned.needed_cents)
 
 
-def _refuse_faults(body: StepRequest, *, stands: DecisionItem) -> None:
+def _refuse_faults(body: StepRequest, *, stands: DecisionItem, state: DecisionState) -> None:
     faults: tuple[Fault, ...] = ()
     if isinstance(body, ChangeRequest):
         faults = tuple(kept_faults(body.decision, stands=stands))
+        if state == "interrupted":
+            faults += tuple(resume_faults(body.decision, stands=stands))
     elif isinstance(body, EndRequest):
         faults = tuple(end_faults(body.last_on, stands=stands))
     if faults:

@@ -25,6 +25,7 @@ from quota_ledger.operations.override_telling import override_drafts
 from quota_ledger.operations.overrides import find_seen, raised_accounts
 from quota_ledger.operations.reading import calculation_of, item_of
 from quota_ledger.operations.stepping import Held
+from quota_ledger.rules.areas import recipient_of
 from quota_ledger.rules.balances import NOTHING
 from quota_ledger.rules.booked import Booked, Crossing, Entry
 from quota_ledger.rules.calculations import Calculation, YearDraw, charged
@@ -147,7 +148,9 @@ async def _lock(
     """Lock accounts, decision and override; raises where it can not be answered by this call."""
     decision = await stories.find(connection, found.override.decision_id)
     assert decision is not None, "a decision never goes"
-    held = await stepping.lock(connection, decision, change=item_of(decision))
+    held = await stepping.lock(
+        connection, decision, today=desk.moment.today, change=item_of(decision)
+    )
     [locked] = await overrides.lock(connection, [found.override.override_id])
     override = locked.override
     if override.state != "asked":
@@ -203,7 +206,9 @@ def _book(held: Held, found: FoundOverride, *, desk: OrderDesk) -> _Reserved:
         drawn=drawn.entries,
         crossings=(),
         calculation=_charged(calculation, drawn.entries, decision=decision),
-        expires_at=end_of_reservation(desk.moment.today, days=desk.law.reservation_days),
+        expires_at=end_of_reservation(
+            desk.moment.today, received_on=desk.moment.today, days=desk.law.reservation_days
+        ),
     )
 
 
@@ -334,7 +339,12 @@ def _reserved_draft(decision: Decision, reserved: _Reserved, *, desk: OrderDesk)
         type_name=data.type_name,
         version=1,
         subject=decision.client_id,
-        recipient=decision.organisation,
+        recipient=recipient_of(
+            desk.law.register,
+            decision.municipality_code,
+            decided_by=decision.organisation,
+            on=desk.moment.today,
+        ),
         channel=Channel.RESTRICTED if decision.is_restricted else Channel.COMMON,
         causation_id=reserved.found.override.override_id,
         traceparent=desk.call.traceparent,

@@ -30,7 +30,7 @@ from quota_ledger.rules.posting import (
     legs_of,
 )
 from quota_ledger.rules.seals import ACTION, Sealed, sealed_of
-from quota_ledger.rules.thresholds import told_after
+from quota_ledger.rules.thresholds import level_of, told_after
 from quota_ledger.store import accounts, bookings
 from quota_ledger.store.accounts import NewAccount
 from quota_ledger.store.bookings import Bookings
@@ -124,6 +124,15 @@ class Ledger:
         """
         self._balances[account_id] = replace(self._balances[account_id], is_lapsed=True)
         self._changed.add(account_id)
+
+    def tell_anew(self, account_id: str) -> None:
+        """Take back that thresholds were told which the use of an account has fallen below.
+
+        For use that was booked in error: what it told was not so, and is told when it is.
+        """
+        before = self._before[account_id]
+        told = min(before.threshold_told, level_of(self._balances[account_id].sums))
+        self._before[account_id] = replace(before, threshold_told=told)
 
     def _post(self, legs: Sequence[Leg], refs: Refs, *, moment: Moment) -> Booked | Shortage:
         balances: dict[str, Balance] = {}

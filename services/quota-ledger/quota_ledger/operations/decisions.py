@@ -128,14 +128,16 @@ async def _reserve_all(
     """Reserve one after the other; a later one sees what an earlier one has taken."""
     found: dict[int, Reserved | Short] = {}
     for place, one in wanted.items():
-        expires_at = end_of_reservation(one.decided_on, days=law.reservation_days)
+        expires_at = end_of_reservation(
+            one.decided_on, received_on=reserver.moment.today, days=law.reservation_days
+        )
         found[place] = reserver.reserve(one, expires_at=expires_at)
     stored = await load_open(connection, (one for one in found.values() if isinstance(one, Short)))
     decided: list[tuple[int, Decided]] = []
     for place, outcome in found.items():
         match outcome:
             case Reserved():
-                decided.append((place, reserved(wanted[place], outcome, law=law)))
+                decided.append((place, reserved(wanted[place], outcome)))
             case Short():
                 opened = opened_at(outcome, stored=stored)
                 decided.append((place, refused(wanted[place], outcome.shortage, opened=opened)))

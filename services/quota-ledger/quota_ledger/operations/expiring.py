@@ -16,6 +16,7 @@ from quota_ledger.operations.booking import Ledger
 from quota_ledger.operations.law import Law
 from quota_ledger.operations.stepped import Taken, step_of
 from quota_ledger.operations.telling import StepWriting
+from quota_ledger.rules.areas import recipient_of
 from quota_ledger.rules.booked import Booked
 from quota_ledger.rules.decided import Decision, Holding
 from quota_ledger.rules.posting import Posting, Refs
@@ -31,7 +32,8 @@ async def expire(connection: Connection, *, call: Call, moment: Moment, law: Law
     """Release reservations whose end has passed, at most 500; return how many were due.
 
     Locks their accounts in order of their ids, then the decisions; one that was granted, changed or
-    released in between stays as it is. Safe to run in many processes at once.
+    released in between stays as it is. Safe to run in many processes at once. One that holds of
+    other accounts by then is left to the next round.
     """
     due = await steps.list_expired(connection, now=moment.now, limit=EXPIRY_BATCH)
     if not due:
@@ -45,11 +47,13 @@ async def expire(connection: Connection, *, call: Call, moment: Moment, law: Law
     )
     locked = await steps.lock(connection, due)
     holdings = _by_decision(await stories.list_holdings(connection, due))
+    known = _by_decision(before)
     numbers = await steps.last_numbers(connection, due)
     writing = StepWriting(law, moment)
     for decision_id in due:
         decision = locked[decision_id]
-        if decision.state == "reserved" and decision.has_ended(moment.now):
+        is_due = decision.state == "reserved" and decision.has_ended(moment.now)
+        if is_due and _accounts(holdings[decision_id]) <= _accounts(known[decision_id]):
             taken = _expired(decision, holdings, ledger=ledger, call=call, moment=moment)
             step = step_of(taken, number=numbers[decision_id] + 1, moment=moment)
             writing.add(taken, step)
@@ -84,6 +88,10 @@ def _expired(
     )
 
 
+def _accounts(holdings: Collection[Holding]) -> set[str]:
+    return {one.account_id for one in holdings}
+
+
 def _by_decision(holdings: Collection[Holding]) -> dict[str, list[Holding]]:
     found: dict[str, list[Holding]] = defaultdict(list)
     for one in holdings:
@@ -107,7 +115,12 @@ async def warn(connection: Connection, *, call: Call, moment: Moment, law: Law) 
                 instrument=decision.instrument,
                 expires_at=decision.expires_at,
             ),
-            recipient=decision.organisation,
+            recipient=recipient_of(
+                law.register,
+                decision.municipality_code,
+                decided_by=decision.organisation,
+                on=moment.today,
+            ),
             channel=Channel.RESTRICTED if decision.is_restricted else Channel.COMMON,
             cause_id=decision.decision_id,
             call=call,

@@ -52,7 +52,9 @@ async def ask(
         assert found is not None, "an override never goes"
         return Asked(found.override, is_replay=True)
     decision = await stepping.find_seen(connection, asked.decision_id, query=query)
-    held = await stepping.lock(connection, decision, change=item_of(decision))
+    held = await stepping.lock(
+        connection, decision, today=desk.moment.today, change=item_of(decision)
+    )
     [*_, account] = raised_accounts(held)
     _refuse_late(asked, account)
     if await overrides.has_asked(connection, decision.decision_id):

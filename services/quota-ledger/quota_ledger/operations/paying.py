@@ -22,6 +22,7 @@ from quota_ledger.operations.announcing import threshold_drafts
 from quota_ledger.operations.booking import Ledger, opened
 from quota_ledger.operations.law import Law
 from quota_ledger.rules.accounts import AccountKey
+from quota_ledger.rules.areas import recipient_of
 from quota_ledger.rules.booked import Booked, Crossing
 from quota_ledger.rules.payments import (
     PaidOf,
@@ -222,7 +223,12 @@ class _Cashier:
             return
         gathered.announce(
             _event(payment, decision),
-            recipient=decision.organisation,
+            recipient=recipient_of(
+                self._law.register,
+                decision.municipality_code,
+                decided_by=decision.organisation,
+                on=self._moment.today,
+            ),
             channel=Channel.RESTRICTED if decision.is_restricted else Channel.COMMON,
             cause_id=payment.payment_id,
             call=call,

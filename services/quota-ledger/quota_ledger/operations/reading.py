@@ -78,18 +78,20 @@ def item_of(decision: Decision) -> DecisionItem:
 
 
 def recompute(decision: Decision, *, law: Law) -> Recomputation:
-    """Calculate what stands again, by the rows known on the day decided on.
+    """Calculate what stands again, by the rows known on the day on which that was decided.
 
-    Which years were charged is no calculation: it is taken from what stands.
+    Of a changed decision that is the day of the change. Which years were charged is no calculation:
+    it is taken from what stands, where the sums are equal.
     """
-    stored = calculation_of(decision)
-    made = calculate(item_of(decision), tables=law.tables, decided_on=decision.decided_on)
-    match made:
-        case CalculationRefused():
-            return Recomputation(stored is None, None)
-        case Calculation():
-            again = made if stored is None else charged(made, _years_of(stored))
-            return Recomputation(again == stored, again)
+    stored, item = calculation_of(decision), item_of(decision)
+    decided_on = item.decided_on or decision.decided_on
+    made = calculate(item, tables=law.tables, decided_on=decided_on)
+    if isinstance(made, CalculationRefused):
+        return Recomputation(stored is None, None)
+    if stored is None or stored.total_cents != made.total_cents:
+        return Recomputation(is_equal=False, calculation=made)
+    again = charged(made, _years_of(stored))
+    return Recomputation(again == stored, again)
 
 
 def _years_of(calculation: Calculation) -> list[YearDraw]:

@@ -19,8 +19,8 @@ from quota_ledger.rules.years import years_drawn
 from quota_ledger.store import accounts, decisions
 
 AccountIds = tuple[str, ...]
-Place = tuple[str, str, str, int, date]
-"""What decides which accounts are drawn: area, municipality, instrument, newest year, day."""
+Place = tuple[str, str, str, tuple[int, ...]]
+"""What decides which accounts are drawn: area, municipality, instrument, years."""
 NO_ACCOUNT = Shortage(limit="cents", account_id="", needed=0, available=0)
 
 
@@ -29,6 +29,7 @@ class Reserved(Struct, frozen=True, kw_only=True):
 
     entries: Sequence[Entry]
     left: Available
+    expires_at: datetime
 
 
 class Short(Struct, frozen=True, kw_only=True):
@@ -47,7 +48,7 @@ class Reserver:
     ) -> None:
         self.ledger = ledger
         self._drawn = drawn
-        self._moment = moment
+        self.moment = moment
         self._opened: dict[str, OpenInAccounts] = {}
         self._uncounted: list[tuple[Sequence[Entry], datetime]] = []
 
@@ -56,7 +57,7 @@ class Reserver:
         cls, connection: Connection, wanted: Sequence[Wanted], *, moment: Moment
     ) -> "Reserver":
         """Lock the accounts of all that is wanted, in order of their ids."""
-        places = {place_of(one.submission.item, one.decided_on) for one in wanted}
+        places = {_place(one, moment=moment) for one in wanted}
         drawn = await find_drawn(connection, places)
         used = {account_id for account_ids in drawn.values() for account_id in account_ids}
         clients = {one.submission.item.client_id for one in wanted}
@@ -69,7 +70,7 @@ class Reserver:
     ) -> "Reserver":
         """Take the accounts of one decision as they stand, for a preview that books nothing."""
         item = wanted.submission.item
-        place = place_of(item, wanted.decided_on)
+        place = _place(wanted, moment=moment)
         drawn = await find_drawn(connection, [place])
         used = drawn[place]
         balances = await accounts.list_by_id(connection, used)
@@ -78,7 +79,7 @@ class Reserver:
 
     def reserve(self, wanted: Wanted, *, expires_at: datetime) -> Reserved | Short:
         """Reserve what one decision wants, from one account or two, or say what is short."""
-        account_ids = self._drawn[place_of(wanted.submission.item, wanted.decided_on)]
+        account_ids = self._drawn[_place(wanted, moment=self.moment)]
         needed = wanted.calculation.total_cents
         if not account_ids:
             shortage = replace(NO_ACCOUNT, needed=needed)
@@ -89,10 +90,11 @@ class Reserver:
             client_id=wanted.submission.item.client_id,
             refs=refs_of(wanted),
         )
-        outcome = self.ledger.book(draw, moment=self._moment)
+        outcome = self.ledger.book(draw, moment=self.moment)
         if isinstance(outcome, Booked):
             self._uncounted.append((outcome.entries, expires_at))
-            return Reserved(entries=outcome.entries, left=self.left_in(account_ids))
+            left = self.left_in(account_ids)
+            return Reserved(entries=outcome.entries, left=left, expires_at=expires_at)
         self._count()
         before = together(self._opened[one] for one in account_ids if one in self._opened)
         return Short(shortage=outcome, account_ids=account_ids, opened_before=before)
@@ -146,23 +148,24 @@ def left_in(ledger: Ledger, account_ids: Iterable[str]) -> Available:
     return Available(cents, persons)
 
 
-def place_of(item: DecisionItem, decided_on: date) -> Place:
+def place_of(item: DecisionItem, decided_on: date, *, today: date) -> Place:
     """Return what decides which accounts a decision may draw."""
-    return (
-        item.area_code,
-        item.municipality_code,
-        item.instrument,
-        item.budget_year,
-        decided_on,
+    years = years_drawn(
+        item.budget_year, decided_on=decided_on, starts_on=item.period.starts_on, today=today
     )
+    return item.area_code, item.municipality_code, item.instrument, years
+
+
+def _place(wanted: Wanted, *, moment: Moment) -> Place:
+    return place_of(wanted.submission.item, wanted.decided_on, today=moment.today)
 
 
 def keys_at(place: Place) -> list[AccountKey]:
     """Return the accounts that may be drawn, the municipality's before the area's."""
-    area, own, instrument, newest, decided_on = place
+    area, own, instrument, years = place
     return [
         AccountKey(area, municipality, instrument, year)
-        for year in years_drawn(newest, decided_on=decided_on)
+        for year in years
         for municipality in (own, "")
     ]
 

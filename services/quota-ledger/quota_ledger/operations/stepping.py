@@ -1,6 +1,7 @@
 """One decision under its locks: accounts first, then itself, as it stands behind all others."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from msgspec import Struct
 
@@ -23,15 +24,19 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 async def find_seen(connection: Connection, decision_id: str, *, query: DecisionFilter) -> Decision:
-    """Return a decision that the caller may see, without a lock; raises DecisionNotFound."""
+    """Return a decision that the caller may act on, without a lock; raises DecisionNotFound."""
     decision = await stories.find(connection, decision_id)
-    if decision is None or not query.admits(decision):
+    if decision is None or not query.admits_act(decision):
         raise DecisionNotFound
     return decision
 
 
 async def lock(
-    connection: Connection, decision: Decision, *, change: DecisionItem | None = None
+    connection: Connection,
+    decision: Decision,
+    *,
+    today: date,
+    change: DecisionItem | None = None,
 ) -> Held:
     """Lock the accounts of a decision in order of their ids, then the decision.
 
@@ -41,7 +46,7 @@ async def lock(
     drawable: tuple[str, ...] = ()
     if change is not None:
         decided_on = change.decided_on or decision.decided_on
-        place = place_of(change, decided_on)
+        place = place_of(change, decided_on, today=today)
         drawable = (await find_drawn(connection, [place]))[place]
     before = await stories.list_holdings(connection, [decision.decision_id])
     wanted = {one.account_id for one in before} | set(drawable)

@@ -16,8 +16,9 @@ from quota_ledger.operations.booking import Ledger
 from quota_ledger.operations.covering import give_back
 from quota_ledger.operations.law import Law
 from quota_ledger.operations.stepped import Taken
+from quota_ledger.rules.areas import recipient_of
 from quota_ledger.rules.booked import Entry
-from quota_ledger.rules.decided import Step
+from quota_ledger.rules.decided import Decision, Step
 from quota_ledger.store import steps
 
 Told = DecisionGrantedV1 | DecisionChangedV1 | DecisionExpiredV1 | DecisionReleasedV1
@@ -55,6 +56,14 @@ class StepWriting:
         for entry in taken.entries:
             self._release(entry, taken)
 
+    def _recipient(self, after: Decision) -> str:
+        return recipient_of(
+            self._law.register,
+            after.municipality_code,
+            decided_by=after.organisation,
+            on=self._moment.today,
+        )
+
     def _announce(self, data: Told, taken: Taken) -> None:
         after = taken.after
         self._gathered.events.append(
@@ -63,7 +72,7 @@ class StepWriting:
                 type_name=data.type_name,
                 version=1,
                 subject=after.client_id,
-                recipient=after.organisation,
+                recipient=self._recipient(after),
                 channel=Channel.RESTRICTED if after.is_restricted else Channel.COMMON,
                 causation_id=after.decision_id,
                 traceparent=taken.call.traceparent,
@@ -85,7 +94,8 @@ class StepWriting:
             call=taken.call,
             moment=self._moment,
         )
-        self._to_area += [one for one in drafts if one.recipient != taken.after.organisation]
+        own_system = self._recipient(taken.after)
+        self._to_area += [one for one in drafts if one.recipient != own_system]
 
     async def write(self, connection: Connection, ledger: Ledger) -> None:
         """Write accounts, entries and decisions; the outbox last.

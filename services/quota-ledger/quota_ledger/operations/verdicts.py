@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from quota_ledger.operations.judging import Declined, Wanted
-from quota_ledger.operations.law import Law
 from quota_ledger.operations.reserving import Reserved
 from quota_ledger.operations.submissions import Submission
 from quota_ledger.rules.booked import Entry
 from quota_ledger.rules.calculations import Calculation, YearDraw, charged
-from quota_ledger.rules.decided import end_of_reservation
 from quota_ledger.rules.posting import Shortage
 from quota_ledger.rules.verdicts import (
     Next,
@@ -31,7 +29,7 @@ class Decided(Struct, frozen=True, kw_only=True):
     is_restricted: bool
 
 
-def reserved(wanted: Wanted, outcome: Reserved, *, law: Law) -> Decided:
+def reserved(wanted: Wanted, outcome: Reserved) -> Decided:
     """Return a decision for which money is reserved."""
     submission = wanted.submission
     calculation = charged_to(wanted.calculation, outcome.entries, wanted=wanted)
@@ -44,7 +42,7 @@ def reserved(wanted: Wanted, outcome: Reserved, *, law: Law) -> Decided:
             reservation_id=outcome.entries[0].entry_id,
             cents=calculation.total_cents,
             persons=max(entry.change.bound_persons for entry in outcome.entries),
-            expires_at=end_of_reservation(submission.decided_on, days=law.reservation_days),
+            expires_at=outcome.expires_at,
         ),
         calculation=calculation,
         competence=wanted.competence,

@@ -24,6 +24,8 @@ from quota_ledger.routes.lapses import router as lapses
 from quota_ledger.routes.operating import router as operating
 from quota_ledger.routes.overrides import router as overrides
 from quota_ledger.routes.payments import router as payments
+from quota_ledger.routes.reconciliations import router as reconciliations
+from quota_ledger.routes.reversals import router as reversals
 from quota_ledger.routes.statistics import router as statistics
 from quota_ledger.routes.steps import router as steps
 from quota_ledger.routes.transfers import router as transfers
@@ -34,6 +36,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     transfers,
     decisions,
     payments,
+    reversals,
+    reconciliations,
     steps,
     overrides,
     balances,
@@ -57,6 +61,13 @@ SCOPES: ScopeTable = {
     ("GET", "/allocations"): "allocations.read",
     ("POST", "/allocation-transfers"): "allocation-transfers.write",
     ("POST", "/allocation-transfers:preview"): "allocation-transfers.read",
+    ("POST", "/allocations/{allocation_id}:reverse"): "allocations.write",
+    ("POST", "/allocations/{allocation_id}:preview"): "allocations.read",
+    (
+        "POST",
+        "/allocation-transfers/{allocation_transfer_id}:reverse",
+    ): "allocation-transfers.write",
+    ("POST", "/allocation-transfers/{allocation_transfer_id}:preview"): "allocation-transfers.read",
     ("POST", "/decisions"): "decisions.write",
     ("POST", "/decisions:bulk"): "decisions.write",
     ("POST", "/decisions:preview"): "decisions.read",
@@ -75,7 +86,11 @@ SCOPES: ScopeTable = {
     ("GET", "/overrides"): "overrides.read",
     ("POST", "/payments"): "payments.write",
     ("POST", "/payments:bulk"): "payments.write",
+    ("POST", "/payments/{payment_id}:reverse"): "payments.write",
     ("GET", "/payments"): "payments.read",
+    ("POST", "/reconciliations"): "reconciliations.write",
+    ("GET", "/reconciliations"): "reconciliations.read",
+    ("GET", "/reconciliations/{reconciliation_id}"): "reconciliations.read",
     ("GET", "/balances"): "balances.read",
     ("GET", "/forecasts"): "forecasts.read",
     ("GET", "/accounts/{account_id}/entries"): "accounts.read",

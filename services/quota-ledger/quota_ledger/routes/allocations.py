@@ -219,4 +219,5 @@ def _listed(one: ListedAllocation) -> ListedAllocationResponse:
         organisation=allocation.organisation,
         official_id=allocation.official_id,
         created_at=allocation.created_at,
+        reversed_by=one.reversed_by,
     )

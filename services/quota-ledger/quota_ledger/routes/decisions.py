@@ -47,7 +47,7 @@ from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.bulk import Bulk
 from quota_ledger.routes.desk import Desk, desk_of
 from quota_ledger.routes.intake import Intake, answered
-from quota_ledger.routes.rights import PURPOSE, narrowed, seen_areas
+from quota_ledger.routes.rights import PURPOSE, narrowed, seen_areas, served_codes
 from quota_ledger.routes.stories import listed_answer, preview_answer, story_answer
 from quota_ledger.rules.decided import DecisionFilter
 from quota_ledger.rules.items import DecisionItem
@@ -200,6 +200,7 @@ async def list_decisions(
     query = msgspec.structs.replace(
         seen_by(caller, desk=desk),
         area_codes=narrowed(seen_areas(caller, desk=desk), area=area),
+        municipality_codes=served_codes(caller, desk=desk) if area is None else (),
         state=state,
         client_id=str(client_id) if client_id else None,
     )
@@ -217,9 +218,14 @@ async def list_decisions(
 
 
 def seen_by(caller: Caller, *, desk: Desk) -> DecisionFilter:
-    """Return what a caller may see: a case system what is of its areas, the operator all."""
+    """Return what a caller may see: the operator all, a case system what is of its areas.
+
+    And what is of the municipalities that it serves today: from 2025 others decided it.
+    """
     seen = seen_areas(caller, desk=desk)
     return DecisionFilter(
         area_codes=None if seen is None else sorted(seen),
+        municipality_codes=served_codes(caller, desk=desk),
+        organisation=caller.organisation,
         may_see_restricted=RESTRICTED in caller.scopes,
     )

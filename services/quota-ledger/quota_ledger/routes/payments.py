@@ -42,7 +42,7 @@ from quota_ledger.operations.paying import Outcome, Reported
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import Desk, desk_of
 from quota_ledger.routes.paying import Bulk, booked, made_ready, result_of
-from quota_ledger.routes.rights import seen_areas
+from quota_ledger.routes.rights import seen_areas, served_codes
 from quota_ledger.rules.payments import Payment, PaymentFilter, PaymentItem, PaymentReport
 from quota_ledger.rules.states import PaymentState
 from quota_ledger.schemas.payments import (
@@ -156,6 +156,7 @@ def _query(
     seen = None if sees_all else seen_areas(caller, desk=desk)
     return PaymentFilter(
         area_codes=None if seen is None else sorted(seen),
+        municipality_codes=served_codes(caller, desk=desk),
         may_see_restricted=seen is None or RESTRICTED in caller.scopes,
         state=state,
         decision_id=str(decision_id) if decision_id else None,

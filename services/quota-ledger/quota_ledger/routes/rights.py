@@ -37,7 +37,7 @@ def decider_of_call(request: Request, in_body: ActingOfficial | None = None) -> 
 
 
 def order_desk(
-    request: Request, official: ActingOfficial, content: object, *, route: str, key: str
+    request: Request, official: ActingOfficial | None, content: object, *, route: str, key: str
 ) -> OrderDesk:
     """Return what an order is made with, under the call's key and a new id."""
     desk = desk_of(request)
@@ -64,6 +64,12 @@ def seen_areas(caller: Caller, *, desk: Desk) -> frozenset[str] | None:
     """Return the areas whose accounts a caller sees; None stands for all."""
     register, today = desk.newest_register(), desk.moment().today
     return areas_seen(register, caller.organisation, kind=caller.kind, on=today)
+
+
+def served_codes(caller: Caller, *, desk: Desk) -> tuple[str, ...]:
+    """Return the municipalities that a case system serves today; of other callers none."""
+    system = desk.newest_register().case_system(caller.organisation)
+    return () if system is None else system.municipality_codes(on=desk.moment().today)
 
 
 def narrowed(seen: frozenset[str] | None, *, area: str | None) -> Sequence[str] | None:

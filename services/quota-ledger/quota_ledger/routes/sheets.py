@@ -16,6 +16,7 @@ _BEHIND = (
     "payment_id",
     "override_id",
     "reverses",
+    "reversed_by",
     "organisation",
     "official_id",
     "reason",

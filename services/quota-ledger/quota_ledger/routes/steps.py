@@ -1,9 +1,11 @@
 """What is done to a decision: granted, changed, interrupted, ended, cancelled, refused."""
 
+from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,7 +46,7 @@ from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.decisions import seen_by
 from quota_ledger.routes.desk import Desk, desk_of
 from quota_ledger.routes.rights import decider_of_call, order_desk
-from quota_ledger.rules.intake import examine
+from quota_ledger.rules.intake import examine_changed
 from quota_ledger.rules.step_requests import (
     ChangeRequest,
     EndRequest,
@@ -122,7 +124,9 @@ async def change(request: Request, decision_id: UUID) -> Response:
 async def interrupt(request: Request, decision_id: UUID) -> Response:
     """Stop behind `last_on` for a time: calculated to that day, the rest is released.
 
-    It goes on by `:change`. What is paid stays committed.
+    Of holiday pay, and of the price of places, the share of the days kept stays. It goes on by
+    `:change`, whose `decided_on` is the first day paid again; or name the days not paid in
+    `period.pauses`. What is paid stays committed.
     """
     return await _act(request, decision_id, action="interrupt", decoder=_ends)
 
@@ -134,7 +138,11 @@ async def interrupt(request: Request, decision_id: UUID) -> Response:
     ),
 )
 async def end(request: Request, decision_id: UUID) -> Response:
-    """End behind `last_on` for good: calculated to that day, the rest is released."""
+    """End behind `last_on` for good: calculated to that day, the rest is released.
+
+    Of holiday pay, and of the price of places, the share of the days kept stays. What has ended is
+    neither changed nor ended anew: where `last_on` was wrong, what is missing is a new decision.
+    """
     return await _act(request, decision_id, action="end", decoder=_ends)
 
 
@@ -168,11 +176,12 @@ async def _act(
     key, versions = idempotency_key(request), versions_of(request)
     body: StepRequest = await decoder.read(request, limits=desk.body_limits)  # type: ignore[assignment]
     official = decider_of_call(request, body.acting_official)
-    _refuse_faults(body, desk=desk)
+    dated = _dated(body, today=desk.moment().today)
+    _refuse_faults(dated, desk=desk)
     asked = Act(
         decision_id=str(decision_id),
         action=action,
-        body=body,
+        body=dated,
         versions=versions,
         query=seen_by(caller, desk=desk),
     )
@@ -194,13 +203,22 @@ async def _act(
     return json_answer(acted.verdict, headers=headers)
 
 
+def _dated(body: StepRequest, *, today: date) -> StepRequest:
+    """Return a change with the day on which it is decided: today, where it names none."""
+    if not isinstance(body, ChangeRequest) or body.decision.decided_on is not None:
+        return body
+    return replace(body, decision=replace(body.decision, decided_on=today))
+
+
 def _refuse_faults(body: StepRequest, *, desk: Desk) -> None:
     """Refuse what has faults of its own; raises InvalidBody with all of them."""
     faults = text_faults(body)
     if isinstance(body, ChangeRequest):
         law = desk.law
         today = desk.moment().today
-        found = examine(body.decision, tables=law.tables, register=law.register, today=today)
+        found = examine_changed(
+            body.decision, tables=law.tables, register=law.register, today=today
+        )
         faults += [Fault(f"/decision{one.pointer}", one.code, one.message) for one in found]
     if faults:
         raise InvalidBody(tuple(faults), noun=NOUN)

@@ -221,10 +221,11 @@ class AllocationFilter(Struct, frozen=True, kw_only=True):
 
 
 class ListedAllocation(Struct, frozen=True):
-    """An allocation, and what its account is of."""
+    """An allocation, what its account is of, and the reversal that took it back."""
 
     allocation: Allocation
     key: AccountKey
+    reversed_by: str | None = None
 
 
 class Indicative(Struct, frozen=True):

@@ -37,6 +37,15 @@ def case_systems_of(register: Register, area: Area, *, on: date) -> list[str]:
     return sorted({one.case_system_id for one in memberships if one is not None})
 
 
+def recipient_of(register: Register, municipality_code: str, *, decided_by: str, on: date) -> str:
+    """Return who hears of a decision: the case system that serves its municipality on the day.
+
+    Who decided it, where nobody does.
+    """
+    membership = register.membership(municipality_code, on=on)
+    return decided_by if membership is None else membership.case_system_id
+
+
 def listeners_of(register: Register, code: str, *, on: date) -> list[str]:
     """Return who hears of an area's accounts: its ELY centre and its case systems."""
     area = area_near(register, code, on=on)

@@ -22,7 +22,10 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class ListedEntry(Struct, frozen=True, kw_only=True):
-    """An entry as a statement of account shows it; no client is named."""
+    """An entry as a statement of account shows it; no client is named.
+
+    `reverses` is the entry that it takes back, `reversed_by` that which took it back.
+    """
 
     position: int
     entry_id: str
@@ -37,6 +40,7 @@ class ListedEntry(Struct, frozen=True, kw_only=True):
     payment_id: str | None
     override_id: str | None
     reverses: str | None
+    reversed_by: str | None
     organisation: str
     official_id: str | None
     reason: str | None

@@ -71,7 +71,10 @@ def _paid_months(
 ) -> tuple[list[CalculatedMonth], list[str]]:
     """Return what each month gets, and the ids of the rates used, in the order of their days."""
     months, rows, period = [], {}, item.period
-    for part in payable_days(period.starts_on, period.ends_on, item.facts.days_per_week_max):
+    per_week, pauses = item.facts.days_per_week_max, period.pauses or ()
+    for part in payable_days(
+        period.starts_on, period.ends_on, days_per_week=per_week, pauses=pauses
+    ):
         cents = 0
         for row, days in _by_rate(part.days, table=table, decided_on=decided_on):
             rows[row.row_id] = row
@@ -105,10 +108,11 @@ def _by_rate(
 def _places(item: PlacesItem, *, tables: QuotaTables, decided_on: date) -> Calculation:
     """Multiply places by their cost; a month has its share of the days, and all sum to the total.
 
-    Source: sources.md#places.
+    What ended earlier costs the share of the days kept. Source: sources.md#places.
     """
-    total = item.places * item.unit_cost_cents
-    parts = month_parts(item.period.starts_on, item.period.ends_on)
+    period = item.period
+    total = half_up(item.places * item.unit_cost_cents * period.days_kept, period.days_planned)
+    parts = month_parts(period.starts_on, period.ends_on, period.pauses or ())
     all_days = sum(part.days for part in parts)
     months, days, told = [], 0, 0
     for part in parts:

@@ -11,6 +11,7 @@ from quota_ledger.rules.entries import EntryKind
 from quota_ledger.rules.facts import AidScheme, EmployerKind
 from quota_ledger.rules.forecasts import Reason as NoForecast
 from quota_ledger.rules.posting import Limit
+from quota_ledger.rules.reconciliations import DifferenceKind as MonthDifferenceKind
 from quota_ledger.rules.states import (
     DecisionState,
     Outcome,
@@ -41,4 +42,5 @@ CLOSED_LISTS: Mapping[str, tuple[str, ...]] = {
     "override-states": get_args(OverrideState),
     "forecast-reasons": get_args(NoForecast),
     "verification-differences": get_args(DifferenceKind),
+    "reconciliation-differences": get_args(MonthDifferenceKind),
 }

@@ -95,24 +95,38 @@ class Story(Struct, frozen=True, kw_only=True):
 
 
 class DecisionFilter(Struct, frozen=True, kw_only=True):
-    """Which decisions are asked for, and which of them may be seen; None stands for all."""
+    """Which decisions are asked for, and which of them may be seen; None stands for all.
+
+    Seen are those of the areas, and those of municipalities that the reader serves today.
+    """
 
     area_codes: Sequence[str] | None = None
+    municipality_codes: Sequence[str] = ()
+    organisation: str | None = None
     may_see_restricted: bool = False
     state: str | None = None
     client_id: str | None = None
 
     def admits(self, decision: Decision) -> bool:
-        """Say whether a decision is of the reader's areas, and of a client who may be seen."""
-        is_of_area = self.area_codes is None or decision.area_code in self.area_codes
-        return is_of_area and (self.may_see_restricted or not decision.is_restricted)
+        """Say whether a decision is the reader's to see, and of a client who may be seen."""
+        is_own = (
+            self.area_codes is None
+            or decision.area_code in self.area_codes
+            or decision.municipality_code in self.municipality_codes
+        )
+        return is_own and (self.may_see_restricted or not decision.is_restricted)
+
+    def admits_act(self, decision: Decision) -> bool:
+        """Say whether the reader may know of a decision to act on it: always of its own."""
+        return decision.organisation == self.organisation or self.admits(decision)
 
 
 @lru_cache(maxsize=_DAYS_CACHED_MAX)
-def end_of_reservation(decided_on: date, *, days: int) -> datetime:
+def end_of_reservation(decided_on: date, *, received_on: date, days: int) -> datetime:
     """Return the last second, in UTC, of the Helsinki day so many days behind the decision.
 
-    Source: sources.md#reservation-days.
+    Behind the day on which the ledger got it, where that is later. Source:
+    sources.md#reservation-days.
     """
-    day_after = decided_on + timedelta(days=days + 1)
+    day_after = max(decided_on, received_on) + timedelta(days=days + 1)
     return helsinki_instant(day_after, 0, 0) - timedelta(seconds=1)

@@ -17,6 +17,7 @@ from quota_ledger.rules.intake_facts import facts_faults
 from quota_ledger.rules.intake_periods import length_faults
 from quota_ledger.rules.items import DecisionItem, PaySubsidyItem, StartUpGrantItem
 from quota_ledger.rules.law_tables import QuotaTables
+from quota_ledger.rules.pauses import pause_faults
 from quota_ledger.rules.service_codes import ServiceCodeRow
 from quota_ledger.rules.years import is_open
 
@@ -35,7 +36,7 @@ def examine(
         # The further checks reckon from these days, which have to stand first.
         return faults
     return (
-        *_year_faults(item, decided_on=decided_on),
+        *_year_faults(item, decided_on=decided_on, today=today),
         *_area_faults(item, register=register, decided_on=decided_on),
         *_law_faults(item, tables=tables, register=register, decided_on=decided_on),
     )
@@ -87,6 +88,11 @@ def _period_faults(item: DecisionItem, *, tables: QuotaTables, decided_on: date)
     if ends_on < starts_on:
         advice = "Give a day that is not before starts_on."
         yield Fault("/period/ends_on", "day_before_another", advice)
+    yield from pause_faults(item.period.pauses or (), starts_on=starts_on, ends_on=ends_on)
+    planned = item.period.planned_ends_on
+    if planned is not None and planned < ends_on:
+        advice = "Give a day that is not before ends_on."
+        yield Fault("/period/planned_ends_on", "day_before_another", advice)
     ahead = tables.limits.start_ahead_days(on=max(decided_on, FIRST_ON))
     if starts_on < FIRST_ON:
         advice = f"Nothing is paid for the time before {FIRST_ON}."
@@ -96,14 +102,19 @@ def _period_faults(item: DecisionItem, *, tables: QuotaTables, decided_on: date)
         yield Fault("/period/starts_on", "too_far_ahead", advice)
 
 
-def _year_faults(item: DecisionItem, *, decided_on: date) -> Iterator[Fault]:
+def _year_faults(item: DecisionItem, *, decided_on: date, today: date) -> Iterator[Fault]:
     """Yield that the appropriation may not be used that day, or that the period is behind its end.
+
+    Nor may it be used by a decision of an earlier day that comes when the year is over.
 
     Source: sources.md#quota-years.
     """
     if not is_open(item.budget_year, on=decided_on):
         advice = "Give the year of the decision, or the one before it."
         yield Fault("/budget_year", "year_not_open", advice)
+    elif not is_open(item.budget_year, on=today):
+        advice = "Decide anew, on a day of a year whose money may still be used."
+        yield Fault("/decided_on", "year_over", advice)
     elif item.period.starts_on.year > item.budget_year + 1:
         advice = "Start within the budget year or the one behind it: then the money has lapsed."
         yield Fault("/period/starts_on", "after_appropriation", advice)

@@ -16,17 +16,42 @@ from quota_ledger.rules.accounts import Instrument
 from quota_ledger.rules.allocations import AreaCode, BudgetYear
 from quota_ledger.rules.amounts import CentsAboveZero
 from quota_ledger.rules.facts import Employer, PaySubsidyFacts, Procurement, StartUpGrantFacts
+from quota_ledger.rules.pauses import Pauses, days_between
 
 Places = Annotated[
     int, Meta(ge=1, le=1_000, title="places", description="Give whole places, from 1 to 1,000.")
 ]
 
 
-class DecidedPeriod(Struct, frozen=True, forbid_unknown_fields=True):
-    """The days that money is decided for, both ends included."""
+PausesGiven = Annotated[
+    Pauses, Meta(max_length=24, title="pauses", description="Give at most 24 pauses.")
+]
+"""Source: sources.md#decision-limits."""
+
+
+class DecidedPeriod(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The days that money is decided for, both ends included, without those of `pauses`.
+
+    `planned_ends_on` is the day to which it was decided, where it ended earlier: the ledger keeps
+    it of `:interrupt` and `:end`. A `:change` without `pauses` keeps those that stand.
+    """
 
     starts_on: date
     ends_on: date
+    pauses: PausesGiven | None = None
+    planned_ends_on: date | None = None
+
+    @property
+    def days_kept(self) -> int:
+        """The days that are paid, as far as days are."""
+        return days_between(self.starts_on, self.ends_on, pauses=self.pauses or ())
+
+    @property
+    def days_planned(self) -> int:
+        """The days that would have been, had nothing ended earlier."""
+        return days_between(
+            self.starts_on, self.planned_ends_on or self.ends_on, pauses=self.pauses or ()
+        )
 
 
 class Item(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="instrument"):

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from quota_ledger.rules.pauses import Pauses, days_between, holds
+
 _PERIODS_CACHED_MAX = 4_096
 _DAY = timedelta(days=1)
 _MONTHS_A_YEAR = 12
@@ -48,30 +50,42 @@ def last_day_of(starts_on: date, *, months: int) -> date:
 
 
 @lru_cache(maxsize=_PERIODS_CACHED_MAX)
-def month_parts(starts_on: date, ends_on: date) -> Sequence[MonthPart]:
-    """Return what a period has of each calendar month, in their order."""
+def month_parts(starts_on: date, ends_on: date, pauses: Pauses = ()) -> Sequence[MonthPart]:
+    """Return what a period has of each calendar month, in their order.
+
+    The days of pauses count for nothing; a month that has no other days is left out.
+    """
     parts = []
     day = starts_on
     while day <= ends_on:
         days_of_month = monthrange(day.year, day.month)[1]
         last = min(day.replace(day=days_of_month), ends_on)
-        days = (last - day).days + 1
-        parts.append(MonthPart(_text(day), day, last, days, days_of_month, days == days_of_month))
+        days = days_between(day, last, pauses=pauses)
+        if days:
+            parts.append(
+                MonthPart(_text(day), day, last, days, days_of_month, days == days_of_month)
+            )
         day = last + _DAY
     return tuple(parts)
 
 
 @lru_cache(maxsize=_PERIODS_CACHED_MAX)
-def payable_days(starts_on: date, ends_on: date, days_per_week: int) -> Sequence[PayableDays]:
+def payable_days(
+    starts_on: date, ends_on: date, *, days_per_week: int, pauses: Pauses = ()
+) -> Sequence[PayableDays]:
     """Return the days that may be paid, by month: the first of each week, Monday to Friday.
 
-    Holidays count. Source: sources.md#start-up-grant.
+    Holidays count; days of pauses do not, and a month that has no other days is left out. Source:
+    sources.md#start-up-grant.
     """
     by_month: dict[str, list[date]] = {}
     in_week = 0
     day = starts_on
     while day <= ends_on:
         in_week = 0 if day.weekday() == 0 else in_week
+        if pauses and holds(pauses, day):
+            day += _DAY
+            continue
         of_month = by_month.setdefault(_text(day), [])
         if day.weekday() <= _FRIDAY and in_week < days_per_week:
             of_month.append(day)

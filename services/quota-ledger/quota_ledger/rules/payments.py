@@ -87,7 +87,7 @@ class PaymentReport(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Payment(Struct, frozen=True, kw_only=True):
-    """A payment as it was booked, or refused."""
+    """A payment as it was booked, or refused; `reversed_by` is the reversal that took it back."""
 
     payment_id: str
     report_id: str
@@ -107,6 +107,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     organisation: str
     official_id: str | None
     booked_at: datetime
+    reversed_by: str | None = None
 
 
 class PaidOf(Struct, frozen=True, kw_only=True):
@@ -240,6 +241,7 @@ class PaymentFilter(Struct, frozen=True, kw_only=True):
     """Which payments are asked for, and which may be seen; None stands for all."""
 
     area_codes: Sequence[str] | None = None
+    municipality_codes: Sequence[str] = ()
     may_see_restricted: bool = False
     state: str | None = None
     decision_id: str | None = None

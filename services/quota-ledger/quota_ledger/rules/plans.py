@@ -1,6 +1,7 @@
 """What an act comes to: the state, the content and the holdings behind it, or why it may not be."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -8,8 +9,9 @@ from msgspec.structs import replace
 from quota_ledger.rules.calculating import calculate
 from quota_ledger.rules.calculations import Calculation
 from quota_ledger.rules.decided import Decision, Holding
-from quota_ledger.rules.items import DecisionItem
+from quota_ledger.rules.items import DecidedPeriod, DecisionItem
 from quota_ledger.rules.law_tables import QuotaTables
+from quota_ledger.rules.pauses import Pauses, pause_until, pauses_within
 from quota_ledger.rules.step_requests import (
     ChangeRequest,
     EndRequest,
@@ -64,11 +66,42 @@ def plan(
         case ReleaseRequest():
             return Plan(holdings=reduced(holdings, 0))
         case EndRequest():
-            period = replace(stands.period, ends_on=body.last_on)
-            item = replace(stands, period=period)
+            item = replace(stands, period=_stopped(stands.period, last_on=body.last_on))
             return _ended(item, decision=decision, holdings=holdings, tables=tables)
         case ChangeRequest():
-            return _changed(body.decision, decision=decision, holdings=holdings, tables=tables)
+            item = _with_pauses(body.decision, decision=decision, stands=stands.period)
+            return _changed(item, decision=decision, holdings=holdings, tables=tables)
+
+
+def _stopped(period: DecidedPeriod, *, last_on: date) -> DecidedPeriod:
+    """Return a period that ends earlier, with the day to which it was planned."""
+    planned = period.ends_on if last_on < period.ends_on else None
+    return replace(
+        period,
+        ends_on=last_on,
+        planned_ends_on=period.planned_ends_on or planned,
+        pauses=_kept_pauses(period.pauses or (), starts_on=period.starts_on, ends_on=last_on),
+    )
+
+
+def _with_pauses(item: DecisionItem, *, decision: Decision, stands: DecidedPeriod) -> DecisionItem:
+    """Return a changed decision with the pauses that stand, where it names none.
+
+    One that was interrupted goes on on the day on which the change is decided.
+    """
+    period = item.period
+    if period.pauses is not None:
+        return item
+    pauses = stands.pauses or ()
+    if decision.state == "interrupted":
+        resumed_on = item.decided_on or decision.decided_on
+        pauses += pause_until(stands.ends_on, resumed_on=resumed_on)
+    kept = _kept_pauses(pauses, starts_on=period.starts_on, ends_on=period.ends_on)
+    return replace(item, period=replace(period, pauses=kept))
+
+
+def _kept_pauses(pauses: Pauses, *, starts_on: date, ends_on: date) -> Pauses | None:
+    return pauses_within(pauses, starts_on=starts_on, ends_on=ends_on) or None
 
 
 def _ended(

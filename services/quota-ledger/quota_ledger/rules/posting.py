@@ -151,7 +151,8 @@ def _lapsing(balance: Balance, change: Sums) -> Sums:
 def _shortage_of(balance: Balance, change: Sums) -> Shortage | None:
     sums = balance.sums
     needed = change.bound_cents - change.limit_cents
-    available = max(0, sums.free_cents)
+    # What comes back of an excess is free within the same change: behind a lapse it lapses at once.
+    available = max(0, sums.free_cents - min(0, change.paid_excess_cents))
     if change.allocated_cents < 0:
         available = min(available, sums.allocated_cents)
     is_return = change.overridden_cents < 0

@@ -106,6 +106,13 @@ def kept_faults(item: DecisionItem, *, stands: DecisionItem) -> Iterator[Fault]:
         yield Fault("/decision/employer/business_id", "must_stay", advice)
 
 
+def resume_faults(item: DecisionItem, *, stands: DecisionItem) -> Iterator[Fault]:
+    """Yield that what was interrupted would begin anew: what was paid before would be lost."""
+    if item.period.starts_on > stands.period.ends_on:
+        advice = "Keep the first day; the days between are the pause, which is not paid."
+        yield Fault("/decision/period/starts_on", "behind_interruption", advice)
+
+
 def _employer_id(item: DecisionItem) -> str | None:
     return item.employer.business_id if isinstance(item, PaySubsidyItem) else None
 

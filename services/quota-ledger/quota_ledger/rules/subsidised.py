@@ -15,6 +15,7 @@ from quota_ledger.rules.calculations import (
 from quota_ledger.rules.facts import PaySubsidyFacts
 from quota_ledger.rules.items import DecidedPeriod, PaySubsidyItem
 from quota_ledger.rules.months import MonthPart, half_up, last_day_of, month_parts
+from quota_ledger.rules.pauses import Pauses, days_between
 from quota_ledger.rules.pay_subsidy import PaySubsidyTable, Terms
 
 _WHOLE = 1_000
@@ -50,7 +51,7 @@ def calculate_pay_subsidy(
     steps = _steps(facts, period, terms=terms)
     whole = _of_whole_month(steps[0], facts=facts)
     amounts = _amounts(period, steps=steps, facts=facts)
-    holiday = half_up(facts.holiday_pay_cents * steps[-1].rate_per_mille, _WHOLE)
+    holiday = _holiday_pay(facts.holiday_pay_cents * steps[-1].rate_per_mille, period)
     total = sum([amount.cents for amount in amounts]) + holiday
     rows = _rows(steps, terms=terms)
     if total == 0:
@@ -70,10 +71,19 @@ def calculate_pay_subsidy(
     )
 
 
+def _holiday_pay(exact_cents: int, period: DecidedPeriod) -> int:
+    """Return the share of holiday pay: it is earned day by day, so of what ended earlier in part.
+
+    Source: sources.md#pay-subsidy.
+    """
+    return half_up(exact_cents * period.days_kept, _WHOLE * period.days_planned)
+
+
 def _months(
     item: PaySubsidyItem, *, amounts: Sequence[_Amount], holiday_cents: int
 ) -> tuple[CalculatedMonth, ...]:
-    parts = month_parts(item.period.starts_on, item.period.ends_on)
+    period = item.period
+    parts = month_parts(period.starts_on, period.ends_on, period.pauses or ())
     cents = [amount.cents for amount in amounts]
     cents[-1] += holiday_cents
     return tuple(
@@ -104,14 +114,14 @@ def _amounts(
 ) -> list[_Amount]:
     """Return what each month gets; whole months of one step get alike."""
     alike = [_of_whole_month(step, facts=facts) for step in steps]
-    amounts, number = [], 0
-    for part in month_parts(period.starts_on, period.ends_on):
+    amounts, number, pauses = [], 0, period.pauses or ()
+    for part in month_parts(period.starts_on, period.ends_on, pauses):
         while steps[number].ends_on < part.starts_on:
             number += 1
         if part.is_whole and part.ends_on <= steps[number].ends_on:
             amounts.append(alike[number])
         else:
-            amounts.append(_amount(part, steps=steps, facts=facts))
+            amounts.append(_amount(part, steps=steps, facts=facts, pauses=pauses))
     return amounts
 
 
@@ -122,9 +132,11 @@ def _of_whole_month(step: _Step, *, facts: PaySubsidyFacts) -> _Amount:
     return _cut(cents, room=wage - facts.other_support_cents_per_month)
 
 
-def _amount(part: MonthPart, *, steps: Sequence[_Step], facts: PaySubsidyFacts) -> _Amount:
+def _amount(
+    part: MonthPart, *, steps: Sequence[_Step], facts: PaySubsidyFacts, pauses: Pauses
+) -> _Amount:
     """Return what a month gets: of a part of it, by its days."""
-    exact = sum(step.exact_cents * _days_in(step, part) for step in steps)
+    exact = sum(step.exact_cents * _days_in(step, part, pauses=pauses) for step in steps)
     cents = half_up(exact, _WHOLE * _WHOLE * part.days_of_month)
     wage = facts.wage_cost_cents_per_month * facts.working_time_per_mille * part.days
     wage_cents = half_up(wage, _WHOLE * part.days_of_month)
@@ -138,10 +150,10 @@ def _cut(cents: int, *, room: int) -> _Amount:
     return _Amount(paid, cents - paid)
 
 
-def _days_in(step: _Step, part: MonthPart) -> int:
+def _days_in(step: _Step, part: MonthPart, *, pauses: Pauses) -> int:
     first = max(step.starts_on, part.starts_on)
     last = min(step.ends_on, part.ends_on)
-    return max(0, (last - first).days + 1)
+    return days_between(first, last, pauses=pauses)
 
 
 def _rows(steps: Sequence[_Step], *, terms: Terms) -> tuple[str, ...]:

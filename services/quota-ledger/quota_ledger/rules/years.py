@@ -11,13 +11,20 @@ def is_open(budget_year: int, *, on: date) -> bool:
     return budget_year <= on.year <= budget_year + 1
 
 
-def years_drawn(budget_year: int, *, decided_on: date) -> tuple[int, ...]:
+def years_drawn(
+    budget_year: int, *, decided_on: date, starts_on: date, today: date
+) -> tuple[int, ...]:
     """Return the years that a decision may draw from, oldest first; none newer than its own.
 
-    Source: sources.md#quota-years.
+    A year is drawn that was open on the day decided on and is open today, and in whose time the
+    period begins. Source: sources.md#quota-years.
     """
     last = decided_on.year
-    return tuple(year for year in (last - 1, last) if year <= budget_year)
+    return tuple(
+        year
+        for year in (last - 1, last)
+        if year <= budget_year and is_open(year, on=today) and starts_on.year <= year + 1
+    )
 
 
 def may_lapse(budget_year: int, *, today: date) -> bool:

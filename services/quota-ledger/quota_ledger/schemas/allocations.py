@@ -25,7 +25,7 @@ class AllocationPreview(Struct, frozen=True, kw_only=True):
 
 
 class ListedAllocationResponse(Struct, frozen=True, kw_only=True):
-    """An allocation as it was ordered."""
+    """An allocation as it was ordered; `reversed_by` is the reversal that took it back."""
 
     allocation_id: str
     account_id: str
@@ -45,6 +45,7 @@ class ListedAllocationResponse(Struct, frozen=True, kw_only=True):
     organisation: str
     official_id: str
     created_at: datetime
+    reversed_by: str | None
 
 
 class AllocationList(Struct, frozen=True):

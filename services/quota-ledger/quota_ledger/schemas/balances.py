@@ -64,7 +64,8 @@ class BalanceList(Struct, frozen=True):
 class EntryResponse(Struct, frozen=True, kw_only=True):
     """One change of an account, and what is in it behind that.
 
-    `value_on` is the day for which it counts, `booked_at` when it became known.
+    `value_on` is the day for which it counts, `booked_at` when it became known. `reverses` is the
+    entry that it takes back, `reversed_by` that which took it back.
     """
 
     position: int
@@ -86,6 +87,7 @@ class EntryResponse(Struct, frozen=True, kw_only=True):
     payment_id: str | None
     override_id: str | None
     reverses: str | None
+    reversed_by: str | None
     organisation: str
     official_id: str | None
     reason: str | None

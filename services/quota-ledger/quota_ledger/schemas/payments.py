@@ -46,7 +46,10 @@ class PaymentBulkLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class PaymentResponse(Struct, frozen=True, kw_only=True):
-    """A payment as it was reported, and how it was booked or why not."""
+    """A payment as it was reported, and how it was booked or why not.
+
+    `reversed_by` is the reversal that took it back.
+    """
 
     payment_id: str
     report_id: str
@@ -63,6 +66,7 @@ class PaymentResponse(Struct, frozen=True, kw_only=True):
     state: PaymentState
     refused_code: str | None
     booked_at: datetime
+    reversed_by: str | None
 
 
 class PaymentList(Struct, frozen=True, kw_only=True):

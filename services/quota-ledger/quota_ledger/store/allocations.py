@@ -85,8 +85,10 @@ SELECT EXISTS (
 )
 """
 LIST = f"""
-SELECT {_selected(_ALLOCATION)}, a.area_code, a.municipality_code, a.instrument, a.budget_year
+SELECT {_selected(_ALLOCATION)}, a.area_code, a.municipality_code, a.instrument, a.budget_year,
+       v.reversal_id::text AS reversed_by
 FROM allocations o JOIN accounts a USING (account_id)
+LEFT JOIN reversals v USING (allocation_id)
 WHERE ($1::text[] IS NULL OR a.area_code = ANY($1))
   AND ($2::text IS NULL OR a.instrument = $2)
   AND ($3::int4 IS NULL OR a.budget_year = $3)
@@ -103,6 +105,7 @@ WHERE o.account_id = ANY($1::uuid[]) AND o.status = 'indicative' AND o.kind <> '
     SELECT FROM allocations c
     WHERE c.account_id = o.account_id AND c.status = 'confirmed'
       AND c.created_at >= o.created_at
+      AND NOT EXISTS (SELECT FROM reversals v WHERE v.allocation_id = c.allocation_id)
   )
 GROUP BY o.account_id
 """
@@ -123,10 +126,21 @@ async def load(connection: Connection, allocation_id: str) -> Allocation:
     return _allocation(await connection.fetchrow(FIND, allocation_id))
 
 
+async def find(connection: Connection, allocation_id: str) -> Allocation | None:
+    """Return an allocation, if there is one of the id."""
+    row = await connection.fetchrow(FIND, allocation_id)
+    return None if row is None else _allocation(row)
+
+
 async def load_transfer(connection: Connection, transfer_id: str) -> Transfer:
     """Return a transfer that there is."""
-    row = dict(await connection.fetchrow(FIND_TRANSFER, transfer_id) or {})
-    return Transfer(**{**row, "document": msgspec.json.decode(row["document"], type=Document)})
+    return _transfer(await connection.fetchrow(FIND_TRANSFER, transfer_id))
+
+
+async def find_transfer(connection: Connection, transfer_id: str) -> Transfer | None:
+    """Return a transfer, if there is one of the id."""
+    row = await connection.fetchrow(FIND_TRANSFER, transfer_id)
+    return None if row is None else _transfer(row)
 
 
 async def has_initial(connection: Connection, account_id: str) -> bool:
@@ -147,7 +161,7 @@ async def list_of(
         after,
         limit,
     )
-    return [ListedAllocation(_allocation(row), _key(row)) for row in rows]
+    return [ListedAllocation(_allocation(row), _key(row), row["reversed_by"]) for row in rows]
 
 
 async def load_indicative(
@@ -164,6 +178,11 @@ def _allocation(row: Any) -> Allocation:  # noqa: ANN401 - a record
     members["basis"] = None if basis is None else msgspec.json.decode(basis, type=Basis)
     members["document"] = msgspec.json.decode(row["document"], type=Document)
     return Allocation(**members)
+
+
+def _transfer(row: Any) -> Transfer:  # noqa: ANN401 - a record
+    document = msgspec.json.decode(row["document"], type=Document)
+    return Transfer(**{**dict(row), "document": document})
 
 
 def _key(row: Any) -> AccountKey:  # noqa: ANN401 - a record

@@ -62,16 +62,21 @@ _LISTED = (
     "document",
 )
 _LISTED_TEXT = ", ".join(
-    f"e.{name}{'::text' if COLUMNS.types[name] == 'uuid' else ''}" for name in _LISTED
+    (
+        *(f"e.{name}{'::text' if COLUMNS.types[name] == 'uuid' else ''}" for name in _LISTED),
+        "v.entry_id::text AS reversed_by",
+    )
 )
 LIST = f"""
 SELECT {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _SUMS)}, {_AFTER}
-FROM entries e WHERE e.account_id = $1 AND e.position > $2
+FROM entries e LEFT JOIN entries v ON v.reverses = e.entry_id
+WHERE e.account_id = $1 AND e.position > $2
 ORDER BY e.position LIMIT $3
 """  # noqa: S608 - constants of ours
 LIST_OF_DECISION = f"""
 SELECT e.account_id::text, {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _SUMS)}, {_AFTER}
-FROM entries e WHERE e.decision_id = $1
+FROM entries e LEFT JOIN entries v ON v.reverses = e.entry_id
+WHERE e.decision_id = $1
 ORDER BY e.booked_at, e.account_id, e.position
 """  # noqa: S608 - constants of ours
 
@@ -118,6 +123,7 @@ def _listed(row: Any) -> ListedEntry:  # noqa: ANN401 - a record
         change=Sums(*(row[name] for name in _SUMS)),
         after=_sums(row),
         **{name: row[name] for name in _LISTED},
+        reversed_by=row["reversed_by"],
     )
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from kuntavayla.database import Connection, LostRace
 from kuntavayla.database.statements import Columns
 from quota_ledger.rules.payments import PaidOf, PayableDecision, Payment, PaymentFilter
+from quota_ledger.rules.states import DecisionState
 
 _PAYMENT = Columns(
     {
@@ -42,6 +43,11 @@ INSERT INTO payments ({_PAYMENT.listed}) SELECT {_PAYMENT.read} FROM {_PAYMENT.r
 FIND_BY_REFERENCE = f"""
 SELECT {_SELECTED} FROM payments p WHERE p.payer_reference = ANY($1::text[])
 """  # noqa: S608 - constants of ours
+FIND = f"SELECT {_SELECTED} FROM payments p WHERE p.payment_id = $1"  # noqa: S608 - constants
+FIND_OWED = """
+SELECT d.state, coalesce((d.calculation ->> 'total_cents')::int8, 0) AS owed_cents
+FROM decisions d WHERE d.decision_id = $1
+"""
 _DECISION = """
 SELECT d.decision_id::text, d.organisation, d.client_id::text, d.area_code, d.municipality_code,
        d.instrument, d.budget_year, d.is_restricted,
@@ -58,7 +64,7 @@ WITH booked AS (
     SELECT e.decision_id, e.account_id, sum(e.paid_cents)::int8 AS net,
            sum(e.paid_excess_cents)::int8 AS excess
     FROM entries e
-    WHERE e.decision_id = ANY($1::uuid[]) AND e.kind IN ('payment', 'recovery')
+    WHERE e.decision_id = ANY($1::uuid[]) AND e.kind IN ('payment', 'recovery', 'reversal')
     GROUP BY e.decision_id, e.account_id
 ),
 every AS (
@@ -88,24 +94,25 @@ WHERE d.decision_id = r.decision_id
 """  # noqa: S608 - constants of ours
 _SEEN = """
 FROM payments p LEFT JOIN decisions d USING (decision_id)
-WHERE ($1::text[] IS NULL OR d.area_code = ANY($1))
+LEFT JOIN reversals v USING (payment_id)
+WHERE ($1::text[] IS NULL OR d.area_code = ANY($1) OR d.municipality_code = ANY($4))
   AND ($2 OR d.is_restricted IS NOT TRUE)
   AND ($3::uuid IS NULL OR p.decision_id = $3)
 """
 LIST = f"""
-SELECT {_SELECTED} {_SEEN}
-  AND ($4::text IS NULL OR p.state = $4) AND p.payment_id > $5
-ORDER BY p.payment_id LIMIT $6
+SELECT {_SELECTED}, v.reversal_id::text AS reversed_by {_SEEN}
+  AND ($5::text IS NULL OR p.state = $5) AND p.payment_id > $6
+ORDER BY p.payment_id LIMIT $7
 """
 PAID_BY_MONTH = f"""
 SELECT to_char(p.month, 'YYYY-MM') AS month, sum(p.amount_cents)::int8 AS cents {_SEEN}
-  AND p.state <> 'refused'
+  AND p.state <> 'refused' AND v.reversal_id IS NULL
 GROUP BY p.month
 """
 CALCULATED_BY_MONTH = """
 SELECT m ->> 'month' AS month, (m ->> 'cents')::int8 AS cents
 FROM decisions d CROSS JOIN LATERAL jsonb_array_elements(d.calculation -> 'months') m
-WHERE ($1::text[] IS NULL OR d.area_code = ANY($1))
+WHERE ($1::text[] IS NULL OR d.area_code = ANY($1) OR d.municipality_code = ANY($4))
   AND ($2 OR NOT d.is_restricted)
   AND d.decision_id = $3
 """
@@ -146,6 +153,18 @@ async def find_by_reference(
     """Return what is stored under payer references, by reference."""
     rows = await connection.fetch(FIND_BY_REFERENCE, sorted(references))
     return {row["payer_reference"]: _payment(row) for row in rows}
+
+
+async def find(connection: Connection, payment_id: str) -> Payment | None:
+    """Return a payment, if there is one of the id."""
+    row = await connection.fetchrow(FIND, payment_id)
+    return None if row is None else _payment(row)
+
+
+async def load_owed(connection: Connection, decision_id: str) -> tuple[DecisionState, int]:
+    """Return the state of a decision that there is, and what it comes to by its calculation."""
+    row: Any = await connection.fetchrow(FIND_OWED, decision_id)
+    return row["state"], row["owed_cents"]
 
 
 async def list_decisions(
@@ -204,8 +223,13 @@ async def list_months(
     }
 
 
-def _seen(query: PaymentFilter) -> tuple[Sequence[str] | None, bool, str | None]:
-    return query.area_codes, query.may_see_restricted, query.decision_id
+def _seen(query: PaymentFilter) -> tuple[Sequence[str] | None, bool, str | None, Sequence[str]]:
+    return (
+        query.area_codes,
+        query.may_see_restricted,
+        query.decision_id,
+        query.municipality_codes,
+    )
 
 
 def _payment(row: Any) -> Payment:  # noqa: ANN401 - a record

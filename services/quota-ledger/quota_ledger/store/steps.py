@@ -1,6 +1,6 @@
 """Steps of decisions: what stands behind each, what is held by then, and the story."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from kuntavayla.database import Connection
@@ -29,6 +29,16 @@ SET {", ".join(f"{name} = r.{name}" for name in _CHANGED.names if name != "decis
 FROM (SELECT {_CHANGED.read} FROM {_CHANGED.recordset()}) AS r
 WHERE d.decision_id = r.decision_id
 """  # noqa: S608 - constants of ours
+RESTRICT = """
+WITH changed AS (
+    SELECT d.decision_id, r.is_restricted
+    FROM unnest($1::uuid[], $2::bool[]) AS r (client_id, is_restricted)
+    JOIN decisions d ON d.client_id = r.client_id AND d.is_restricted <> r.is_restricted
+    ORDER BY d.decision_id FOR UPDATE OF d
+)
+UPDATE decisions d SET is_restricted = changed.is_restricted
+FROM changed WHERE d.decision_id = changed.decision_id
+"""
 KEEP_HOLDINGS = f"""
 INSERT INTO decision_draws ({HOLDING.listed})
 SELECT {HOLDING.read} FROM {HOLDING.recordset()}
@@ -43,7 +53,7 @@ SELECT s.decision_id::text, max(s.number) AS number
 FROM decision_steps s WHERE s.decision_id = ANY($1::uuid[])
 GROUP BY s.decision_id
 """
-# What is due, the oldest first; what others work at is passed over.
+# What is due, the oldest first; who works at it waits for others under its locks.
 LIST_EXPIRED = """
 SELECT d.decision_id::text FROM decisions d
 WHERE d.state = 'reserved' AND d.expires_at < $1
@@ -73,6 +83,11 @@ async def change(connection: Connection, decisions: Sequence[Decision]) -> None:
     """Write decisions that are locked."""
     if decisions:
         await connection.execute(CHANGE, _CHANGED.argument(decisions))
+
+
+async def restrict(connection: Connection, bans: Mapping[str, bool]) -> None:
+    """Let a ban hold for all decisions of its client, or for none of them; by client id."""
+    await connection.execute(RESTRICT, [*bans], [*bans.values()])
 
 
 async def keep_holdings(connection: Connection, holdings: Sequence[Holding]) -> None:

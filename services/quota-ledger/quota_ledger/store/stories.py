@@ -16,7 +16,7 @@ FIND = f"{SELECTED} WHERE d.decision_id = $1"
 LIST_BY_ID = f"{SELECTED} WHERE d.decision_id = ANY($1::uuid[]) ORDER BY d.decision_id"
 LIST = f"""
 {SELECTED}
-WHERE ($1::text[] IS NULL OR d.area_code = ANY($1))
+WHERE ($1::text[] IS NULL OR d.area_code = ANY($1) OR d.municipality_code = ANY($7))
   AND ($2 OR NOT d.is_restricted)
   AND ($3::text IS NULL OR d.state = $3)
   AND ($4::uuid IS NULL OR d.client_id = $4)
@@ -85,6 +85,7 @@ async def list_of(
         query.client_id,
         after,
         limit,
+        query.municipality_codes,
     )
     return [decision_of(row) for row in rows]
 

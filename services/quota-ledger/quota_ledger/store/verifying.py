@@ -86,8 +86,10 @@ LIMIT $1
 # What the payments of each decision come to, against its entries and its own sums.
 PAYMENTS = """
 WITH paid AS (
-    SELECT decision_id, sum(amount_cents)::int8 AS net, sum(excess_cents)::int8 AS excess
-    FROM payments WHERE state <> 'refused' GROUP BY decision_id
+    SELECT p.decision_id, sum(p.amount_cents)::int8 AS net,
+           sum(p.excess_cents)::int8 AS excess
+    FROM payments p LEFT JOIN reversals v USING (payment_id)
+    WHERE p.state <> 'refused' AND v.reversal_id IS NULL GROUP BY p.decision_id
 ),
 booked AS (
     SELECT decision_id, sum(paid_cents)::int8 AS net, sum(paid_excess_cents)::int8 AS excess

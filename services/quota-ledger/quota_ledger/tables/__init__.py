@@ -7,7 +7,9 @@ from kuntavayla import audit, idempotency, inbox, outbox, responsibilities
 from quota_ledger.tables.accounts import AccountClientRow, AccountRow, EntryRow, SnapshotRow
 from quota_ledger.tables.allocations import AllocationRow, AllocationTransferRow, LapseRow
 from quota_ledger.tables.decisions import DecisionDrawRow, DecisionRow, DecisionStepRow
-from quota_ledger.tables.payments import OverrideRow, PaymentRow, ReconciliationRow
+from quota_ledger.tables.payments import OverrideRow, PaymentRow
+from quota_ledger.tables.reconciliations import ReconciliationRow
+from quota_ledger.tables.reversals import ReversalRow
 from quota_ledger.tables.rows import Row
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "OverrideRow",
     "PaymentRow",
     "ReconciliationRow",
+    "ReversalRow",
     "Row",
     "SnapshotRow",
 ]
@@ -50,6 +53,7 @@ APPEND_ONLY = (
     "decision_steps",
     "payments",
     "lapses",
+    "reversals",
 )
 MUTABLE = (
     "accounts",

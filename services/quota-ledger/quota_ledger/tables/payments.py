@@ -101,14 +101,3 @@ class OverrideRow(Row, table=True):
             where="state IN ('approved', 'partly_covered', 'uncovered')",
         ),
     )
-
-
-class ReconciliationRow(Row, table=True):
-    """What KEHA says it paid on a day, and the day on which it said so last."""
-
-    __tablename__ = "reconciliations"
-    organisation: str = Field(primary_key=True)
-    day: date = Field(primary_key=True)
-    content: dict[str, Any] = document()
-    result: dict[str, Any] = document()
-    at: datetime = instant()  # type: ignore[assignment]

@@ -12,7 +12,7 @@ from operator import attrgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kuntavayla import outbox
+from kuntavayla import audit, outbox
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
 from statement_relay.operations import receipts
@@ -37,7 +37,7 @@ from statement_relay.rules.pacing import (
     Standing,
     after_sending,
     may_be_called_at,
-    slots_of,
+    room_of,
 )
 from statement_relay.rules.states import SETTLED
 from statement_relay.store import deliveries, receivers, repairs
@@ -133,6 +133,7 @@ async def settle(
     """
     telling = Telling(desk.call, desk.moment)
     await _settle(connection, decided, telling=telling, desk=desk)
+    await audit.append(connection, telling.gathered.audit)
     await outbox.append(connection, telling.gathered.events, origin=desk.moment.origin)
     return decided
 
@@ -184,25 +185,27 @@ async def _claim(
     connection: Connection, work: _Work, *, over: Collection[Lease], desk: DeliveryDesk
 ) -> Sequence[Delivery]:
     """Claim what receivers may be sent now, and count it against them."""
-    leases = await receivers.count_in_flight(connection, work.standings, over=over)
     known = {name: desk.endpoints.find(name) for name in work.standings}
-    slots = {
-        name: slots_of(
-            replace(work.standings[name], in_flight=leases.get(name, 0)),
-            endpoint,
-            now=work.now,
-            legal_now=desk.moment.now,
-        )
+    rooms = {
+        name: room
         for name, endpoint in known.items()
         if endpoint is not None
+        and (
+            room := room_of(work.standings[name], endpoint, now=work.now, legal_now=desk.moment.now)
+        )
+        is not None
     }
     claimed = await deliveries.claim(
-        connection, slots, over=over, new_token=desk.moment.new_id, lease_s=desk.pace.lease_s
+        connection,
+        rooms,
+        over=over,
+        new_token=desk.moment.new_id,
+        lease_s=desk.pace.lease_s,
+        now=desk.moment.now,
     )
-    await deliveries.append_attempts(connection, _cut_off(claimed, now=desk.moment.now))
     for name, count in Counter(map(attrgetter("receiver_id"), claimed)).items():
         endpoint = known[name]
-        assert endpoint is not None, "only receivers with an address have slots"
+        assert endpoint is not None, "only receivers with an address have room"
         work.standings[name] = after_sending(work.standings[name], endpoint, count, now=work.now)
     return claimed
 
@@ -346,12 +349,3 @@ def _attempt(called: Called) -> Attempt:
         received_at=None if receipt is None else receipt.received_at,
         receipt_digest=None if receipt is None else receipt.digest,
     )
-
-
-def _cut_off(claimed: Sequence[Delivery], *, now: datetime) -> list[Attempt]:
-    """Return the attempts before, of couriers that did not settle them."""
-    return [
-        deliveries.cut_off(one.information_id, one.attempt - 1, one.lapsed_token, now=now)
-        for one in claimed
-        if one.lapsed_token is not None and one.is_taken_over
-    ]

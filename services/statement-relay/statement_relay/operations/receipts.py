@@ -97,6 +97,7 @@ async def take_proofs(
         state = await _change(connection, item, told, telling=telling, moment=moment)
         await repairs.refresh(connection, [item.tracked])
         await repairs.append_notes(connection, [_note(told, state, call=call, moment=moment)])
+        _witness(telling, item, state, call=call, moment=moment)
 
 
 async def _is_open_to(connection: Connection, item: Undelivered, told: LateReceipt) -> bool:

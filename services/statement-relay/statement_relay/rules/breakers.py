@@ -28,12 +28,12 @@ class Breaker(Struct, frozen=True):
     failures: int
     until: datetime | None
 
-    def allows(self, *, wanted: int, in_flight: int, now: datetime) -> int:
-        """Return how many more calls may begin: all, none, or the one probe."""
+    def allows(self, concurrency: int, *, now: datetime) -> int:
+        """Return how many calls may run at once: all that else may, none, or the one probe."""
         if self.state == "closed":
-            return wanted
+            return concurrency
         is_due = self.until is None or self.until <= now
-        return min(1, wanted) if is_due and in_flight == 0 else 0
+        return min(1, concurrency) if is_due else 0
 
     def probing(self) -> "Breaker":
         """Return the breaker while calls begin: an open one lets its probe pass."""

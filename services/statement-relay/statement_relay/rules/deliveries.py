@@ -46,7 +46,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """The head of a queue under a lease: these bytes are put now, as the n-th attempt.
 
     The lease's token is the id of the request, so that of an attempt whose courier was killed the
-    id is known. `lapsed_token` is that of a lease on the queue which ran out unsettled.
+    id is known.
     """
 
     receiver_id: str
@@ -57,12 +57,6 @@ class Delivery(Struct, frozen=True, kw_only=True):
     body: bytes
     digest: str
     official_id: str
-    lapsed_token: str | None = None
-
-    @property
-    def is_taken_over(self) -> bool:
-        """Tell whether there was an attempt before whose lease ran out unsettled."""
-        return self.lapsed_token is not None and self.attempt > 1
 
 
 class Called(Struct, frozen=True, kw_only=True):

@@ -67,18 +67,28 @@ def wait_s(attempts: int, *, draw: float, backoff: Backoff) -> float:
     return draw * min(backoff.longest_s, doubled)
 
 
-def slots_of(standing: Standing, endpoint: Endpoint, *, now: datetime, legal_now: datetime) -> int:
-    """Return how many more calls to a receiver may begin now.
+class Room(Struct, frozen=True):
+    """How many calls to a receiver may begin, and how many may run at once, those that run too."""
+
+    calls: int
+    at_once: int
+
+
+def room_of(
+    standing: Standing, endpoint: Endpoint, *, now: datetime, legal_now: datetime
+) -> Room | None:
+    """Return how many more calls to a receiver may begin now; None where none may.
 
     `now` is the database's, by which leases, breaker and rate go; the pause's end and office hours
     go by `legal_now`.
     """
     if standing.is_held(now=legal_now) or not is_open(endpoint.hours, now=legal_now):
-        return 0
-    free = max(0, endpoint.concurrency - standing.in_flight)
+        return None
+    at_once = standing.breaker.allows(endpoint.concurrency, now=now)
+    calls = at_once
     if endpoint.rate_per_s is not None:
-        free = min(free, max(0, endpoint.rate_per_s - sent_in_window(standing, now=now)))
-    return standing.breaker.allows(wanted=free, in_flight=standing.in_flight, now=now)
+        calls = min(calls, endpoint.rate_per_s - sent_in_window(standing, now=now))
+    return Room(calls, at_once) if calls > 0 else None
 
 
 def sent_in_window(standing: Standing, *, now: datetime) -> int:

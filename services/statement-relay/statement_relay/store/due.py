@@ -34,7 +34,7 @@ RETURNING {_LATE}
 TAKE_UNKNOWN = """
 WITH due AS (
     SELECT information_id FROM information
-    WHERE settled_at IS NULL AND state = 'waiting_for_client' AND accepted_at <= $1
+    WHERE settled_at IS NULL AND indexed_state = 'waiting_for_client' AND accepted_at <= $1
     ORDER BY accepted_at LIMIT $4 FOR UPDATE SKIP LOCKED
 )
 UPDATE information i SET state = 'refused', state_reason = $2, settled_at = $3
@@ -46,7 +46,7 @@ LIST_AWAITING = """
 SELECT i.information_id::text, a.ended_at
 FROM information i JOIN delivery_attempts a
   ON a.information_id = i.information_id AND a.attempt = i.attempts
-WHERE i.settled_at IS NULL AND i.state = 'awaiting_receipt' AND a.ended_at <= $1
+WHERE i.settled_at IS NULL AND i.indexed_state = 'awaiting_receipt' AND a.ended_at <= $1
 ORDER BY a.ended_at LIMIT $2
 """
 PARK = f"""

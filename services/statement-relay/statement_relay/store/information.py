@@ -72,9 +72,9 @@ FROM information WHERE information_id = ANY($1::uuid[])
 STANDING_OF_SUCCESSORS = """
 (SELECT s.information_id::text FROM information s
  WHERE s.replaces_information_id = i.information_id
-   AND (s.state NOT IN ('rejected', 'refused') OR EXISTS (
+   AND (s.indexed_state NOT IN ('rejected', 'refused') OR EXISTS (
        SELECT FROM information n WHERE n.replaces_information_id = s.information_id
-         AND n.state NOT IN ('rejected', 'refused')))
+         AND n.indexed_state NOT IN ('rejected', 'refused')))
  ORDER BY s.state IN ('rejected', 'refused'), s.information_id LIMIT 1) AS replaced_by,
 (SELECT 1 + count(*) + count(*) FILTER (WHERE s.state IN ('rejected', 'refused'))
    + 2 * coalesce(sum((SELECT count(*) FROM delivery_notes n
@@ -94,7 +94,7 @@ ORDER BY i.information_id FOR UPDATE OF i
 """  # noqa: S608 - a constant of ours
 LOCK_WAITING_FOR_CLIENT = f"""
 SELECT {_HELD} FROM information i
-WHERE i.client_id = ANY($1::uuid[]) AND i.state = 'waiting_for_client'
+WHERE i.client_id = ANY($1::uuid[]) AND i.indexed_state = 'waiting_for_client'
 ORDER BY i.ordinal FOR UPDATE OF i
 """  # noqa: S608 - a constant of ours
 WITHDRAW = """

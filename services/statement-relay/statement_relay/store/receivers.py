@@ -11,7 +11,7 @@ from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from statement_relay.rules.breakers import Breaker
 from statement_relay.rules.pacing import ReceiverFigures, ReceiverPause, Standing
-from statement_relay.store.deliveries import NOTIFY_CHANNEL, Lease
+from statement_relay.store.deliveries import NOTIFY_CHANNEL
 
 ENSURE = """
 INSERT INTO receivers (receiver_id, is_paused, breaker_state, breaker_failures, window_sent)
@@ -34,12 +34,6 @@ WHERE r.receiver_id = ANY($1::text[]) OR (
 ) IS NOT NULL
 ORDER BY r.receiver_id FOR UPDATE OF r
 """  # noqa: S608 - a constant of ours
-IN_FLIGHT = """
-SELECT q.receiver_id, count(*) AS leases FROM client_queues q
-WHERE q.receiver_id = ANY($1::text[]) AND q.lease_token IS NOT NULL
-  AND q.lease_until > clock_timestamp() AND q.lease_token <> ALL($2::uuid[])
-GROUP BY q.receiver_id
-"""
 _FIGURES = f"""
 SELECT {_SELECTED}, r.pause_reason, r.paused_by, f.*,
        (SELECT count(*) FROM client_queues q
@@ -103,18 +97,6 @@ async def lock_receivers(connection: Connection, receiver_ids: Collection[str]) 
     rows = await connection.fetch(LOCK, [*receiver_ids])
     standings = {row["receiver_id"]: _standing(row) for row in rows}
     return Locked(standings, rows[0]["now"] if rows else None)
-
-
-async def count_in_flight(
-    connection: Connection, receiver_ids: Collection[str], *, over: Collection[Lease]
-) -> dict[str, int]:
-    """Return how many leases run for each of the receivers that has any.
-
-    Those are left out whose calls are over.
-    """
-    tokens = [one.lease_token for one in over]
-    rows = await connection.fetch(IN_FLIGHT, [*receiver_ids], tokens)
-    return {row["receiver_id"]: row["leases"] for row in rows}
 
 
 async def change_receivers(connection: Connection, standings: Sequence[Standing]) -> None:

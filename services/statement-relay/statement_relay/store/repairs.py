@@ -94,7 +94,7 @@ OVERTAKEN = """
 SELECT EXISTS (
     SELECT FROM information i JOIN information s
       ON s.replaces_information_id = i.replaces_information_id
-      AND s.information_id <> i.information_id AND s.state NOT IN ('rejected', 'refused')
+      AND s.information_id <> i.information_id AND s.indexed_state NOT IN ('rejected', 'refused')
     WHERE i.information_id = $1
 )
 """
@@ -114,11 +114,16 @@ UPDATE information SET state = 'waiting'
 WHERE information_id = ANY($1::uuid[]) AND settled_at IS NULL
 """
 _QUEUES = Columns({"receiver_id": "text", "client_id": "uuid"})
+# A lease that still runs is left to its courier, and to the claim that takes the queue over when
+# it has ended; until then its queue is not blocked. Both statements go by one instant: what the
+# first has not found the second leaves alone.
+_RUNS = "coalesce(q.lease_until > transaction_timestamp(), false)"
 REFRESH = f"""
-UPDATE client_queues q SET is_blocked = coalesce(h.state IN ('parked', 'awaiting_receipt'), false),
-       lease_token = CASE WHEN q.lease_until > clock_timestamp() THEN q.lease_token END,
-       lease_until = CASE WHEN q.lease_until > clock_timestamp() THEN q.lease_until END,
-       next_attempt_at = CASE WHEN q.lease_until > clock_timestamp() THEN q.next_attempt_at
+UPDATE client_queues q SET
+       is_blocked = NOT {_RUNS} AND coalesce(h.state IN ('parked', 'awaiting_receipt'), false),
+       lease_token = CASE WHEN {_RUNS} THEN q.lease_token END,
+       lease_until = CASE WHEN {_RUNS} THEN q.lease_until END,
+       next_attempt_at = CASE WHEN {_RUNS} THEN q.next_attempt_at
                               WHEN h.state IS NOT NULL THEN clock_timestamp() END
 FROM {_QUEUES.recordset()} LEFT JOIN LATERAL (
     SELECT i.state FROM information i
@@ -129,12 +134,10 @@ FROM {_QUEUES.recordset()} LEFT JOIN LATERAL (
 WHERE q.receiver_id = r.receiver_id AND q.client_id = r.client_id
 """  # noqa: S608 - a constant of ours
 LAPSED = f"""
-SELECT i.information_id::text, i.attempts AS attempt, q.lease_token::text
+SELECT q.lease_token::text, q.claimed_information_id::text, q.claimed_attempt
 FROM {_QUEUES.recordset()} JOIN client_queues q
   ON q.receiver_id = r.receiver_id AND q.client_id = r.client_id
-JOIN information i ON i.receiver_id = q.receiver_id AND i.client_id = q.client_id
-WHERE q.lease_until <= clock_timestamp() AND i.number IS NOT NULL AND i.settled_at IS NULL
-  AND i.state = 'delivering'
+WHERE NOT {_RUNS}
 """  # noqa: S608 - a constant of ours
 _NOTES = Columns(
     {
@@ -270,7 +273,7 @@ async def append_cut_off(
     if places:
         argument = _QUEUES.argument([Queue(*place) for place in places])
         rows = await connection.fetch(LAPSED, argument)
-        await append_attempts(connection, [cut_off(**dict(row), now=now) for row in rows])
+        await append_attempts(connection, cut_off(rows, now=now))
 
 
 async def put_back(connection: Connection, items: Collection[Tracked]) -> None:

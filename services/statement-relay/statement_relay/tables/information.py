@@ -13,6 +13,7 @@ from statement_relay.rules.states import AcceptedState, Action, InformationState
 from statement_relay.tables.rows import Row, index, number
 
 UNSETTLED = "settled_at IS NULL"
+INDEXED_STATE = "CASE state WHEN 'delivering' THEN 'waiting' ELSE state END"
 
 
 class InformationRow(Row, table=True):
@@ -23,7 +24,9 @@ class InformationRow(Row, table=True):
     acceptance. An item has a place in its queue, bytes and a receiver together, or none of them: it
     waits for its client, was refused, or is not relayed. It has one successor at most that was
     neither rejected nor refused. `first_delivered_at` is kept of what is sent again after it was
-    delivered: figures and clocks go by that. What is no column of `tables.CHANGING` never changes.
+    delivered: figures and clocks go by that. `indexed_state` is the state as indexes have it, where
+    what is being delivered waits: a claim writes no index, and finds room on the item's own page,
+    of which acceptance fills one half. What is no column of `tables.CHANGING` never changes.
     """
 
     __tablename__ = "information"
@@ -68,6 +71,7 @@ class InformationRow(Row, table=True):
     delivered_request_id: str | None
     is_by_topic: bool = Field(sa_column_kwargs={"server_default": sa.false()})
     first_delivered_at: datetime | None = instant()  # type: ignore[assignment]
+    indexed_state: str = Field(sa_column_args=(sa.Computed(INDEXED_STATE, persisted=True),))
     __table_args__ = (
         sa.UniqueConstraint("organisation", "municipal_id"),
         sa.UniqueConstraint("receiver_id", "client_id", "number"),
@@ -109,7 +113,8 @@ class InformationRow(Row, table=True):
             "replaces_information_id",
             unique=True,
             postgresql_where=sa.text(
-                "replaces_information_id IS NOT NULL AND state NOT IN ('rejected', 'refused')"
+                "replaces_information_id IS NOT NULL"
+                " AND indexed_state NOT IN ('rejected', 'refused')"
             ),
         ),
         index(
@@ -125,12 +130,12 @@ class InformationRow(Row, table=True):
             "number",
             where=f"{UNSETTLED} AND number IS NOT NULL",
         ),
-        index("ix_information_unsettled", "state", "accepted_at", where=UNSETTLED),
+        index("ix_information_unsettled", "indexed_state", "accepted_at", where=UNSETTLED),
         index(
             "ix_information_waiting_for_client",
             "client_id",
             "ordinal",
-            where="state = 'waiting_for_client'",
+            where="indexed_state = 'waiting_for_client'",
         ),
         index("ix_information_to_warn", "warn_at", where=f"{UNSETTLED} AND warned_at IS NULL"),
         index(

@@ -16,7 +16,8 @@ class ClientQueueRow(Row, table=True):
 
     Acceptance locks the row and takes the next number; a queue of no item yet is at none. Without
     `next_attempt_at` there is nothing to send; a blocked queue has a head that is parked or awaits
-    its receipt.
+    its receipt. `claimed_information_id` and `claimed_attempt` are the call of the newest lease,
+    and stay when that has ended.
     """
 
     __tablename__ = "client_queues"
@@ -27,9 +28,14 @@ class ClientQueueRow(Row, table=True):
     is_blocked: bool
     lease_token: UUID | None
     lease_until: datetime | None = instant()  # type: ignore[assignment]
+    claimed_information_id: UUID | None
+    claimed_attempt: int | None
     __table_args__ = (
         sa.CheckConstraint("last_number >= 0", name="numbers_from_none"),
         sa.CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease_has_end"),
+        sa.CheckConstraint(
+            "(claimed_information_id IS NULL) = (claimed_attempt IS NULL)", name="claim_is_whole"
+        ),
         index(
             "ix_client_queues_due",
             "receiver_id",
