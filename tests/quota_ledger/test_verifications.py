@@ -131,9 +131,12 @@ async def test_whoever_tampers_with_the_books_is_found_out(
         ),
         ("UPDATE decisions SET state = 'cancelled'", {"state_differs"}),
         (
-            "UPDATE decisions SET state = 'cancelled';"
-            "UPDATE decision_steps SET content = jsonb_set(content, '{verdict,state}',"
-            " '\"cancelled\"') WHERE action = 'grant'",
+            """
+            UPDATE decisions SET state = 'cancelled';
+            UPDATE decision_steps
+            SET content = jsonb_set(content, '{verdict,state}', '"cancelled"')
+            WHERE action = 'grant'
+            """,
             {"state_differs"},
         ),
         ("UPDATE decisions SET state = 'ended'", {"state_differs"}),
@@ -142,15 +145,21 @@ async def test_whoever_tampers_with_the_books_is_found_out(
             {"calculation_differs"},
         ),
         (
-            "UPDATE decision_steps SET calculation ="
-            " jsonb_set(calculation, '{total_cents}', '1') WHERE number = 1",
+            """
+            UPDATE decision_steps SET calculation = jsonb_set(calculation, '{total_cents}', '1')
+            WHERE number = 1
+            """,
             {"calculation_differs"},
         ),
         ("UPDATE accounts SET is_lapsed = true", {"lapses_differ"}),
         (
-            "INSERT INTO lapses SELECT allocation_id, 2021, jsonb_build_array(jsonb_build_object("
-            "'account_id', account_id, 'cents', 5, 'entry_id', entry_id)), reason, document,"
-            " organisation, official_id, created_at FROM allocations",
+            """
+            INSERT INTO lapses
+            SELECT allocation_id, 2021, jsonb_build_array(jsonb_build_object(
+                'account_id', account_id, 'cents', 5, 'entry_id', entry_id
+            )), reason, document, organisation, official_id, created_at
+            FROM allocations
+            """,
             {"lapses_differ"},
         ),
         ("UPDATE allocations SET amount_cents = amount_cents + 1", {"allocations_differ"}),

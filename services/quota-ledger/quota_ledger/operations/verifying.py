@@ -55,9 +55,7 @@ class _Found:
                 self.kept.append(one)
 
 
-async def verify(
-    connection: Connection, *, keys: Keys, call: Call, moment: Moment
-) -> Verified:
+async def verify(connection: Connection, *, keys: Keys, call: Call, moment: Moment) -> Verified:
     """Compute all balances anew and return what differs; the transaction begins with this.
 
     Sees one moment (REPEATABLE READ). Stores nothing but a line of the audit.

@@ -30,7 +30,10 @@ async def verify(request: Request) -> Response:
     moment = desk.moment()
     async with desk.transaction() as connection:
         found = await operations.verify(
-            connection, keys=Keys(desk.seal_keys, desk.fingerprints), call=call_of(request), moment=moment
+            connection,
+            keys=Keys(desk.seal_keys, desk.fingerprints),
+            call=call_of(request),
+            moment=moment,
         )
     return json_answer(
         VerificationResponse(
