@@ -162,11 +162,11 @@ async def decided(caller: Caller, body: Json) -> Json:
     return answer.json()
 
 
-async def send_lines(caller: Caller, bodies: list[Json]) -> list[Json]:
+async def send_lines(caller: Caller, bodies: list[Json], *, query: str = "") -> list[Json]:
     """Send decisions by one bulk call, and return the lines of its answer."""
     content = b"\n".join(msgspec.json.encode(body) for body in bodies)
     answer = await caller.post(
-        "/decisions:bulk", content, headers={"Content-Type": "application/x-ndjson"}
+        f"/decisions:bulk{query}", content, headers={"Content-Type": "application/x-ndjson"}
     )
     assert answer.status_code == 200, answer.text
     return [msgspec.json.decode(line) for line in answer.content.splitlines()]
