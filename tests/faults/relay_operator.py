@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ import msgspec
 
 from kuntavayla_sandbox.te_office.tables import DATABASE as TE_OFFICES
 from tests.faults.relay_items import PLACES, RECEIVERS
-from tests.faults.relay_site import OPENING, RELAY, SETTLED_S_MAX, RelaySite
+from tests.faults.relay_site import OPENING, RELAY, SETTLED_S_MAX, SKEWS_S, RelaySite
 from tests.faults.waiting import until
 
 PAUSED_S_MAX = 1.5
@@ -25,7 +25,6 @@ PROVED_MIN = 20
 PROVED_S_MAX = 120
 LOST_UNDER_TRAFFIC_SHARE = 0.25
 """A receiver loses so much under traffic as soon as it has proved so many items."""
-DAY = OPENING.date()
 OFFICIAL = {"official_id": "campaign:op-1", "role": "operator"}
 KINDS = (
     "missing",
@@ -175,7 +174,7 @@ class Operator:
                     answer = await client.post(
                         "/reconciliations",
                         content=b"".join(msgspec.json.encode(each) + b"\n" for each in lines),
-                        params={"day": DAY.isoformat(), "count": len(lines)},
+                        params={"day": _day_of(receiver_id).isoformat(), "count": len(lines)},
                         headers={"Content-Type": "application/x-ndjson"},
                     )
                 except httpx.TransportError:
@@ -189,7 +188,7 @@ class Operator:
 
     async def _resend(self, receiver_id: str, *, count: int) -> None:
         await self._done(
-            f"/reconciliations/{DAY}:resend",
+            f"/reconciliations/{_day_of(receiver_id)}:resend",
             receiver_id=receiver_id,
             expected_count=count,
             reason="Vastaanottajalta kadonnut",
@@ -218,9 +217,8 @@ class Operator:
                 self.complaints.append(f"the list of {receiver_id} differs: {counts}")
 
     async def _compare(self, receiver_id: str) -> Mapping[str, Any]:
-        answer = await self._done(
-            f"/receivers/{receiver_id}:reconcile", official=None, day=DAY.isoformat()
-        )
+        day = _day_of(receiver_id).isoformat()
+        answer = await self._done(f"/receivers/{receiver_id}:reconcile", official=None, day=day)
         return {"differences": None} | answer
 
     async def _done(
@@ -271,3 +269,8 @@ class Operator:
                 return await client.post(path, json=body, headers=headers)
             except httpx.TransportError:
                 return None
+
+
+def _day_of(receiver_id: str) -> date:
+    """Return the day that a receiver's receipts are of, by its own clock."""
+    return (OPENING + timedelta(seconds=SKEWS_S.get(receiver_id, 0))).date()

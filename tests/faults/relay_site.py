@@ -68,8 +68,12 @@ adapter = "xroad"
 client = "FI-TEST/GOV/0000001-9/kuntavayla"
 service = "FI-TEST/GOV/0000002-7/te-offices/{receiver_id}"
 """
-SKEWS_S = {RECEIVERS[0]: -1_500, RECEIVERS[1]: 1_800}
-"""How far the clocks of receivers are off, in seconds."""
+SKEWS_S = {RECEIVERS[0]: -1_500, RECEIVERS[1]: 1_800, RECEIVERS[-1]: -86_400}
+"""How far the clocks of receivers are off, in seconds.
+
+The last one is a day behind: its list of the day of its receipts can be taken under traffic, since
+by our clock that day is over.
+"""
 TOKEN_LIFETIME = timedelta(seconds=20)
 """So short that the tokens of the relay and of its receivers end several times in a campaign."""
 

@@ -319,3 +319,26 @@ def test_too_many_lines_are_refused() -> None:
         with pytest.raises(Refusal) as refused:
             split_lines(body, lines_max=3)
         assert refused.value.problem.status == 413
+
+
+class PauseThingRequest(Struct, frozen=True):
+    reason: str
+
+
+class ResumeRequest(Struct, frozen=True):
+    reason: str
+
+
+class StatementRequest(Struct, frozen=True):
+    reason: str
+
+
+@pytest.mark.parametrize(
+    ("type_", "noun"),
+    [(PauseThingRequest, "content"), (ResumeRequest, "content"), (StatementRequest, "statement")],
+)
+def test_what_has_faults_is_called_by_a_noun(type_: type[Struct], noun: str) -> None:
+    with pytest.raises(InvalidBody) as refused:
+        JsonDecoder(type_).decode(b"{}")
+
+    assert refused.value.noun == noun

@@ -4,7 +4,7 @@ import base64
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 from httpx import ASGITransport, AsyncClient, Response
@@ -97,6 +97,10 @@ class Relay(Served):
     @property
     def operator(self) -> Caller:
         return self.caller("operator", *OPERATOR_SCOPES)
+
+    def end_day(self) -> None:
+        """Let the day that the tests deliver on, and the next one, be over for the service."""
+        self.clock.now = max(self.clock.now, NOW + timedelta(days=2))
 
     @property
     def desk(self) -> Desk:

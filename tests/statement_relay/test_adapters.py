@@ -320,15 +320,36 @@ async def test_retry_after_is_read_in_both_forms_and_by_the_receivers_own_clock(
 
 async def test_a_connection_is_used_again_and_a_closed_one_is_replaced() -> None:
     async def behave(heard: Heard, writer: asyncio.StreamWriter) -> None:
-        await receiving(heard, writer)
-        if len(server.heard) == 2:
-            writer.close()
+        if len(server.heard) != 2:
+            await receiving(heard, writer)
+            return
+        writer.write(answer(201, receipt_of(heard), headers=["Connection: close"]))
+        await writer.drain()
+        writer.close()
 
     async with running(behave) as server, adapter_of(server.url) as adapter:
         answers = [await adapter.put(PARCEL, timeout_s=ENOUGH_S) for _ in range(4)]
 
     assert [code_of(answered) for answered in answers] == ["delivered"] * 4
     assert server.connections == 2
+
+
+async def test_a_call_whose_kept_connection_breaks_is_sent_once() -> None:
+    async def behave(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        if len(server.heard) == 2:
+            writer.close()
+        else:
+            await receiving(heard, writer)
+
+    async with running(behave) as server, adapter_of(server.url) as adapter:
+        answers = [await adapter.put(PARCEL, timeout_s=ENOUGH_S) for _ in range(3)]
+
+    assert [code_of(answered) for answered in answers] == [
+        "delivered",
+        "connection_lost",
+        "delivered",
+    ]
+    assert (len(server.heard), server.connections) == (3, 2)
 
 
 async def test_a_receiver_is_called_by_no_more_than_its_concurrency() -> None:

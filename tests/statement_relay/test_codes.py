@@ -1,11 +1,14 @@
+import ast
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kuntavayla.http.faults import FaultFinder, load_json
+import kuntavayla
+import statement_relay
+from kuntavayla.http.faults import _TYPE_CODES, FaultFinder, load_json, schema_of
 from kuntavayla.values.tables import TableFault
-from statement_relay.rules.catalogues import CLOSED_LISTS, load_examples
+from statement_relay.rules.catalogues import CATALOGUE_NAMES, CLOSED_LISTS, load_examples
 from statement_relay.rules.items import InformationItem
 from statement_relay.rules.kinds import KINDS
 from tests.statement_relay.scenarios.cases import DATA, examples
@@ -57,6 +60,48 @@ async def test_every_code_of_a_closed_list_has_a_text_in_three_languages(
     assert {tuple(item["text"]) for item in items} == {("fi", "sv", "en")}
 
 
+def test_every_closed_list_of_the_facts_is_explained() -> None:
+    told = {frozenset(codes) for codes in (*CLOSED_LISTS.values(), KINDS)}
+
+    lists = [
+        frozenset(schema["enum"])
+        for name, facts in schema_of(InformationItem)["$defs"].items()
+        if name.endswith("Facts")
+        for schema in facts["properties"].values()
+        if "enum" in schema
+    ]
+
+    assert lists
+    assert [sorted(one) for one in lists if one - {None} not in told] == []
+
+
+def test_every_code_of_a_fault_is_explained() -> None:
+    explained = set(CLOSED_LISTS["fault-codes"])
+    sources = [
+        path
+        for package in (statement_relay, kuntavayla)
+        for path in Path(str(package.__file__)).parent.rglob("*.py")
+        if "audit" not in path.parts
+    ]
+
+    given = {code for path in sources for code in fault_codes_in(path)}
+
+    assert {"needed_in_state", "unknown_field", "value_not_listed", "day_not_over"} <= given
+    assert sorted(given - explained) == []
+    assert {code for code, _ in _TYPE_CODES.values()} <= explained
+
+
+def fault_codes_in(path: Path) -> set[str]:
+    """Return the codes that a module writes out where it makes a fault."""
+    return {
+        argument.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Fault"
+        for argument in node.args[1:2]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+
+
 async def test_every_problem_is_explained_to_all(refusing: Relay) -> None:
     caller = refusing.caller("ely-14", "codes.read")
 
@@ -73,6 +118,7 @@ async def test_a_catalogue_that_there_is_not_is_refused(relay: Relay) -> None:
     answer = await relay.caller("ely-14", "codes.read").get("/codes/secrets")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "path_not_found")
+    assert all(name in answer.json()["detail"] for name in CATALOGUE_NAMES)
 
 
 async def test_the_contract_shows_the_example_of_each_kind_and_it_is_good(relay: Relay) -> None:

@@ -132,7 +132,7 @@ async def test_a_repeat_is_answered_as_the_first_and_has_no_second_effect(relay:
 async def test_other_content_under_a_known_id_or_key_is_refused(relay: Relay) -> None:
     await known(relay)
     sotkamo = relay.case_system()
-    await sotkamo.send(an_item(), key="k-1")
+    first = (await sotkamo.send(an_item(), key="k-1")).json()
     changed = an_item(facts__result_code="07")
 
     by_id = await sotkamo.send(changed, key="k-2")
@@ -140,6 +140,7 @@ async def test_other_content_under_a_known_id_or_key_is_refused(relay: Relay) ->
     without = await sotkamo.post("/information", an_item())
 
     assert (by_id.status_code, by_id.json()["code"]) == (409, "municipal_id_reused")
+    assert by_id.json()["facts"]["information_id"] == first["information_id"]
     assert (by_key.status_code, by_key.json()["code"]) == (422, "idempotency_key_reused")
     assert (without.status_code, without.json()["code"]) == (400, "idempotency_key_missing")
     assert await relay.count("information") == 1
@@ -184,8 +185,8 @@ BEFORE = "2021-02-28T12:00:00+02:00"
     [
         pytest.param(
             {"facts": STARTED["facts"]},
-            "/facts/job_offer_id",
-            "required_field_missing",
+            "/facts",
+            "facts_of_another_kind",
             id="facts of another kind",
         ),
         pytest.param({"kind": "JOB_OFFER_IGNORED"}, "/kind", "value_not_listed", id="no kind"),
@@ -273,6 +274,28 @@ async def test_lists_show_a_case_system_its_own_by_state_client_and_page(relay: 
     assert rest["next_cursor"] is None
     assert [item["client_id"] for item in of_client["items"]] == [OTHER_CLIENT]
     assert (parked["items"], foreign["items"]) == ([], [])
+
+
+async def test_an_item_is_found_by_the_municipal_id_that_its_sender_gave_it(
+    relay: Relay,
+) -> None:
+    await known(relay)
+    sotkamo = relay.case_system()
+    item = another_item()
+    first = await sotkamo.sent(item)
+    await sotkamo.sent(another_item())
+    asked = {"municipal_id": item["municipal_id"]}
+
+    found = (await sotkamo.get("/information", params=asked)).json()["items"]
+    of_other_client = await sotkamo.get("/information", params=asked | {"client_id": UNKNOWN})
+    of_another = await relay.case_system("cs-helsinki").get("/information", params=asked)
+    by_operator = await relay.operator.get("/information", params=asked)
+
+    assert [one["information_id"] for one in found] == [first["information_id"]]
+    assert (of_other_client.json()["items"], of_another.json()["items"]) == ([], [])
+    assert by_operator.status_code == 422
+    [fault] = by_operator.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/query/municipal_id", "not_expected")
 
 
 async def test_only_a_case_system_sends(refusing: Relay) -> None:

@@ -46,6 +46,19 @@ async def test_each_line_is_answered_in_order_and_the_last_line_counts(relay: Re
     assert await relay.count("information") == 1
 
 
+async def test_items_of_one_call_are_listed_in_the_order_of_their_lines(relay: Relay) -> None:
+    await relay.learn(responsible())
+    items = [another_item() for _ in range(50)]
+    sotkamo = relay.case_system()
+
+    await bulk(sotkamo, ndjson(*items))
+    listed = (await sotkamo.get("/information", params={"client_id": CLIENT})).json()
+
+    assert [one["municipal_id"] for one in listed["items"]] == [
+        item["municipal_id"] for item in items
+    ]
+
+
 async def test_a_thousand_items_keep_the_order_of_their_lines(relay: Relay) -> None:
     await relay.learn(responsible(), responsible(OTHER_CLIENT))
     items = [

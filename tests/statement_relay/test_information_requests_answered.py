@@ -18,6 +18,7 @@ from tests.statement_relay.questions import (
     asked,
     events,
     office_of,
+    question,
     system_of,
 )
 from tests.statement_relay.service import Relay
@@ -39,6 +40,29 @@ async def test_an_answer_is_told_to_the_office_that_asked(relay: Relay) -> None:
         "answered_at": body["answered_at"],
     }
     assert await events(office_of(relay)) == [("information-request.answered", data)]
+
+
+async def test_an_answer_is_told_to_the_national_sender_that_asked_and_to_the_office(
+    relay: Relay,
+) -> None:
+    await know(relay, a_responsibility())
+    national = office_of(relay, "te-national")
+    question_id = (
+        await national.post(
+            "/information-requests",
+            question(),
+            headers={**OF_OFFICE, "Idempotency-Key": "k1"},
+        )
+    ).json()["information_request_id"]
+
+    await answer(relay, question_id)
+
+    for caller in (national, office_of(relay)):
+        [(kind, data)] = await events(caller)
+        assert (kind, data["information_request_id"]) == (
+            "information-request.answered",
+            question_id,
+        )
 
 
 async def test_an_answer_names_items_that_the_case_system_has_sent_about_the_client(

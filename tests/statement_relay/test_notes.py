@@ -83,6 +83,7 @@ async def test_the_reason_of_what_is_sent_again_stands_in_the_story_once(
 ) -> None:
     item = await sent(relay)
     await settle(post, receiver, item, status=201)
+    relay.end_day()
     await relay.caller(RECEIVER, "reconciliations.write").post(
         "/reconciliations",
         b"",

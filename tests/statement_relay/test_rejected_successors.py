@@ -244,6 +244,7 @@ async def test_a_rejected_correction_that_has_a_standing_successor_replaces_its_
     lines = "\n".join(
         f'{{"information_id":"{one["information_id"]}","digest":"{one["digest"]}"}}' for one in kept
     )
+    relay.end_day()
     await office.post(
         "/reconciliations",
         lines.encode(),

@@ -256,6 +256,7 @@ async def test_a_partial_list_of_the_office_does_not_keep_the_relay_from_asking(
         lines, asked = msgspec.json.encode(sent), {"day": DAY.isoformat(), "count": 1}
         return (await office.post("/reconciliations", lines, params=asked, headers=headers)).json()
 
+    relay.end_day()
     before = await send_partial()
     post.now = NEXT_MORNING
     asked = await asker.ask_all()

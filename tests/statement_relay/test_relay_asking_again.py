@@ -43,6 +43,7 @@ async def test_what_an_offices_list_shows_as_unproven_is_asked_for_and_a_parked_
     office = relay.caller(RECEIVER, "reconciliations.write", "events.restricted")
     sent = {"information_id": item.information_id, "digest": digest_of(item.body)}
 
+    relay.end_day()
     told = await office.post(
         "/reconciliations",
         msgspec.json.encode(sent),

@@ -7,7 +7,7 @@ from httpx import Response
 
 from statement_relay.rules.digests import digest_of
 from tests.statement_relay.clients import a_responsibility
-from tests.statement_relay.deliveries import Post, Queued, put_ids
+from tests.statement_relay.deliveries import RECEIVER, Post, Queued, put_ids
 from tests.statement_relay.misbehaving import Server
 from tests.statement_relay.service import Relay
 
@@ -30,6 +30,7 @@ async def reconcile(
     scopes: Sequence[str] = SCOPES,
     **changes: Any,  # noqa: ANN401 - a parameter of the call
 ) -> Response:
+    relay.end_day()
     return await relay.caller("te-kainuu", *scopes).post(
         "/reconciliations",
         b"".join(msgspec.json.encode(one) + b"\n" for one in lines),
@@ -278,7 +279,55 @@ async def test_a_list_with_a_fault_is_not_compared(
     assert await relay.count("reconciliations") == 0
 
 
-async def test_only_te_offices_send_lists_and_only_the_operator_repairs(relay: Relay) -> None:
+async def test_a_national_centre_reconciles_what_itself_took(
+    relay: Relay, post: Post, receiver: Server
+) -> None:
+    post.endpoints["te-national"] = post.endpoints[RECEIVER]
+    own, others = await post.enqueue(receiver_id="te-national"), await post.enqueue()
+    await delivered(post, [own, others])
+    relay.end_day()
+    centre = relay.caller("te-national", *SCOPES)
+
+    answer = await centre.post(
+        "/reconciliations",
+        msgspec.json.encode(line(own)),
+        params={"day": DAY, "count": 1},
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    listed = await centre.get(f"/reconciliations/{DAY}")
+
+    result = answer.json()
+    assert (result["receiver_id"], result["is_equal"], result["our_count"]) == (
+        "te-national",
+        True,
+        1,
+    )
+    assert [one["receiver_id"] for one in listed.json()["items"]] == ["te-national"]
+    assert len(receiver.heard) == 2
+
+
+@pytest.mark.parametrize("day", ["2021-03-24", "2021-03-25", "2030-01-01"])
+async def test_a_list_of_a_day_that_is_not_over_is_not_compared(
+    relay: Relay, post: Post, receiver: Server, *, day: str
+) -> None:
+    item = await post.enqueue()
+    await delivered(post, [item])
+
+    refused = await relay.caller("te-kainuu", *SCOPES).post(
+        "/reconciliations",
+        b"",
+        params={"day": day, "count": 0},
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+
+    assert refused.status_code == 422
+    [fault] = refused.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/query/day", "day_not_over")
+    assert await relay.count("reconciliations") == 0
+    assert len(receiver.heard) == 1
+
+
+async def test_only_receivers_send_lists_and_only_the_operator_repairs(relay: Relay) -> None:
     by_system = await relay.caller("cs-sotkamo", *SCOPES).post(
         "/reconciliations",
         b"",

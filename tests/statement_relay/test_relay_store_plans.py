@@ -54,6 +54,12 @@ LOOK_UPS = {
         f"'cs-sotkamo', true, {PAGE}, {NIL}",
         {"ix_information_client_id"},
     ),
+    "an item by its sender's id": (
+        stories.LIST_OF_MUNICIPAL_ID,
+        f"{LISTED}, text, uuid",
+        f"'cs-sotkamo', true, {PAGE}, 'SOT-1', NULL",
+        {"uq_information_organisation_municipal_id"},
+    ),
     "all items": (stories.LIST_ALL, LISTED, f"NULL, true, {PAGE}", {"pk_information"}),
 }
 """Statement, types of its arguments, arguments, and the indexes by which it reads."""

@@ -34,6 +34,7 @@ async def list_of_day(relay: Relay, *held: Queued) -> Json:
     lines = [
         {"information_id": item.information_id, "digest": digest_of(item.body)} for item in held
     ]
+    relay.end_day()
     office = relay.caller(RECEIVER, "reconciliations.write", "events.restricted")
     answered = await office.post(
         "/reconciliations",
@@ -204,7 +205,7 @@ async def promised_told_and_lost(relay: Relay, post: Post, receiver: Server) -> 
     return item
 
 
-LATER = {"receipt_id": "R-8", "received_at": "2021-03-24T12:45:00Z"}
+LATER = {"receipt_id": "R-8", "received_at": "2021-03-26T12:45:00Z"}
 
 
 @pytest.mark.parametrize(

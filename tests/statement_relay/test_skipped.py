@@ -43,10 +43,11 @@ async def park_and_skip(relay: Relay, post: Post, receiver: Server, *, item: Que
     assert done.json() == {"handled": 1}
 
 
-async def list_of_day(office: Caller, *items: Queued) -> Json:
+async def list_of_day(relay: Relay, office: Caller, *items: Queued) -> Json:
     lines = [
         {"information_id": item.information_id, "digest": digest_of(item.body)} for item in items
     ]
+    relay.end_day()
     answered = await office.post(
         "/reconciliations",
         b"".join(msgspec.json.encode(line) + b"\n" for line in lines),
@@ -61,7 +62,7 @@ async def test_what_a_receiver_holds_of_skipped_items_is_a_difference_of_its_own
 ) -> None:
     item = await skipped(relay, post, receiver)
 
-    told = await list_of_day(office, item)
+    told = await list_of_day(relay, office, item)
 
     assert (told["is_equal"], told["skipped"], told["unproven"]) == (False, 1, 0)
     [difference] = told["differences"]
@@ -73,14 +74,14 @@ async def test_what_a_receiver_holds_of_skipped_items_is_a_difference_of_its_own
 
 
 async def test_what_a_receiver_holds_though_it_rejected_it_is_told_apart(
-    post: Post, receiver: Server, office: Caller
+    relay: Relay, post: Post, receiver: Server, *, office: Caller
 ) -> None:
     receiver.behaviour = always(answer(422))
     item = await post.enqueue()
     async with post.courier():
         await post.until_settled([item])
 
-    told = await list_of_day(office, item)
+    told = await list_of_day(relay, office, item)
     late = await office.post("/receipts", receipt_told(item))
 
     assert [(one["kind"], one["repaired_by"]) for one in told["differences"]] == [
@@ -104,7 +105,7 @@ async def test_the_late_receipt_of_a_skipped_item_delivers_it_and_the_day_is_equ
         "information.rejected",
         "information.delivered",
     ]
-    assert (await list_of_day(office, item))["is_equal"] is True
+    assert (await list_of_day(relay, office, item))["is_equal"] is True
 
 
 async def test_a_receipt_of_other_bytes_or_a_rejection_changes_nothing_of_a_skipped_item(
@@ -167,7 +168,7 @@ async def test_a_skipped_correction_is_not_brought_back_beside_a_newer_one(
     late = await office.post("/receipts", receipt_told(first))
     async with post.courier():
         await post.until_settled([second])
-    told = await list_of_day(office, original, first, second)
+    told = await list_of_day(relay, office, original, first, second)
 
     assert (late.status_code, late.json()["code"]) == (409, "successor_overtaken")
     assert await post.state_of(first) == ("rejected", "skipped")
@@ -214,7 +215,7 @@ async def test_the_answer_to_a_call_beside_which_its_item_was_skipped_delivers_i
     notes = await post.rows("SELECT action FROM delivery_notes ORDER BY ctid")
     assert [note["action"] for note in notes] == ["skipped", "received"]
     assert await post.value(RECEIPTS_WITNESSED, item.information_id) == ["delivered"]
-    assert (await list_of_day(office, item))["is_equal"] is True
+    assert (await list_of_day(relay, office, item))["is_equal"] is True
 
 
 async def test_the_answer_to_a_call_whose_item_is_put_again_meanwhile_delivers_it_once(

@@ -66,6 +66,7 @@ async def test_a_statement_is_told_by_its_id_alone_and_read_by_who_is_responsibl
     assert read.json() == {
         **statement(),
         "statement_id": statement_id,
+        "organisation": "te-kainuu",
         "te_office_code": "te-kainuu",
         "recorded_at": "2021-03-24T11:40:02Z",
         "information_ids": [],
@@ -271,17 +272,17 @@ async def test_the_same_statement_given_at_once_is_one_statement(relay: Relay) -
     assert len(await events(relay.caller("cs-sotkamo", *READING))) == 1
 
 
-async def test_a_case_system_gives_no_statement_and_an_auditor_neither(relay: Relay) -> None:
+async def test_an_auditor_gives_no_statement_and_an_operator_neither(relay: Relay) -> None:
     key = {"Idempotency-Key": "k1"}
-    by_system = await relay.caller("cs-sotkamo", "statements.write").post(
-        "/statements", statement(), headers={**OF_SOTKAMO, **key}
-    )
     by_auditor = await relay.caller("te-kainuu", "statements.write").post(
         "/statements", statement(), headers={"Acting-Official": "kainuu:v-1; role=auditor", **key}
     )
+    by_operator = await relay.caller("operator", "statements.write").post(
+        "/statements", statement(), headers={"Acting-Official": "op-1; role=operator", **key}
+    )
 
-    assert (by_system.status_code, by_system.json()["code"]) == (403, "caller_kind_refused")
     assert (by_auditor.status_code, by_auditor.json()["code"]) == (403, "official_role_refused")
+    assert (by_operator.status_code, by_operator.json()["code"]) == (403, "caller_kind_refused")
 
 
 async def test_a_statement_is_never_changed(relay: Relay) -> None:

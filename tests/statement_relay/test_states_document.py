@@ -143,6 +143,7 @@ class Stage:
         """Have a receiver list nothing of the day of an item, and an operator send that again."""
         day = await self.post.value(DAY, item.information_id)
         scopes = ("reconciliations.write", "reconciliations.read")
+        self.relay.end_day()
         listed = await self.relay.caller(RECEIVER, *scopes).post(
             "/reconciliations",
             b"",

@@ -117,6 +117,39 @@ async def test_an_item_that_nobody_was_sent_is_withdrawn_at_once_with_its_withdr
     assert (ended.status_code, ended.json()["code"]) == (409, "information_ended")
 
 
+async def test_of_a_withdrawn_item_nothing_is_corrected_nor_withdrawn_again(relay: Relay) -> None:
+    sotkamo, first = await taken(relay)
+    second = await sotkamo.sent(another_item())
+    await attempted(relay, second["information_id"])
+    at_once = await sotkamo.withdraw(first["information_id"], "SOT-W-1")
+    behind = await sotkamo.withdraw(second["information_id"], "SOT-W-2")
+
+    refused = [
+        answer
+        for item in (first, second)
+        for answer in (
+            await sotkamo.correct(item["information_id"], another_item(), version=2),
+            await sotkamo.withdraw(item["information_id"], "SOT-W-3", version=2),
+        )
+    ]
+
+    assert (at_once.json()["state"], behind.json()["state"]) == ("withdrawn", "waiting")
+    assert [
+        (one.status_code, one.json()["code"], one.json()["facts"]["state"]) for one in refused
+    ] == [(409, "information_ended", state) for state in ("withdrawn", "waiting") for _ in range(2)]
+    assert len(await states(relay)) == 4
+
+
+async def test_what_was_corrected_names_its_correction(relay: Relay) -> None:
+    sotkamo, first = await taken(relay)
+    corrected = (await sotkamo.correct(first["information_id"], another_item())).json()
+
+    refused = await sotkamo.correct(first["information_id"], another_item(), version=2)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "already_replaced")
+    assert refused.json()["facts"]["information_id"] == corrected["information_id"]
+
+
 async def test_an_item_that_was_tried_is_withdrawn_by_an_item_behind_it(relay: Relay) -> None:
     sotkamo, first = await taken(relay)
     await attempted(relay, first["information_id"])

@@ -201,7 +201,7 @@ class LaterBookingsStand(DomainError):
     code: ClassVar[str] = "later_bookings_stand"
 
 
-class ReconciliationNotFound(DomainError):
+class PayerReconciliationNotFound(DomainError):
     """No such reconciliation for this caller; a later one of the same months took its place."""
 
     kind: ClassVar[Kind] = Kind.NOT_FOUND

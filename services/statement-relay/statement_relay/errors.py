@@ -117,8 +117,15 @@ class StatementNotFound(DomainError):
     code: ClassVar[str] = "statement_not_found"
 
 
+class IssuerOther(DomainError):
+    """The statement on this kind and day is issued by another authority."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "issuer_other"
+
+
 class ReferenceReused(DomainError):
-    """The reference is taken by a question or statement of the same office with other content."""
+    """The reference is taken by a question or statement of the same sender with other content."""
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "reference_reused"

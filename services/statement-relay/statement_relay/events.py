@@ -151,7 +151,7 @@ class InformationRequestAnsweredV1(Struct, frozen=True, kw_only=True):
 
 
 class StatementGivenV1(Struct, frozen=True, kw_only=True):
-    """A TE office has given a statement; what it says is read by GET /statements/{id}."""
+    """A statement was given; what it says is read by GET /statements/{id}."""
 
     type_name: ClassVar[str] = "statement.given"
     statement_id: str

@@ -28,6 +28,10 @@ NESTING_MAX = 20
 _SUSPICIOUS = re.compile(rb"\\(?:n|u000[0aA])")
 
 
+_ACTS = frozenset({"Ask", "Edit", "Fetch", "Resend", "Resolve", "Resume", "Verify"})
+"""Types of one word that is no noun."""
+
+
 class InvalidBody(InvalidContent):
     """The body has faults; nothing was stored."""
 
@@ -90,5 +94,8 @@ class JsonDecoder(Generic[T]):
 
 
 def _noun_of(type_: type[object] | UnionType) -> str:
-    words = re.findall(r"[A-Z][a-z0-9]*", getattr(type_, "__name__", ""))
-    return " ".join(word.lower() for word in words if word != "Request") or "content"
+    """Return what a type is called; the body of an act is its content."""
+    name = getattr(type_, "__name__", "")
+    words = re.findall(r"[A-Z][a-z0-9]*", name.removesuffix("Request"))
+    is_act = name.endswith("Request") and (len(words) > 1 or words[0] in _ACTS)
+    return "content" if is_act else " ".join(word.lower() for word in words) or "content"

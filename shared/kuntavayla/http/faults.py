@@ -20,6 +20,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from kuntavayla.errors import Fault
+from kuntavayla.http.other_kinds import told_as_one
 from kuntavayla.telemetry import looks_like_identity_code
 
 _FAULTS_MAX = 100
@@ -136,6 +137,7 @@ class FaultFinder:
     def __init__(self, type_: Any) -> None:  # noqa: ANN401  # any type that msgspec decodes
         schema = schema_of(type_)
         _assert_bounded(schema)
+        self._schema = schema
         self._validator = _Validator(schema, format_checker=_FORMATS)
 
     def faults_of(self, loaded: Loaded) -> tuple[Fault, ...]:
@@ -148,7 +150,8 @@ class FaultFinder:
         for error in self._validator.iter_errors(loaded.value):
             found.extend(_faults_of(error))
         once = {(fault.pointer, fault.code): fault for fault in found}
-        return tuple(sorted(once.values(), key=lambda fault: fault.pointer))[:_FAULTS_MAX]
+        told = told_as_one([*once.values()], loaded.value, schema=self._schema)
+        return tuple(sorted(told, key=lambda fault: fault.pointer))[:_FAULTS_MAX]
 
 
 def schema_of(type_: Any) -> dict[str, Any]:  # noqa: ANN401  # any type that msgspec decodes

@@ -6,7 +6,7 @@ from kuntavayla.errors import DomainError, Kind
 
 
 class OfficeNotYours(DomainError):
-    """An office sends only registrations of its own code, by officials of its own."""
+    """An office acts only under its own code, by officials of its own."""
 
     kind: ClassVar[Kind] = Kind.FORBIDDEN
     code: ClassVar[str] = "office_not_yours"

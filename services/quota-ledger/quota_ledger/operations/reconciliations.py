@@ -6,7 +6,7 @@ from kuntavayla import audit
 from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import line_of, witness
-from quota_ledger.errors import ReconciliationNotFound
+from quota_ledger.errors import PayerReconciliationNotFound
 from quota_ledger.rules.reconciliations import Months, PaidLine, Reconciliation
 from quota_ledger.store import reconciliations
 
@@ -55,10 +55,10 @@ async def load(
     call: Call,
     moment: Moment,
 ) -> Reconciliation:
-    """Return a result; the reading is audited. Raises ReconciliationNotFound."""
+    """Return a result; the reading is audited. Raises PayerReconciliationNotFound."""
     found = await reconciliations.find(connection, reconciliation_id, organisation=organisation)
     if found is None:
-        raise ReconciliationNotFound
+        raise PayerReconciliationNotFound
     await witness(connection, call, action="reconciliation.read", moment=moment)
     return found
 

@@ -24,7 +24,7 @@ from kuntavayla.register import OrganisationKind
 from kuntavayla.service.routes.desk import call_of
 from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
-from quota_ledger.errors import ReconciliationNotFound
+from quota_ledger.errors import PayerReconciliationNotFound
 from quota_ledger.operations import reconciliations as operations
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import desk_of
@@ -113,7 +113,7 @@ async def list_reconciliations(
 @router.get(
     "/reconciliations/{reconciliation_id}",
     openapi_extra=described(
-        answers={200: ReconciliationResponse}, problems=(ReconciliationNotFound,)
+        answers={200: ReconciliationResponse}, problems=(PayerReconciliationNotFound,)
     ),
 )
 async def get_reconciliation(request: Request, reconciliation_id: UUID) -> Response:

@@ -95,8 +95,25 @@ class Line:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=CIMultiDict({"Accept": "application/json", "Accept-Encoding": "identity"}),
                 auto_decompress=False,
+                middlewares=(_once,),
             )
         return self._session
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Send a request once.
+
+    The library sends an idempotent one again by itself where a kept connection breaks. What is
+    sent is counted and on record, so whether to repeat is decided by who sends it.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from (error.__cause__ or error)
 
 
 async def _read(response: aiohttp.ClientResponse, *, bytes_max: int) -> bytes | None:

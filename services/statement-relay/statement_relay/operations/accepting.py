@@ -49,10 +49,21 @@ async def accept(
     failed = {place for place, one in decided.items() if not isinstance(one, Decided)}
     await repeats.release_keys(connection, failed=failed)
     earlier = await information.load_accepted(connection, repeats.replayed_ids())
-    outcomes = repeats.outcomes(writing.outcomes(decided), earlier)
+    outcomes: list[Outcome] = repeats.outcomes(writing.outcomes(decided), earlier)
+    outcomes = [
+        _naming_what_stands(outcome, known.get(one.source))
+        for one, outcome in zip(submissions, outcomes, strict=True)
+    ]
     writing.witness_refused(submissions, outcomes, known=batch.known_clients)
     await writing.write(connection, batch.cancelled)
     return outcomes
+
+
+def _naming_what_stands(outcome: Outcome, standing: tuple[str, bytes] | None) -> Outcome:
+    """Return the outcome; where the municipal id is the sender's own other item's, with its id."""
+    if isinstance(outcome, MunicipalIdReused) and standing is not None:
+        return MunicipalIdReused(information_id=standing[0])
+    return outcome
 
 
 class _Writing(Struct):

@@ -115,7 +115,7 @@ class Batch:
             judgement = self._judge(submission, submission.told.item)
             if isinstance(judgement, DomainError):
                 return judgement
-        self._originals.replace(held)
+        self._originals.replace(held, by=submission)
         way = _Way("accepted", issuer, held.receiver_id)
         if submission.told.action == "withdraw" and self._originals.was_never_sent(held):
             self.cancelled.append(held.information_id)

@@ -91,7 +91,8 @@ async def answer(
     """Answer a question put to the case system; the same answer again changes nothing.
 
     Locks the question; what is known of the client stays so to the commit. Commits together: the
-    answer, its event to the TE office, a line of the audit. Raises IdempotencyKeyReused,
+    answer, its event to the client's TE office and, where another one asked, to that; a line of the
+    audit. Raises IdempotencyKeyReused,
     InformationRequestNotFound, AlreadyAnswered, and InvalidContent for an item that is not the case
     system's own about the client.
     """
@@ -291,14 +292,15 @@ async def _tell_answered(
         answered_at=desk.moment.now,
     )
     gathered = Gathered()
-    gathered.announce(
-        data,
-        recipient=request.te_office_code,
-        channel=channel_of(versions),
-        cause_id=request.information_request_id,
-        call=desk.call,
-        moment=desk.moment,
-    )
+    for recipient in sorted({request.organisation, request.te_office_code}):
+        gathered.announce(
+            data,
+            recipient=recipient,
+            channel=channel_of(versions),
+            cause_id=request.information_request_id,
+            call=desk.call,
+            moment=desk.moment,
+        )
     await _write(connection, gathered, request, action="information-request.answered", desk=desk)
 
 

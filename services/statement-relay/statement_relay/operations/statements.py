@@ -1,4 +1,4 @@
-"""Statements: a TE office tells that one was given; who is responsible for the client reads it."""
+"""Statements: who has issued one tells of it; who is responsible for the client reads it."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,17 @@ from msgspec import Struct
 
 from kuntavayla import audit, idempotency, outbox, responsibilities
 from kuntavayla.database import Connection
-from kuntavayla.errors import Fault, InvalidContent
+from kuntavayla.errors import DomainError, Fault, InvalidContent
 from kuntavayla.idempotency import KeyUse
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.gathering import Gathered
 from kuntavayla.service.operations.witnessing import REFUSED, witness
 from kuntavayla.values.responsibilities import Responsibility, responsible_on
-from statement_relay.errors import ReferenceReused, StatementNotFound
+from statement_relay.errors import NoSuchClient, ReferenceReused, StatementNotFound
 from statement_relay.events import StatementGivenV1
 from statement_relay.operations.parties import Party, require_client
 from statement_relay.operations.requests import channel_of
+from statement_relay.rules.competence import Issued, Sender, Tables, judge_issued
 from statement_relay.rules.statements import Statement, StatementRequest
 from statement_relay.store import statements
 
@@ -28,6 +29,7 @@ class StatementDesk(Struct, frozen=True, kw_only=True):
     use: KeyUse
     call: Call
     party: Party
+    tables: Tables
     moment: Moment
 
 
@@ -42,9 +44,9 @@ async def give(connection: Connection, given: StatementRequest, *, desk: Stateme
     """Record a statement, and tell the case system that is responsible for the client today.
 
     What is known of the client stays so to the commit. Commits together: the statement, its event
-    where a municipality is responsible, a line of the audit. Raises IdempotencyKeyReused,
-    ReferenceReused, NoSuchClient, and InvalidContent for an item of information that is not about
-    the client.
+    where another's municipality is responsible, a line of the audit. Raises IdempotencyKeyReused,
+    ReferenceReused, NoSuchClient, of a municipality ResponsibleOther and IssuerOther, and
+    InvalidContent for an item of information that is not about the client.
     """
     known = await _find_replay(connection, desk.use)
     await responsibilities.lock_against_change(connection)
@@ -53,22 +55,9 @@ async def give(connection: Connection, given: StatementRequest, *, desk: Stateme
         return Given(known, is_replay=True)
     found = await responsibilities.list_by_client(connection, [given.client_id])
     versions = found.get(given.client_id, [])
-    responsible = require_client(versions, party=desk.party, today=desk.moment.today)
+    responsible = _competent(given, versions, desk=desk)
     await _check_items(connection, given)
-    statement = Statement(
-        statement_id=desk.use.result_id,
-        organisation=desk.use.organisation,
-        reference=given.reference,
-        fingerprint=desk.use.fingerprint,
-        client_id=given.client_id,
-        te_office_code=responsible.te_office_code,
-        kind=given.kind,
-        period=given.period,
-        outcome_code=given.outcome_code,
-        given_on=given.given_on,
-        recorded_at=desk.moment.now,
-        information_ids=given.information_ids,
-    )
+    statement = _statement(given, te_office_code=responsible.te_office_code, desk=desk)
     if not await statements.append_statements(connection, [statement]):
         same = await _find_same(connection, given.reference, desk=desk)
         assert same is not None, "who has taken the reference has committed"
@@ -77,10 +66,51 @@ async def give(connection: Connection, given: StatementRequest, *, desk: Stateme
     return Given(statement, is_replay=False)
 
 
+def _competent(
+    given: StatementRequest, versions: Sequence[Responsibility], *, desk: StatementDesk
+) -> Responsibility:
+    """Return by whose responsibility the statement is given: of a TE office today's."""
+    case_system_id = desk.party.case_system_id
+    if case_system_id is None:
+        return require_client(versions, party=desk.party, today=desk.moment.today)
+    if given.period.starts_on < desk.tables.kinds.first_on:
+        advice = f"Nothing is taken about the time before {desk.tables.kinds.first_on}."
+        raise InvalidContent((Fault("/period/starts_on", "before_pilot", advice),))
+    is_own = any(version.case_system_id == case_system_id for version in versions)
+    if not is_own or not desk.party.may_see(versions):
+        raise NoSuchClient
+    judged = judge_issued(
+        Issued(given.kind, given.period.starts_on),
+        sender=Sender(case_system_id, desk.call.municipality_code),
+        versions=versions,
+        tables=desk.tables,
+    )
+    if isinstance(judged, DomainError):
+        raise judged
+    return judged
+
+
+def _statement(given: StatementRequest, *, te_office_code: str, desk: StatementDesk) -> Statement:
+    return Statement(
+        statement_id=desk.use.result_id,
+        organisation=desk.use.organisation,
+        reference=given.reference,
+        fingerprint=desk.use.fingerprint,
+        client_id=given.client_id,
+        te_office_code=te_office_code,
+        kind=given.kind,
+        period=given.period,
+        outcome_code=given.outcome_code,
+        given_on=given.given_on,
+        recorded_at=desk.moment.now,
+        information_ids=given.information_ids,
+    )
+
+
 async def read(
     connection: Connection, statement_id: str, *, party: Party, call: Call, moment: Moment
 ) -> Statement | StatementNotFound:
-    """Return a statement to the office that gave it or who is responsible for its client today.
+    """Return a statement to who gave it, its client's TE office, and who is responsible today.
 
     Either outcome is audited; what is unknown and what is not the party's are refused alike.
     """
@@ -115,6 +145,8 @@ async def _may_read(
     versions = found[statement.client_id]
     if not party.may_see(versions):
         return False
+    if party.case_system_id == statement.organisation:
+        return True
     if party.te_office_code is not None:
         return party.te_office_code == statement.te_office_code
     responsible = responsible_on(versions, moment.today)
@@ -176,10 +208,11 @@ async def _tell(
         resource_id=statement.statement_id,
     )
     responsible = responsible_on(versions, desk.moment.today)
-    if responsible is not None and responsible.case_system_id is not None:
+    reader = responsible.case_system_id if responsible is not None else None
+    if reader is not None and reader != statement.organisation:
         gathered.announce(
             StatementGivenV1(statement_id=statement.statement_id, client_id=statement.client_id),
-            recipient=responsible.case_system_id,
+            recipient=reader,
             channel=channel_of(versions),
             cause_id=statement.statement_id,
             call=desk.call,

@@ -33,7 +33,7 @@ class Originals:
     def __init__(self, held: Mapping[str, HeldInformation], leased: Mapping[Queue, bool]) -> None:
         self._held = held
         self._leased = leased
-        self._replaced: set[str] = set()
+        self._replaced: dict[str, Submission] = {}
 
     def take(self, submission: Submission) -> HeldInformation | Refused:
         """Return the original of a successor, or why it may not have that one."""
@@ -42,14 +42,15 @@ class Originals:
         held = self._held.get(told.replaces)
         if held is None or held.organisation != submission.call.organisation:
             return InformationNotFound()
-        is_replaced = held.replaced_by is not None or held.information_id in self._replaced
-        version = held.version if held.information_id not in self._replaced else held.version + 1
+        successor = self._replaced.get(held.information_id)
+        version = held.version if successor is None else held.version + 1
         if told.versions is not None and version not in told.versions:
             return Stale(version)
-        if is_replaced:
-            return AlreadyReplaced()
-        if held.action == "withdraw" or (held.state in SETTLED and held.state != "delivered"):
+        if self._has_ended(held):
             return InformationEnded(state=held.state)
+        replaced_by = successor.information_id if successor is not None else held.replaced_by
+        if replaced_by is not None:
+            return AlreadyReplaced(information_id=replaced_by)
         if told.item is not None:
             faults = examine_correction(
                 told.item, of=held.content.item, information_id=held.information_id
@@ -58,9 +59,18 @@ class Originals:
                 return InvalidContent(faults)
         return held
 
-    def replace(self, held: HeldInformation) -> None:
+    def _has_ended(self, held: HeldInformation) -> bool:
+        """Say whether an item is a withdrawal, withdrawn, or went to nobody: none follows it."""
+        successor = self._replaced.get(held.information_id)
+        if held.action == "withdraw" or held.is_withdrawn:
+            return True
+        if successor is not None and successor.told.action == "withdraw":
+            return True
+        return held.state in SETTLED and held.state != "delivered"
+
+    def replace(self, held: HeldInformation, *, by: Submission) -> None:
         """Note that an item has its successor by this batch."""
-        self._replaced.add(held.information_id)
+        self._replaced[held.information_id] = by
 
     def was_never_sent(self, held: HeldInformation) -> bool:
         """Say whether nobody can have got an item, nor one that it corrects."""

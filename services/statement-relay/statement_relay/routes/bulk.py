@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from kuntavayla.auth import Refusal
 from kuntavayla.errors import DomainError
 from kuntavayla.http import JsonDecoder, item_problem
@@ -16,6 +18,7 @@ from statement_relay.routes.desk import Desk
 from statement_relay.routes.intake import new_item
 from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.items import InformationItem
+from statement_relay.rules.rising import rising
 from statement_relay.schemas.information import InformationBulkLine
 
 _decoder: JsonDecoder[InformationItem] = JsonDecoder(InformationItem, bytes_max=LINE_BYTES_MAX)
@@ -36,8 +39,9 @@ class Bulk:
         return await run_chunks(lines, begin=self._begin, submit=self._submit)
 
     def _begin(self) -> Callable[[bytes, int], Ready]:
-        """Return what makes the lines of one chunk ready, all at the same moment."""
+        """Return what makes the lines of one chunk ready, all at the same moment, ids in order."""
         moment = self._desk.moment()
+        moment = replace(moment, new_id=rising(moment.new_id))
         return lambda line, number: self._ready(line, number=number, moment=moment)
 
     def _ready(self, line: bytes, *, number: int, moment: Moment) -> Ready:

@@ -14,6 +14,7 @@ router = codes_router(
         "`information-kinds`: what a municipality may tell, from when on, who issues the statement"
         " when, and an example of each. `delivery-codes`: what became of a delivery, what is done"
         " about it, and who mends it. The other lists have a text for each code: states, hearings,"
-        " reasons, questions, answers, outcomes."
+        " reasons, questions, answers, outcomes, coded facts, and `fault-codes`: those of"
+        " `errors[]`."
     ),
 )

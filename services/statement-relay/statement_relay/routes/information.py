@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kuntavayla.auth import Caller, require_kind
+from kuntavayla.errors import Fault, InvalidContent
 from kuntavayla.http import (
     ACTING_OFFICIAL,
     CURSOR_MALFORMED,
@@ -285,11 +286,15 @@ async def load(request: Request, information_id: UUID) -> Response:
     "/information",
     openapi_extra=described(answers={200: InformationList}, problems=(CURSOR_MALFORMED,)),
 )
-async def list_information(
+async def list_information(  # noqa: PLR0913 - one parameter for each of the query
     request: Request,
     *,
     state: Annotated[InformationState | None, Query(description="Where the item stands.")] = None,
     client_id: Annotated[UUID | None, Query(description="Whose items.")] = None,
+    municipal_id: Annotated[
+        str | None,
+        Query(min_length=1, max_length=64, description="Your own id of it; case systems only."),
+    ] = None,
     flag: Annotated[Flag | None, Query(description="What is late: `delayed` or `overdue`.")] = None,
     after: After = None,
     limit: Limit = LIMIT_DEFAULT,
@@ -298,7 +303,11 @@ async def list_information(
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *READERS)
     query = replace(
-        _seen_by(caller), state=state, client_id=str(client_id) if client_id else None, flag=flag
+        _seen_by(caller),
+        state=state,
+        client_id=str(client_id) if client_id else None,
+        municipal_id=_own_id(municipal_id, caller=caller),
+        flag=flag,
     )
     async with desk.transaction() as connection:
         items = await reading.list_of(
@@ -311,6 +320,14 @@ async def list_information(
         )
     cursor = next_cursor([item.information_id for item in items], limit=limit)
     return json_answer(InformationList([summary_answer(item) for item in items], cursor))
+
+
+def _own_id(municipal_id: str | None, *, caller: Caller) -> str | None:
+    """Return the municipal id to look for; it says nothing without the organisation it is of."""
+    if municipal_id is not None and caller.kind is not OrganisationKind.CASE_SYSTEM:
+        advice = "Leave this out: a municipal id is one of the case system that gave it."
+        raise InvalidContent((Fault("/query/municipal_id", "not_expected", advice),))
+    return municipal_id
 
 
 def _seen_by(caller: Caller) -> InformationFilter:

@@ -35,7 +35,7 @@ from statement_relay.operations.parties import Party
 from statement_relay.operations.repairs import Why
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import desk_of
-from statement_relay.routes.parties import party_of
+from statement_relay.routes.parties import ASKERS, party_of
 from statement_relay.rules.reconciliations import Difference, Reconciliation, TakenItem
 from statement_relay.schemas.reconciliations import (
     ReceiverDifference,
@@ -74,7 +74,7 @@ async def reconcile(
         int, Query(ge=0, le=LINES_MAX, description="Lines of the list; one cut short is refused.")
     ],
 ) -> Response:
-    """Compare what the calling TE office took on a day with the receipts that we have of it.
+    """Compare what the caller, a receiver, took on a day that is over with our receipts of it.
 
     The body is NDJSON, gzip allowed: one line an item with its digest, none twice, up to 100,000,
     as `GET /statement-information?received_on=` of the receiver contract lists them. The result is
@@ -83,15 +83,12 @@ async def reconcile(
     result is partial, gives way to a whole one, and the relay asks by itself all the same.
     """
     caller, desk = caller_of(request), desk_of(request)
-    require_kind(caller, OrganisationKind.TE_OFFICE)
-    _check_day("/query/day", day)
+    require_kind(caller, *ASKERS)
+    _check_day("/query/day", day, today=desk.moment().today)
     lines = await read_lines(request, limits=desk.bulk_limits, lines_max=LINES_MAX)
     taken = _decoded(lines, count=count)
-    party = party_of(caller)
-    assert party.te_office_code is not None, "only a TE office has a list"
-    scope = operations.scope_of(
-        party.te_office_code, day, may_see_restricted=party.may_see_restricted
-    )
+    may_see_restricted = party_of(caller).may_see_restricted
+    scope = operations.scope_of(caller.organisation, day, may_see_restricted=may_see_restricted)
 
     async def act() -> Reconciliation:
         async with desk.transaction() as connection:
@@ -127,9 +124,7 @@ async def ask(request: Request, receiver_id: str) -> Response:
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, OrganisationKind.OPERATOR)
     body = await _asks.read(request, limits=desk.body_limits)
-    _check_day("/day", body.day)
-    if body.day >= desk.moment().today:
-        raise InvalidContent((Fault("/day", "day_not_over", "Give a day that is over."),))
+    _check_day("/day", body.day, today=desk.moment().today)
     result = await desk.ask_receiver(receiver_id, body.day, call=call_of(request))
     seen = _seen(result, party=party_of(caller))
     return json_answer(_answer(seen, differences=seen.differences))
@@ -150,15 +145,15 @@ async def list_reconciliations(
         ),
     ] = None,
 ) -> Response:
-    """Return the results of a day: a TE office's own, for an operator those of all.
+    """Return the results of a day: a receiver's own, for an operator those of all.
 
     Differences are told where one receiver is asked for; those of clients with a security ban only
     to a token with the scope events.restricted, and only for it they count.
     """
     caller, desk = caller_of(request), desk_of(request)
-    require_kind(caller, OrganisationKind.TE_OFFICE, OrganisationKind.OPERATOR)
+    require_kind(caller, *ASKERS, OrganisationKind.OPERATOR)
     party = party_of(caller)
-    of_one = party.te_office_code or organisation
+    of_one = caller.organisation if caller.kind in ASKERS else organisation
     async with desk.transaction() as connection:
         results = await operations.list_of_day(
             connection, day, receiver_id=of_one, call=call_of(request), moment=desk.moment()
@@ -225,10 +220,13 @@ def _seen(result: Reconciliation, *, party: Party) -> Reconciliation:
     return result if party.may_see_restricted else result.without_restricted()
 
 
-def _check_day(pointer: str, day: date) -> None:
+def _check_day(pointer: str, day: date, *, today: date) -> None:
+    """Refuse a day of which no list can be whole: what comes later today is in none."""
     if not FIRST_DAY <= day <= LAST_DAY:
         advice = f"Give a day from {FIRST_DAY} to {LAST_DAY}."
         raise InvalidContent((Fault(pointer, "day_out_of_bounds", advice),))
+    if day >= today:
+        raise InvalidContent((Fault(pointer, "day_not_over", "Give a day that is over."),))
 
 
 def _decoded(lines: Sequence[bytes], *, count: int) -> list[TakenItem]:

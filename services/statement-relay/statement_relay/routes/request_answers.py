@@ -36,6 +36,7 @@ def statement_answer(statement: Statement) -> StatementResponse:
     """Shape a statement."""
     return StatementResponse(
         statement_id=statement.statement_id,
+        organisation=statement.organisation,
         reference=statement.reference,
         client_id=statement.client_id,
         te_office_code=statement.te_office_code,

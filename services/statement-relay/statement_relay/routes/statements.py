@@ -1,4 +1,4 @@
-"""Statements: told by the TE office, read by who is responsible for the client."""
+"""Statements: told by who has issued them, read by who is responsible for the client."""
 
 from uuid import UUID
 
@@ -26,7 +26,13 @@ from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
 from kuntavayla.service.routes.desk import call_of, changing_official_of, official_of_call
 from kuntavayla.service.routes.outcomes import repeating, settled
-from statement_relay.errors import NoSuchClient, ReferenceReused, StatementNotFound
+from statement_relay.errors import (
+    IssuerOther,
+    NoSuchClient,
+    ReferenceReused,
+    ResponsibleOther,
+    StatementNotFound,
+)
 from statement_relay.operations import statements as operations
 from statement_relay.operations.statements import Given, StatementDesk
 from statement_relay.routes.answers import PREFIX
@@ -47,6 +53,8 @@ _decoder = JsonDecoder(StatementRequest)
         answers={201: Headed(StatementResponse, (LOCATION, REPLAYED))},
         problems=(
             NoSuchClient,
+            IssuerOther,
+            ResponsibleOther,
             ReferenceReused,
             IdempotencyKeyReused,
             InProgress,
@@ -60,11 +68,14 @@ _decoder = JsonDecoder(StatementRequest)
 async def give(request: Request) -> Response:
     """Tell that a statement on unemployment benefit was given.
 
-    The municipality responsible today gets `statement.given` with the id alone, and reads the
-    statement by it. Needs an Idempotency-Key and an acting official.
+    A TE office tells of its own. A case system tells of one that the municipality of its official
+    has issued: that was responsible on the first day of the period, and issues itself on that kind
+    and day (`GET /codes/information-kinds`). The municipality responsible today, if it is another,
+    gets `statement.given` with the id alone, and reads the statement by it. Needs an
+    Idempotency-Key and an acting official.
     """
     caller, desk = caller_of(request), desk_of(request)
-    require_kind(caller, *ASKERS)
+    require_kind(caller, *ASKERS, OrganisationKind.CASE_SYSTEM)
     key = idempotency_key(request)
     body = await _decoder.read(request, limits=desk.body_limits)
     official, moment = changing_official_of(request, body.acting_official), desk.moment()
@@ -75,6 +86,7 @@ async def give(request: Request) -> Response:
         use=key_use(request, body, route="statements", key=key, status=201, result_id=result_id),
         call=call_of(request, official, purpose="statement"),
         party=party_of(caller),
+        tables=desk.law.tables,
         moment=moment,
     )
 

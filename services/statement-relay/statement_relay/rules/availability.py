@@ -12,6 +12,18 @@ from statement_relay.rules.coded import Channel, ReasonCode, ToldBy
 from statement_relay.rules.facts import Facts
 from statement_relay.rules.kinds import InformationKind
 
+JobSearchEndCode = Literal[
+    "client_asked",
+    "not_renewed",
+    "no_answer",
+    "work",
+    "studies",
+    "moved_abroad",
+    "deceased",
+    "other",
+]
+"""Why a job search ended."""
+
 
 class NotAvailableForWorkFacts(Facts, frozen=True, kw_only=True):
     """The client can not take work in the period."""
@@ -40,16 +52,7 @@ class JobSearchEndedFacts(Facts, frozen=True, kw_only=True):
     """The client's job search ended."""
 
     ended_on: date
-    reason_code: Literal[
-        "client_asked",
-        "not_renewed",
-        "no_answer",
-        "work",
-        "studies",
-        "moved_abroad",
-        "deceased",
-        "other",
-    ]
+    reason_code: JobSearchEndCode
     told_by: ToldBy
 
 

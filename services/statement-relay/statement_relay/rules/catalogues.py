@@ -11,19 +11,34 @@ from typing import Any, get_args
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from kuntavayla.values.codes import TriState
 from kuntavayla.values.tables import TableFault
 from kuntavayla.values.texts import Texts
 from statement_relay.rules.answers import AnswerTable
-from statement_relay.rules.coded import ConductCode, ReasonCode
+from statement_relay.rules.availability import JobSearchEndCode
+from statement_relay.rules.coded import (
+    Channel,
+    ConductCode,
+    EmploymentForm,
+    JobOfferResultCode,
+    ReasonCode,
+    ToldBy,
+    WorkingTime,
+)
 from statement_relay.rules.competence import Tables
+from statement_relay.rules.fault_codes import FaultCode
 from statement_relay.rules.hearing import HearingState
 from statement_relay.rules.items import InformationItem
+from statement_relay.rules.job_offers import Arranger
 from statement_relay.rules.kinds import KINDS
+from statement_relay.rules.plans import StepCode
 from statement_relay.rules.reconciliations import DifferenceKind
 from statement_relay.rules.requests import AnswerCode, QuestionCode
+from statement_relay.rules.services import Interrupter, ServiceResultCode
 from statement_relay.rules.shape import AttachmentKind, AuthorRole, Item, WithdrawalReason
 from statement_relay.rules.statements import OutcomeCode
 from statement_relay.rules.states import InformationState, NoteAction
+from statement_relay.rules.work import BusinessForm, EndingParty, StudyLevel, StudyResultCode
 
 CLOSED_LISTS: Mapping[str, tuple[str, ...]] = {
     "information-states": ("accepted", *get_args(InformationState)),
@@ -33,11 +48,27 @@ CLOSED_LISTS: Mapping[str, tuple[str, ...]] = {
     "withdrawal-reasons": get_args(WithdrawalReason),
     "reasons": get_args(ReasonCode),
     "conduct-codes": get_args(ConductCode),
+    "job-offer-results": get_args(JobOfferResultCode),
+    "tellers": get_args(ToldBy),
+    "channels": get_args(Channel),
+    "tri-states": get_args(TriState),
+    "arrangers": get_args(Arranger),
+    "plan-steps": get_args(StepCode),
+    "service-interrupters": get_args(Interrupter),
+    "service-results": get_args(ServiceResultCode),
+    "working-times": get_args(WorkingTime),
+    "employment-forms": get_args(EmploymentForm),
+    "employment-endings": get_args(EndingParty),
+    "business-forms": get_args(BusinessForm),
+    "study-levels": get_args(StudyLevel),
+    "study-results": get_args(StudyResultCode),
+    "job-search-endings": get_args(JobSearchEndCode),
     "question-codes": get_args(QuestionCode),
     "answer-codes": get_args(AnswerCode),
     "statement-outcomes": get_args(OutcomeCode),
     "delivery-notes": get_args(NoteAction),
     "difference-kinds": get_args(DifferenceKind),
+    "fault-codes": get_args(FaultCode),
 }
 """The lists that have a text for each code and no more."""
 CATALOGUE_NAMES = ("information-kinds", "delivery-codes", *CLOSED_LISTS)

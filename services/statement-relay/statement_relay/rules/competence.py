@@ -12,7 +12,7 @@ from kuntavayla.register import CaseSystem
 from kuntavayla.service.errors import MunicipalityNotServed
 from kuntavayla.values.calendar import legal_day
 from kuntavayla.values.responsibilities import Responsibility, responsible_on
-from statement_relay.errors import ResponsibleOther
+from statement_relay.errors import IssuerOther, ResponsibleOther
 from statement_relay.rules.issuers import Issuer, Issuers
 from statement_relay.rules.kinds import Kinds
 from statement_relay.rules.receivers import ReceiverTable
@@ -47,6 +47,20 @@ class ClientNotKnown(Struct, frozen=True):
     issuer: Issuer
 
 
+class Issued(Struct, frozen=True):
+    """What a statement is on: the kind, and the first day of its period."""
+
+    kind: str
+    starts_on: date
+
+
+class Sender(Struct, frozen=True):
+    """A case system, and the municipality for which its official acts."""
+
+    case_system_id: str
+    municipality_code: str | None
+
+
 Judgement = Relayed | NotRelayed | ClientNotKnown | MunicipalityNotServed | ResponsibleOther
 
 
@@ -75,7 +89,26 @@ def judge(
     return Relayed(issuer, receiver_id, responsible)
 
 
-def _is_responsible(responsible: Responsibility, municipality_code: str) -> bool:
+def judge_issued(
+    told: Issued, *, sender: Sender, versions: Sequence[Responsibility], tables: Tables
+) -> Responsibility | IssuerOther | ResponsibleOther:
+    """Return by whose responsibility a municipality has issued a statement, or why it may not.
+
+    The day is the first of the statement's period: the municipality of the official was responsible
+    on it, and issues itself by the table. The day lies in the table.
+    """
+    responsible = responsible_on(versions, told.starts_on)
+    if responsible is None or not _is_responsible(responsible, sender.municipality_code):
+        return ResponsibleOther(starts_on=told.starts_on.isoformat())
+    if responsible.case_system_id != sender.case_system_id:
+        return ResponsibleOther(starts_on=told.starts_on.isoformat())
+    issuer = tables.issuers.on(told.starts_on, kind=told.kind)
+    if issuer.authority != "municipality":
+        return IssuerOther(issuer=issuer.authority, rule=issuer.rule)
+    return responsible
+
+
+def _is_responsible(responsible: Responsibility, municipality_code: str | None) -> bool:
     is_municipality = responsible.authority == "municipality"
     return is_municipality and responsible.municipality_code == municipality_code
 

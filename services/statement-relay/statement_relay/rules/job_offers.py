@@ -11,6 +11,9 @@ from kuntavayla.values.codes import Reference
 from statement_relay.rules.coded import Channel, JobCount, JobOfferResultCode, ReasonCode
 from statement_relay.rules.facts import Facts
 
+Arranger = Literal["employer", "municipality", "te_office", "service_provider"]
+"""Who arranged an interview."""
+
 
 class JobOfferMadeFacts(Facts, frozen=True, kw_only=True):
     """A job was offered to the client."""
@@ -64,7 +67,7 @@ class InterviewNoShowFacts(Facts, frozen=True, kw_only=True):
 
     day_order: ClassVar[tuple[tuple[str, str], ...]] = (("invited_on", "interview_on"),)
 
-    arranged_by: Literal["employer", "municipality", "te_office", "service_provider"]
+    arranged_by: Arranger
     channel: Channel
     invited_on: date
     interview_on: date

@@ -7,6 +7,11 @@ from kuntavayla.values.codes import ServiceCode
 from statement_relay.rules.coded import ConductCode, Days, ReasonCode
 from statement_relay.rules.facts import Facts
 
+Interrupter = Literal["client", "service_provider", "municipality"]
+"""Who interrupted a service."""
+ServiceResultCode = Literal["completed", "employed", "studies", "ended_early", "other"]
+"""What came of a service."""
+
 
 class ServiceRefusedFacts(Facts, frozen=True, kw_only=True):
     """The client refused a service that was offered."""
@@ -45,7 +50,7 @@ class ServiceInterruptedFacts(Facts, frozen=True, kw_only=True):
     service_code: ServiceCode
     planned_ends_on: date | None = None
     interrupted_on: date
-    interrupted_by: Literal["client", "service_provider", "municipality"]
+    interrupted_by: Interrupter
     reason_code: ReasonCode
     concerns_work_capacity: bool
 
@@ -68,7 +73,7 @@ class ServiceEndedFacts(Facts, frozen=True, kw_only=True):
     service_code: ServiceCode
     planned_ends_on: date | None = None
     ended_on: date
-    result_code: Literal["completed", "employed", "studies", "ended_early", "other"]
+    result_code: ServiceResultCode
 
 
 class ServiceAbsenceFacts(Facts, frozen=True, kw_only=True):

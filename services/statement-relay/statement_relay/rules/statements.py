@@ -1,4 +1,4 @@
-"""The statement on unemployment benefit that a TE office has given: kind, period, outcome."""
+"""The statement on unemployment benefit that was given: kind, period, outcome."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -26,7 +26,7 @@ OutcomeCode = Literal[
 
 
 class StatementRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A statement as the TE office gives it; `reference` is the office's own, once for ever.
+    """A statement as its issuer gives it; `reference` is the sender's own, once for ever.
 
     `information_ids` are the items of information that it rests on, as far as they were relayed.
     """
@@ -51,7 +51,10 @@ class StatementRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Statement(Struct, frozen=True, kw_only=True):
-    """A statement on record; it never changes. `organisation` gave it."""
+    """A statement on record; it never changes.
+
+    `organisation` gave it: the TE office, or the case system of the municipality that issued it.
+    """
 
     statement_id: str
     organisation: str

@@ -101,4 +101,5 @@ class InformationFilter(Struct, frozen=True, kw_only=True):
     may_see_restricted: bool
     state: str | None = None
     client_id: str | None = None
+    municipal_id: str | None = None
     flag: str | None = None

@@ -18,6 +18,10 @@ StudyLevel = Literal[
     "basic", "general_upper_secondary", "vocational", "higher", "integration_training", "other"
 ]
 BusinessForm = Literal["sole_trader", "company", "partnership", "farming", "light", "other"]
+EndingParty = Literal["fixed_term", "employer", "client", "agreement", "other"]
+"""Who or what ended the work for an employer."""
+StudyResultCode = Literal["completed", "interrupted", "not_known"]
+"""What came of studies."""
 
 
 class EmploymentStartedFacts(Facts, frozen=True, kw_only=True):
@@ -36,7 +40,7 @@ class EmploymentEndedFacts(Facts, frozen=True, kw_only=True):
     employment_form: EmploymentForm
     working_time: WorkingTime
     ended_on: date
-    ended_by: Literal["fixed_term", "employer", "client", "agreement", "other"]
+    ended_by: EndingParty
     told_by: ToldBy
 
 
@@ -98,5 +102,5 @@ class StudiesEndedFacts(Facts, frozen=True, kw_only=True):
 
     ended_on: date
     study_level: StudyLevel
-    result_code: Literal["completed", "interrupted", "not_known"]
+    result_code: StudyResultCode
     told_by: ToldBy

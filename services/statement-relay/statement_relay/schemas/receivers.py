@@ -23,7 +23,8 @@ class ReceiverResponse(Struct, frozen=True, kw_only=True):
     """A receiver and what is on its way to it.
 
     `open`; `paused` by an operator; `resting` after failures of its own, or because it asked for
-    it, at most until `rests_until`; `probing` with one call. `address_known` is false where the
+    it, at most until `rests_until`, by the machine's clock, which in a local stack is not the legal
+    one; `probing` with one call. `address_known` is false where the
     settings do not say where it is. Rate and concurrency are those of the settings.
     """
 

@@ -40,9 +40,10 @@ class InformationRequestList(Struct, frozen=True):
 
 
 class StatementResponse(Struct, frozen=True, kw_only=True):
-    """A statement that a TE office has given."""
+    """A statement; `organisation` gave it: TE, or the issuing municipality's case system."""
 
     statement_id: str
+    organisation: str
     reference: str
     client_id: str
     te_office_code: str

@@ -81,11 +81,16 @@ STANDING_OF_SUCCESSORS = """
                        WHERE n.information_id = s.information_id AND n.action = 'skipped')
                       - (s.state_reason IS NOT DISTINCT FROM 'skipped')::int), 0)
  FROM information s WHERE s.replaces_information_id = i.information_id)::int AS version"""
+# A withdrawal has no successor, so that one that was rejected or refused never stands.
+_IS_WITHDRAWN = """
+EXISTS (SELECT FROM information s
+        WHERE s.replaces_information_id = i.information_id AND s.action = 'withdraw'
+          AND s.state NOT IN ('rejected', 'refused')) AS is_withdrawn"""
 _HELD = f"""
 i.information_id::text, i.organisation, i.client_id::text, i.municipality_code, i.kind, i.action,
 i.root_information_id::text, i.replaces_information_id::text, i.content, i.accepted_at,
 i.author_role, i.state, i.attempts, i.receiver_id, i.is_restricted, i.municipal_id, i.is_by_topic,
-{STANDING_OF_SUCCESSORS}
+{_IS_WITHDRAWN}, {STANDING_OF_SUCCESSORS}
 """
 FIND_HELD = f"SELECT {_HELD} FROM information i WHERE i.information_id = ANY($1::uuid[])"  # noqa: S608 - a constant of ours
 LOCK_HELD = f"""
@@ -203,6 +208,7 @@ class HeldInformation(Struct, frozen=True, kw_only=True):
     receiver_id: str | None
     is_restricted: bool
     is_by_topic: bool
+    is_withdrawn: bool
     replaced_by: str | None
     version: int
 

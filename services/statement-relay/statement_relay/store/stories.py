@@ -49,6 +49,11 @@ LIST_OF_CLIENT = f"""
 SELECT {_LISTED} FROM information i
 WHERE i.client_id = $7::uuid AND ($1::text IS NULL OR i.organisation = $1) {_CHOSEN}
 """  # noqa: S608 - constants of ours
+LIST_OF_MUNICIPAL_ID = f"""
+SELECT {_LISTED} FROM information i
+WHERE i.organisation = $1 AND i.municipal_id = $7
+  AND ($8::uuid IS NULL OR i.client_id = $8) {_CHOSEN}
+"""  # noqa: S608 - constants of ours
 
 
 async def find_story(connection: Connection, information_id: str) -> Story | None:
@@ -73,7 +78,7 @@ async def find_story(connection: Connection, information_id: str) -> Story | Non
 async def list_information(
     connection: Connection, query: InformationFilter, *, after: str, limit: int
 ) -> Sequence[ListedInformation]:
-    """List at most `limit` items behind the id `after`."""
+    """List at most `limit` items behind the id `after`; a municipal id is the organisation's."""
     given = (
         query.organisation,
         query.may_see_restricted,
@@ -82,7 +87,10 @@ async def list_information(
         after,
         limit,
     )
-    if query.client_id is not None:
+    if query.municipal_id is not None:
+        chosen = (query.municipal_id, query.client_id)
+        rows = await connection.fetch(LIST_OF_MUNICIPAL_ID, *given, *chosen)
+    elif query.client_id is not None:
         rows = await connection.fetch(LIST_OF_CLIENT, *given, query.client_id)
     else:
         statement = LIST_ALL if query.organisation is None else LIST_OWN

@@ -27,7 +27,7 @@ def codes_router(prefix: str, *, names: Sequence[str], answer: Any, told: str) -
     ) -> Response:
         found = service_desk_of(request).code_lists.get(list)
         if found is None:
-            raise Refusal(PATH_NOT_FOUND)
+            raise Refusal(PATH_NOT_FOUND, detail=f"The lists are {', '.join(names)}.")
         return json_answer({"items": found})
 
     router.get(
