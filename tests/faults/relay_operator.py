@@ -212,7 +212,7 @@ class Operator:
             if count == 0:
                 self.complaints.append(f"nothing that {receiver_id} lost was found")
                 continue
-            # The day is over, so the relay may have asked again by itself since: nothing lacks then.
+            # The relay asks again for a day that is over, by itself: nothing lacks by then.
             for _ in range(2):
                 await self._resend(receiver_id, count=count, unless="delivery_count_differs")
 

@@ -7,7 +7,10 @@ from httpx import Response
 
 from quota_ledger.operations.booking import book, opened
 from quota_ledger.rules.accounts import AccountKey
-from tests.quota_ledger.accounts import leg, posting
+from quota_ledger.rules.allocations import Allocation, AllocationKind, Document
+from quota_ledger.rules.booked import Booked, Entry
+from quota_ledger.store import allocations
+from tests.quota_ledger.accounts import REFS, leg, posting
 from tests.quota_ledger.responsibles import CLIENT, OTHER_CLIENT, responsible
 from tests.quota_ledger.service import Caller, Ledger, another_key
 from tests.served import Json
@@ -110,9 +113,36 @@ async def give(  # noqa: PLR0913 - what an account is of and holds
     moment = ledger.desk.moment()
     async with ledger.desk.transaction() as connection:
         ids = await opened(connection, [key], binds_persons=binds_persons, moment=moment)
-        given = leg(ids[key], "initial", allocated_cents=cents, allocated_persons=persons)
-        await book(connection, [posting(given)], moment=moment)
+        kind: AllocationKind = "initial"
+        if await allocations.has_initial(connection, ids[key]):
+            kind = "addition"
+        given = leg(ids[key], kind, allocated_cents=cents, allocated_persons=persons)
+        [booked] = (await book(connection, [posting(given)], moment=moment)).outcomes
+        assert isinstance(booked, Booked)
+        order = _order(booked.entries[0], kind=kind, allocation_id=moment.new_id())
+        await allocations.append(connection, order)
     return ids[key]
+
+
+def _order(entry: Entry, *, kind: AllocationKind, allocation_id: str) -> Allocation:
+    """Return the allocation that an entry was booked for, as it is stored."""
+    return Allocation(
+        allocation_id=allocation_id,
+        account_id=entry.balance.account_id,
+        kind=kind,
+        status="confirmed",
+        amount_cents=entry.change.allocated_cents,
+        persons=entry.change.allocated_persons,
+        valid_from_on=REFS.value_on,
+        basis=None,
+        document=Document("ELY-KAI-2021-EXAMPLE", REFS.value_on, "ely-14"),
+        reason="Money of the area",
+        covers_override_id=None,
+        entry_id=entry.entry_id,
+        organisation=REFS.organisation,
+        official_id="ely-14:u-7",
+        created_at=entry.booked_at,
+    )
 
 
 def sender(ledger: Ledger, organisation: str = "cs-sotkamo", *more: str) -> Caller:
@@ -132,11 +162,11 @@ async def decided(caller: Caller, body: Json) -> Json:
     return answer.json()
 
 
-async def send_lines(caller: Caller, bodies: list[Json]) -> list[Json]:
+async def send_lines(caller: Caller, bodies: list[Json], *, query: str = "") -> list[Json]:
     """Send decisions by one bulk call, and return the lines of its answer."""
     content = b"\n".join(msgspec.json.encode(body) for body in bodies)
     answer = await caller.post(
-        "/decisions:bulk", content, headers={"Content-Type": "application/x-ndjson"}
+        f"/decisions:bulk{query}", content, headers={"Content-Type": "application/x-ndjson"}
     )
     assert answer.status_code == 200, answer.text
     return [msgspec.json.decode(line) for line in answer.content.splitlines()]

@@ -4,8 +4,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.quota_ledger.books import faults_of
-from tests.quota_ledger.orders import a_cut, an_allocation, order, ordered, orderer
+from tests.quota_ledger.orders import (
+    ALLOCATION,
+    ORDER_SCOPES,
+    a_cut,
+    a_transfer,
+    an_allocation,
+    order,
+    ordered,
+    orderer,
+)
 from tests.quota_ledger.service import Ledger
+from tests.served import Json
 
 
 async def test_the_agreed_example_comes_out_to_the_cent(ledger: Ledger) -> None:
@@ -324,3 +334,23 @@ async def test_a_lapsed_year_takes_no_allocation(ledger: Ledger) -> None:
         (409, "year_lapsed"),
         (409, "year_lapsed"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/allocations:preview", a_cut(amount_cents=1)),
+        ("/allocation-transfers:preview", a_transfer()),
+        ("/years/2021:preview", {"document": ALLOCATION["document"], "reason": "It is over"}),
+    ],
+)
+async def test_any_official_of_the_caller_may_preview(
+    ledger: Ledger, path: str, body: Json
+) -> None:
+    ely = ledger.caller("ely-14", *ORDER_SCOPES, "years.read")
+    await ordered(ely, "/allocations", an_allocation())
+    ledger.clock.now = datetime(2023, 1, 2, 8, tzinfo=UTC)
+
+    answer = await order(ely, path, body, official="ely-14:u-7; role=caseworker")
+
+    assert answer.status_code == 200, answer.text

@@ -100,6 +100,20 @@ async def test_the_agreed_start_up_grant_is_answered_to_the_letter(ledger: Ledge
     ]
 
 
+async def test_a_reservation_that_has_ended_is_no_news_to_wait_for(ledger: Ledger) -> None:
+    ledger.clock.pass_days(-1)
+    await know_clients(ledger)
+    await give(ledger, cents=COST + 730_000)
+    await decided(sender(ledger), a_decision(1))
+    await ledger.execute("UPDATE decisions SET expires_at = '2021-08-01T20:59:59Z'")
+
+    made = await decided(sender(ledger), a_decision(2))
+
+    [reason] = made["reasons"]
+    assert reason["open_reservations"] == {"count": 0, "cents": 0}
+    assert "next_expiry_at" not in reason
+
+
 async def test_a_decision_that_does_not_fit_says_what_is_free_and_when_more_may_be(
     ledger: Ledger,
 ) -> None:

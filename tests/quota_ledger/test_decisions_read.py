@@ -37,10 +37,42 @@ async def test_lines_are_booked_in_their_order_across_transactions(ledger: Ledge
     assert end["summary"] == {"lines": LINES, "created": LINES, "replayed": 0, "failed": 0}
     assert [line["result"] for line in again] == [line["result"] for line in answered]
     assert all(line["replayed"] for line in again)
-    [reason] = answered[-1]["result"]["reasons"]
+    reason = answered[-1]["result"]["reason"]
     assert reason["open_reservations"] == {"count": fit, "cents": fit * 100}
     assert await ledger.count("entries") == fit + 1
     assert await faults_of(ledger) == []
+
+
+async def test_a_bulk_call_answers_in_short_unless_it_is_asked_for_all(ledger: Ledger) -> None:
+    await know_clients(ledger)
+    await give(ledger, cents=COST)
+    bodies = [a_decision(1), a_decision(2)]
+
+    *short, _ = await send_lines(sender(ledger), bodies)
+    *whole, _ = await send_lines(sender(ledger), bodies, query="?detail=full")
+    other = await sender(ledger).post(
+        "/decisions:bulk?detail=all", b"", headers={"Content-Type": "application/x-ndjson"}
+    )
+
+    fitting, exceeding = (line["result"] for line in short)
+    full, refused = (line["result"] for line in whole)
+    assert fitting == {
+        "decision_id": full["decision_id"],
+        "outcome": "reserved",
+        "state": "reserved",
+        "cents": COST,
+        "expires_at": "2021-10-23T20:59:59Z",
+    }
+    assert exceeding == {
+        "decision_id": refused["decision_id"],
+        "outcome": "refused",
+        "state": "refused",
+        "reason": refused["reasons"][0],
+    }
+    assert full["calculation"]["total_cents"] == COST
+    assert full["reservation"]["cents"] == COST
+    assert all(line["replayed"] for line in whole)
+    assert (other.status_code, other.json()["code"]) == (422, "invalid_content")
 
 
 async def test_a_preview_says_what_would_be_and_stores_nothing(ledger: Ledger) -> None:

@@ -8,6 +8,7 @@ from tests.quota_ledger.decided import (
     OFFICIAL,
     a_decision,
     client_id,
+    give,
     know_clients,
     send,
     send_lines,
@@ -20,6 +21,30 @@ from tests.served import Json
 
 def with_official(**changes: str) -> Json:
     return a_decision(acting_official={**OFFICIAL, **changes})
+
+
+async def test_a_caseworker_sees_what_a_decision_would_be(ledger: Ledger) -> None:
+    await give(ledger, cents=10_000_000)
+    await know_clients(ledger)
+
+    answer = await sender(ledger).post("/decisions:preview", with_official(role="caseworker"))
+
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "reserved")
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        (with_official(municipality_code="205"), (403, "municipality_not_served")),
+        (a_decision(acting_official=None), (400, "acting_official_missing")),
+    ],
+)
+async def test_a_preview_needs_an_official_of_the_caller(
+    refusing: Ledger, body: Json, refusal: tuple[int, str]
+) -> None:
+    answer = await sender(refusing).post("/decisions:preview", body)
+
+    assert (answer.status_code, answer.json()["code"]) == refusal
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +12,8 @@ from tests.quota_ledger.decided import (
     know_clients,
     sender,
 )
+from tests.quota_ledger.orders import ALLOCATION, order
+from tests.quota_ledger.paid import a_granted, a_payment, report
 from tests.quota_ledger.service import Ledger, running_ledger
 from tests.served import Json
 
@@ -113,6 +116,100 @@ async def test_whoever_tampers_with_the_books_is_found_out(
     assert found <= kinds(verification)
 
 
+@pytest.mark.parametrize(
+    ("tampering", "found"),
+    [
+        ("UPDATE decision_draws SET paid_cents = 0", {"paid_differs"}),
+        ("UPDATE account_clients SET committed_holds = 2", {"holds_differ"}),
+        (
+            "UPDATE account_clients SET client_id = '0177ec61-3ab9-7893-923f-00000000abcd'",
+            {"holds_differ"},
+        ),
+        (
+            "UPDATE decisions SET client_id = '0177ec61-3ab9-7893-923f-00000000abcd'",
+            {"holds_differ"},
+        ),
+        ("UPDATE decisions SET state = 'cancelled'", {"state_differs"}),
+        (
+            """
+            UPDATE decisions SET state = 'cancelled';
+            UPDATE decision_steps
+            SET content = jsonb_set(content, '{verdict,state}', '"cancelled"')
+            WHERE action = 'grant'
+            """,
+            {"state_differs"},
+        ),
+        ("UPDATE decisions SET state = 'ended'", {"state_differs"}),
+        (
+            "UPDATE decisions SET calculation = jsonb_set(calculation, '{total_cents}', '1')",
+            {"calculation_differs"},
+        ),
+        (
+            """
+            UPDATE decision_steps SET calculation = jsonb_set(calculation, '{total_cents}', '1')
+            WHERE number = 1
+            """,
+            {"calculation_differs"},
+        ),
+        ("UPDATE accounts SET is_lapsed = true", {"lapses_differ"}),
+        (
+            """
+            INSERT INTO lapses
+            SELECT allocation_id, 2021, jsonb_build_array(jsonb_build_object(
+                'account_id', account_id, 'cents', 5, 'entry_id', entry_id
+            )), reason, document, organisation, official_id, created_at
+            FROM allocations
+            """,
+            {"lapses_differ"},
+        ),
+        ("UPDATE allocations SET amount_cents = amount_cents + 1", {"allocations_differ"}),
+        ("UPDATE allocations SET persons = 1", {"allocations_differ"}),
+        ("UPDATE allocations SET kind = 'cut'", {"allocations_differ"}),
+        ("DELETE FROM allocations", {"allocations_differ"}),
+        ("UPDATE payments SET month = '2022-06-01'", {"payment_differs"}),
+        ("UPDATE payments SET paid_on = '2021-10-16'", {"payment_differs"}),
+        (
+            "UPDATE payments SET amount_cents = amount_cents + 1, within_cents = within_cents + 1",
+            {"payment_differs", "payments_differ"},
+        ),
+        (
+            "UPDATE payments SET within_cents = within_cents - 1, excess_cents = 1",
+            {"payment_differs", "payments_differ"},
+        ),
+        ("DELETE FROM payments", {"payment_differs", "payments_differ"}),
+        ("UPDATE entries SET payment_id = NULL", {"payment_differs", "seal_differs"}),
+    ],
+    ids=lambda value: value[:60] if isinstance(value, str) else "",
+)
+async def test_whoever_tampers_with_what_was_granted_and_paid_is_found_out(
+    ledger: Ledger, tampering: str, found: set[str]
+) -> None:
+    await report(ledger, a_payment(await a_granted(ledger)))
+    assert (await verified(ledger))["differences"] == []
+
+    await ledger.execute(tampering)
+
+    verification = await verified(ledger)
+    assert not verification["is_intact"]
+    assert found <= kinds(verification)
+
+
+async def test_books_of_a_year_that_lapsed_are_whole_and_a_lapse_taken_back_is_found_out(
+    ledger: Ledger,
+) -> None:
+    await books(ledger, decisions=1)
+    ledger.clock.now = datetime(2023, 1, 2, 8, tzinfo=UTC)
+    body = {"document": ALLOCATION["document"], "reason": "The year is over"}
+    closer = ledger.caller("ely-14", "years.read", "years.write")
+    answer = await order(closer, "/years/2021:lapse", body)
+    assert answer.status_code == 200, answer.text
+    assert (await verified(ledger))["differences"] == []
+
+    await ledger.execute("UPDATE accounts SET is_lapsed = false")
+
+    assert kinds(await verified(ledger)) == {"lapses_differ"}
+
+
 async def test_books_that_are_changed_to_add_up_again_are_found_out_by_their_seals(
     ledger: Ledger,
 ) -> None:
@@ -122,7 +219,8 @@ async def test_books_that_are_changed_to_add_up_again_are_found_out_by_their_sea
     await ledger.execute(
         "UPDATE entries SET allocated_cents = allocated_cents + 1 WHERE position = 1;"
         "UPDATE entries SET allocated_cents_after = allocated_cents_after + 1;"
-        "UPDATE accounts SET allocated_cents = allocated_cents + 1"
+        "UPDATE accounts SET allocated_cents = allocated_cents + 1;"
+        "UPDATE allocations SET amount_cents = amount_cents + 1"
     )
 
     verification = await verified(ledger)

@@ -100,10 +100,11 @@ def test_a_decision_answered_with_a_lie_is_found(what: str, answer: Json) -> Non
 @pytest.mark.parametrize(
     ("what", "action", "answer"),
     [
-        ("granted", "grant", held(committed_cents=COST - 1, released_cents=1)),
+        ("held behind grant", "grant", held(committed_cents=COST - 1, released_cents=1)),
         ("released", "grant", held(committed_cents=COST, released_cents=1)),
         ("reserved behind grant", "grant", held(reserved_cents=1, committed_cents=COST)),
-        ("held behind refuse", "refuse", held(reserved_cents=1, released_cents=COST - 1)),
+        ("reserved behind refuse", "refuse", held(reserved_cents=1, released_cents=COST - 1)),
+        ("held behind cancel", "cancel", held(committed_cents=1, released_cents=COST - 1)),
         ("held behind end", "end", held(committed_cents=COST + 1, released_cents=-1)),
     ],
 )
@@ -130,6 +131,32 @@ def test_a_payment_answered_with_a_lie_is_found(what: str, answer: Json) -> None
     books.pay(payment(1), answer)
 
     assert what in found(books)
+
+
+def test_what_was_paid_is_kept_by_a_cancellation_and_taken_back_by_a_recovery() -> None:
+    books = honest()
+    recovery = {**payment(1), "payer_reference": "R-1", "amount_cents": -1_000}
+
+    books.pay(recovery, paid())
+    paid_before = books.accounts["kainuu", "TRAINING"].paid_cents
+    books.act("id-1", "cancel", held(committed_cents=PAID, released_cents=COST - PAID))
+
+    assert books.is_exact, books.unequal
+    assert paid_before == PAID - 1_000
+    assert books.held["id-1"].paid_cents == PAID
+
+
+def test_an_end_leaves_what_is_due_by_it() -> None:
+    due = {"calculation": {"months": [{"month": "2021-09", "cents": COST - 7}]}}
+    right = held(committed_cents=COST - 7, released_cents=7) | due
+    wrong = held(committed_cents=COST - 8, released_cents=8) | due
+
+    ended, amiss = honest(), honest()
+    for books, answer in ((ended, right), (amiss, wrong)):
+        books.act("id-1", "end", answer)
+
+    assert ended.is_exact
+    assert found(amiss) == {"held behind end"}
 
 
 def test_an_allocation_whose_balance_lies_is_found() -> None:

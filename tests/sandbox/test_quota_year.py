@@ -18,7 +18,7 @@ from kuntavayla_sandbox.quota_year.generating import (
     counts,
     generate_year,
 )
-from kuntavayla_sandbox.quota_year.paying import payments
+from kuntavayla_sandbox.quota_year.paying import RECOVERED_EVERY, payments, recoveries
 from kuntavayla_sandbox.quota_year.running import YearRun, acts_of
 from kuntavayla_sandbox.quota_year.sizing import allocations, ely_of, participants
 from kuntavayla_sandbox.quota_year.telling import year_parts
@@ -149,6 +149,37 @@ def test_each_month_that_has_ended_is_paid_up_to_what_is_committed() -> None:
         ("granted", "2022-08", 300),
         ("ended", "2022-07", 200),
     ]
+
+
+def test_a_month_is_paid_once_and_only_what_is_left_of_the_commitment() -> None:
+    months = [("2022-07", 300), ("2022-08", 300)]
+    paid = Held(
+        ("kainuu", "PAY_SUBSIDY"), "a", 0, 500, None, months, paid_cents=300,
+        paid_months=("2022-07",),
+    )  # fmt: skip
+
+    due = list(payments({"paid": paid}, paid_on=LAST_DAY))
+
+    assert [(one["month"], one["amount_cents"]) for one in due] == [("2022-08", 200)]
+
+
+def test_of_a_few_that_go_on_a_part_is_taken_back_once() -> None:
+    months, account = [("2022-07", 300)], ("kainuu", "PAY_SUBSIDY")
+    held = {
+        f"id-{number}": Held(account, "a", 0, 300, None, months, paid_months=("2022-07",))
+        for number in range(1, 2 * RECOVERED_EVERY + 1)
+    }
+
+    first = list(recoveries(held, paid_on=LAST_DAY))
+    held[f"id-{RECOVERED_EVERY}"].recovered_cents = 30
+    held[f"id-{2 * RECOVERED_EVERY}"].is_changed = True
+
+    assert [(one["decision_id"], one["amount_cents"]) for one in first] == [
+        (f"id-{RECOVERED_EVERY}", -30),
+        (f"id-{2 * RECOVERED_EVERY}", -30),
+    ]
+    assert {one["kind"] for one in first} == {"recovery"}
+    assert list(recoveries(held, paid_on=LAST_DAY)) == []
 
 
 @pytest.mark.parametrize(("is_intact", "said"), [(True, "Verified, no"), (False, "Verified: 2")])

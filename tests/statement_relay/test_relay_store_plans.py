@@ -102,7 +102,7 @@ async def _fill(relay: Relay) -> None:
     answer = await relay.case_system().post("/information:bulk", ndjson(*items), headers=NDJSON)
     assert b'"created":2000' in answer.content
     await relay.fetch(SETTLE_MOST)
-    await relay.fetch("ANALYZE")
+    await relay.fetch("VACUUM ANALYZE information, client_queues, delivery_attempts")
 
 
 async def plan_of(connection: Connection, number: int, arguments: str) -> str:

@@ -205,7 +205,6 @@ async def _live_the_year(
     )
     console.print(f"The appropriation of 2021: {len(planned):,} decisions of the case systems.")
     await year.decide(planned, tell=partial(console.print, highlight=False))
-    await year.pay()
     run = await year.close()
     closing.print_closing(console, *year_parts(run))
     return run

@@ -33,8 +33,9 @@ class Unequal(Struct, frozen=True):
 class Held(Struct):
     """What a decision holds by now, and when it would expire; None once it was granted.
 
-    `months` are what it costs month by month as it was first calculated, `is_changed` tells that it
-    was calculated anew since.
+    `months` are what it costs month by month as it was calculated last, `is_changed` tells that it
+    did not go on as it was granted. `paid_cents` is all that was paid, `recovered_cents` what was
+    taken back of it.
     """
 
     account: AccountName
@@ -44,7 +45,9 @@ class Held(Struct):
     expires_at: datetime | None
     months: list[tuple[str, int]]
     paid_cents: int = 0
+    recovered_cents: int = 0
     is_changed: bool = False
+    paid_months: tuple[str, ...] = ()
 
 
 class Account(Struct):
@@ -163,11 +166,12 @@ class Books:
             expected=before - sum(now.values()),
             found=answer["released_cents"],
         )
-        self._compare_act(decision_id, action, held=held, now=now)
+        self._compare_act(decision_id, action, held=held, answer=answer)
         for name in HOLDING:
             setattr(account, name, getattr(account, name) - getattr(held, name) + now[name])
             setattr(held, name, now[name])
         held.expires_at, held.is_changed = None, action != "grant"
+        held.months = _months_of(answer) or held.months
 
     def pay(self, item: Document, answer: Document) -> None:
         """Take a payment into the books: each lies within its commitment, and is booked."""
@@ -177,37 +181,33 @@ class Books:
         if result.get("result") != "booked":
             self._note("payment", name, expected="booked", found=str(answer["status"]))
             return
-        held.paid_cents += item["amount_cents"]
-        self.accounts[held.account].paid_cents += item["amount_cents"]
+        cents = item["amount_cents"]
+        self.accounts[held.account].paid_cents += cents
+        if cents > 0:
+            held.paid_cents += cents
+            held.paid_months = (*held.paid_months, item.get("month", ""))
+        else:
+            held.recovered_cents -= cents
         left = held.committed_cents - held.paid_cents
         self._compare("left to pay", name, expected=left, found=result["commitment_left_cents"])
         self._compare("above a commitment", name, expected=0, found=result.get("excess_cents", 0))
 
-    def _compare_act(
-        self, decision_id: str, action: str, *, held: Held, now: Mapping[str, int]
-    ) -> None:
-        """Compare what an act leaves: all of a grant, nothing of what ends, no more of the rest."""
+    def _compare_act(self, decision_id: str, action: str, *, held: Held, answer: Document) -> None:
+        """Compare what an act leaves: all of a grant, of the rest what is due by now and was paid.
+
+        What is due is calculated by the service anew to the last day; what was paid stays.
+        """
         if action == "grant":
-            self._compare(
-                "granted", decision_id, expected=held.reserved_cents, found=now["committed_cents"]
-            )
+            expected = held.reserved_cents
         elif action in UNBOUND:
-            self._compare(f"held behind {action}", decision_id, expected=0, found=sum(now.values()))
-        elif not 0 <= now["committed_cents"] <= held.committed_cents:
-            most = f"at most {held.committed_cents}"
-            self._note(
-                f"held behind {action}",
-                decision_id,
-                expected=most,
-                found=str(now["committed_cents"]),
-            )
-        if now["reserved_cents"]:
-            self._note(
-                f"reserved behind {action}",
-                decision_id,
-                expected="0",
-                found=str(now["reserved_cents"]),
-            )
+            expected = held.paid_cents
+        else:
+            due = sum(cents for _, cents in _months_of(answer))
+            expected = max(min(due, held.committed_cents), held.paid_cents)
+        found = answer["committed_cents"]
+        self._compare(f"held behind {action}", decision_id, expected=expected, found=found)
+        found = answer["reserved_cents"]
+        self._compare(f"reserved behind {action}", decision_id, expected=0, found=found)
 
     def due(self, now: datetime) -> int:
         """Return how many reservations have ended by now without being granted."""

@@ -73,7 +73,8 @@ class LedgerCalls:
         answered: list[tuple[Document, Document]] = []
         waiting = list(documents)
         while waiting:
-            lines = await self.send_lines(name, "/decisions:bulk", waiting)
+            whole = {"detail": "full"}
+            lines = await self.send_lines(name, "/decisions:bulk", waiting, query=whole)
             sent, waiting = waiting, []
             for document, line in zip(sent, lines, strict=True):
                 if _is_to_repeat(line):

@@ -27,7 +27,7 @@ from kuntavayla_sandbox.quota_year.calls import (
     official_of,
 )
 from kuntavayla_sandbox.quota_year.generating import Planned, YearClient
-from kuntavayla_sandbox.quota_year.paying import payments
+from kuntavayla_sandbox.quota_year.paying import payments, recoveries
 from kuntavayla_sandbox.quota_year.sizing import allocations, ely_of
 from kuntavayla_sandbox.simulators import iterate_clients, load_status
 from kuntavayla_sandbox.stack import RunningStack
@@ -80,6 +80,7 @@ class QuotaYear:
         self._assumed = assumed
         self._register: Register = load_register()
         self._ids: dict[str, str] = {}
+        self._going_on: Lane = []
         self.run = YearRun(books=Books())
 
     async def allocate(self, clients: Sequence[YearClient]) -> None:
@@ -96,7 +97,10 @@ class QuotaYear:
             self.run.books.allocate(order, answer)
 
     async def decide(self, planned: Sequence[Planned], *, tell: Callable[[str], None]) -> None:
-        """Live through the months: decide, act, let expire; raises YearRefused or YearStalled."""
+        """Live through the months: decide, act, pay, let expire.
+
+        Raises YearRefused or YearStalled.
+        """
         for last in self._assumed.year.month_ends:
             await self._move_to(last)
             first = last.replace(day=1)
@@ -104,18 +108,29 @@ class QuotaYear:
             lanes = [list(lane) for _, lane in groupby(of_month, key=lambda one: one.area_code)]
             answered = await self._side_by_side(lanes, self._send)
             await self._side_by_side(answered, self._act)
+            await self._side_by_side(self._take_due(last), self._act_later)
+            await self._pay()
             tell(f"  {last:%m/%Y}: {len(of_month):,} decisions")
 
-    async def pay(self) -> None:
-        """Let KEHA pay what is due by now; raises YearRefused or YearStalled."""
+    async def _pay(self) -> None:
+        """Let KEHA pay what is due by now, then take back a part of a few."""
         paid_on = legal_day(self._running.clock())
-        items = list(payments(self.run.books.held, paid_on=paid_on))
-        for first in range(0, len(items), PAYMENTS_A_CALL):
-            part = items[first : first + PAYMENTS_A_CALL]
-            query = {"report_id": f"SANDBOX-{first}"}
-            lines = await self._calls.send_lines(PAYER, "/payments:bulk", part, query=query)
-            for item, line in zip(part, lines, strict=True):
-                self.run.books.pay(item, line)
+        for due in (payments, recoveries):
+            items = list(due(self.run.books.held, paid_on=paid_on))
+            for first in range(0, len(items), PAYMENTS_A_CALL):
+                part = items[first : first + PAYMENTS_A_CALL]
+                query = {"report_id": f"SANDBOX-{paid_on}-{due.__name__}-{first}"}
+                lines = await self._calls.send_lines(PAYER, "/payments:bulk", part, query=query)
+                for item, line in zip(part, lines, strict=True):
+                    self.run.books.pay(item, line)
+
+    def _take_due(self, last: date) -> list[Lane]:
+        """Return by area what comes to an end by a month's last day; of the last month, all."""
+        is_end = last == self._assumed.year.month_ends[-1]
+        due = [one for one in self._going_on if is_end or _middle(one) <= last]
+        self._going_on = [one for one in self._going_on if one not in due]
+        due.sort(key=lambda one: one.area_code)
+        return [list(lane) for _, lane in groupby(due, key=lambda one: one.area_code)]
 
     async def close(self) -> YearRun:
         """Compare the books with the balances, and let the service verify its own."""
@@ -180,20 +195,32 @@ class QuotaYear:
         return reserved
 
     async def _act(self, lane: Lane) -> Lane:
-        """Do to each decision of an area what its municipality does to it."""
+        """Do to each decision of an area what its municipality does to it first."""
         for one in lane:
-            for version, (action, body) in enumerate(acts_of(one), start=1):
-                decision_id = self._ids[one.document["municipal_id"]]
-                path = f"/decisions/{decision_id}:{action}"
-                answer = await self._calls.post(
-                    one.case_system_id,
-                    path,
-                    {**body, **official_of(one.document)},
-                    key=f"{decision_id}:{action}",
-                    version=version,
-                )
-                self.run.books.act(decision_id, action, answer)
+            acts = acts_of(one)
+            for first in acts[:1]:
+                await self._do(one, first, version=1)
+            if len(acts) > 1:
+                self._going_on.append(one)
         return []
+
+    async def _act_later(self, lane: Lane) -> Lane:
+        """Do to each decision of an area what becomes of it once it was paid for a while."""
+        for one in lane:
+            await self._do(one, acts_of(one)[1], version=2)
+        return []
+
+    async def _do(self, one: Planned, act: tuple[str, Document], *, version: int) -> None:
+        action, body = act
+        decision_id = self._ids[one.document["municipal_id"]]
+        answer = await self._calls.post(
+            one.case_system_id,
+            f"/decisions/{decision_id}:{action}",
+            {**body, **official_of(one.document)},
+            key=f"{decision_id}:{action}",
+            version=version,
+        )
+        self.run.books.act(decision_id, action, answer)
 
 
 def acts_of(one: Planned) -> list[tuple[str, Document]]:

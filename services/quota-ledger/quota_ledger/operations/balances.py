@@ -1,7 +1,7 @@
 """Balances and statements of account: of now, or of any day as it was known at any time."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from quota_ledger.errors import AccountNotFound
 from quota_ledger.rules.allocations import Indicative
 from quota_ledger.rules.balances import NOTHING, Balance
 from quota_ledger.rules.booked import ListedEntry
+from quota_ledger.rules.statements import Reader, StatementPeriod
 from quota_ledger.rules.thresholds import is_used_to
 from quota_ledger.store import accounts, allocations, entries, snapshots
 
@@ -35,10 +36,21 @@ class ShownBalance(Struct, frozen=True):
 
 
 class Statement(Struct, frozen=True):
-    """Entries of an account, in order."""
+    """Entries of an account, in order; `opening` is what was in it before the first day asked."""
 
     balance: Balance
+    opening: Balance | None
     entries: Sequence[ListedEntry]
+
+
+class StatementFilter(Struct, frozen=True, kw_only=True):
+    """Who asks for which entries; `area_codes` are the areas that it sees, None stands for all."""
+
+    area_codes: frozenset[str] | None
+    reader: Reader
+    period: StatementPeriod = StatementPeriod()
+    after: int = 0
+    limit: int
 
 
 async def list_of(connection: Connection, query: BalanceFilter) -> list[ShownBalance]:
@@ -66,19 +78,29 @@ async def list_of(connection: Connection, query: BalanceFilter) -> list[ShownBal
 
 
 async def load_statement(
-    connection: Connection,
-    account_id: str,
-    *,
-    area_codes: frozenset[str] | None,
-    after: int,
-    limit: int,
+    connection: Connection, account_id: str, *, query: StatementFilter
 ) -> Statement:
-    """Return entries of an account that the caller may see; raises AccountNotFound."""
+    """Return entries of an account as the caller may see them; raises AccountNotFound."""
     balance = (await accounts.list_by_id(connection, [account_id])).get(account_id)
-    if balance is None or (area_codes is not None and balance.key.area_code not in area_codes):
+    seen = query.area_codes
+    if balance is None or (seen is not None and balance.key.area_code not in seen):
         raise AccountNotFound
-    found = await entries.list_of_account(connection, account_id, after=after, limit=limit)
-    return Statement(balance, found)
+    found = await entries.list_of_account(
+        connection, account_id, period=query.period, after=query.after, limit=query.limit
+    )
+    opening = await _opening(connection, balance, first_on=query.period.first_on)
+    return Statement(balance, opening, [query.reader.told(one) for one in found])
+
+
+async def _opening(
+    connection: Connection, balance: Balance, *, first_on: date | None
+) -> Balance | None:
+    """Return an account as it stood before a day."""
+    if first_on is None:
+        return None
+    day_before = BalanceFilter(on=first_on - timedelta(days=1))
+    [opening] = await _as_of(connection, [balance], query=day_before)
+    return opening
 
 
 async def _as_of(

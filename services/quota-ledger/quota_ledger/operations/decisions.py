@@ -132,7 +132,8 @@ async def _reserve_all(
             one.decided_on, received_on=reserver.moment.today, days=law.reservation_days
         )
         found[place] = reserver.reserve(one, expires_at=expires_at)
-    stored = await load_open(connection, (one for one in found.values() if isinstance(one, Short)))
+    short = [one for one in found.values() if isinstance(one, Short)]
+    stored = await load_open(connection, short, now=reserver.moment.now)
     decided: list[tuple[int, Decided]] = []
     for place, outcome in found.items():
         match outcome:

@@ -114,10 +114,12 @@ class Reserver:
         self._uncounted.clear()
 
 
-async def load_open(connection: Connection, short: Iterable[Short]) -> Mapping[str, OpenInAccounts]:
+async def load_open(
+    connection: Connection, short: Iterable[Short], *, now: datetime
+) -> Mapping[str, OpenInAccounts]:
     """Return what was reserved before this batch in the accounts where something was short."""
     account_ids = {one for each in short for one in each.account_ids}
-    return await decisions.list_open(connection, account_ids) if account_ids else {}
+    return await decisions.list_open(connection, account_ids, now=now) if account_ids else {}
 
 
 def opened_at(short: Short, *, stored: Mapping[str, OpenInAccounts]) -> OpenInAccounts:

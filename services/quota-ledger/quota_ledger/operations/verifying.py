@@ -11,14 +11,23 @@ from msgspec import Struct
 from kuntavayla import audit
 from kuntavayla.audit import BlockSpan, SealKeys
 from kuntavayla.database import Connection
+from kuntavayla.idempotency import fingerprints_of
 from kuntavayla.service.moments import Call, Moment
 from kuntavayla.service.operations.witnessing import witness
+from kuntavayla.values.digests import KeyedDigest
 from quota_ledger.rules.seals import Sealed
 from quota_ledger.rules.verifying import AccountBook, Difference, StoredAccount
 from quota_ledger.store import verifying as store
 
 TOLD_MAX = 1_000
 """Differences that an answer lists, at most; all are counted."""
+
+
+class Keys(Struct, frozen=True):
+    """By what the audit is sealed, and by what reported payments are fingerprinted."""
+
+    seals: SealKeys
+    fingerprints: Sequence[KeyedDigest]
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -46,7 +55,7 @@ class _Found:
                 self.kept.append(one)
 
 
-async def verify(connection: Connection, *, keys: SealKeys, call: Call, moment: Moment) -> Verified:
+async def verify(connection: Connection, *, keys: Keys, call: Call, moment: Moment) -> Verified:
     """Compute all balances anew and return what differs; the transaction begins with this.
 
     Sees one moment (REPEATABLE READ). Stores nothing but a line of the audit.
@@ -56,7 +65,8 @@ async def verify(connection: Connection, *, keys: SealKeys, call: Call, moment: 
     await _verify_entries(connection, found)
     for kind in store.CHECKS:
         found.add(await store.list_differences(connection, kind))
-    chain = await _verify_audit(connection, found, keys=keys, source=moment.source)
+    await _verify_reported(connection, found, by=keys.fingerprints)
+    chain = await _verify_audit(connection, found, keys=keys.seals, source=moment.source)
     counts = await store.count_all(connection)
     outcome = "differs" if found.count else "intact"
     await witness(connection, call, action="books.verified", outcome=outcome, moment=moment)
@@ -130,6 +140,15 @@ class _SealsInOrder:
         if self._next is None:
             self._next = await anext(self._seals, None)
         return self._next
+
+
+async def _verify_reported(
+    connection: Connection, found: _Found, *, by: Sequence[KeyedDigest]
+) -> None:
+    """Hold each payment, with its month, against the fingerprint of what was reported."""
+    async for item, fingerprint in store.each_reported(connection):
+        if fingerprint not in fingerprints_of(item, by=by):
+            found.add([Difference(kind="payment_differs", decision_id=item.decision_id)])
 
 
 async def _verify_audit(

@@ -25,6 +25,7 @@ from kuntavayla.http import (
 )
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.routes.desk import official_of_call
 from kuntavayla.service.routes.outcomes import repeating
 from kuntavayla.service.routes.pages import LIMIT_DEFAULT, After, Limit, next_cursor, place_of_id
 from quota_ledger.errors import (
@@ -120,11 +121,14 @@ async def allocate(request: Request) -> Response:
     ),
 )
 async def preview(request: Request) -> Response:
-    """Return what an allocation would do to its account; nothing is stored."""
+    """Return what an allocation would do to its account; nothing is stored.
+
+    Any official of the caller's may ask.
+    """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *ORDERERS)
     body = await _read(request)
-    official = decider_of_call(request, body.acting_official)
+    official = official_of_call(request, body.acting_official)
     tools = order_desk(request, official, body, route="allocations:preview", key="none")
     async with desk.transaction() as connection:
         found = await operations.preview(connection, body, desk=tools)

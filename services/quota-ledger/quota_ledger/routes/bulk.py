@@ -1,6 +1,7 @@
 """Bulk decisions: lines in, lines out, in order; each is taken or refused by itself."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from starlette.requests import Request
 
@@ -15,9 +16,16 @@ from quota_ledger.operations.submissions import Submission
 from quota_ledger.routes.desk import desk_of
 from quota_ledger.routes.intake import Intake
 from quota_ledger.rules.items import DecisionItem
-from quota_ledger.schemas.decisions import DecisionBulkLine
+from quota_ledger.rules.verdicts import Verdict
+from quota_ledger.schemas.decisions import (
+    DecisionBulkLine,
+    DetailedDecisionBulkLine,
+    ShortVerdict,
+)
 
 _decoder: JsonDecoder[DecisionItem] = JsonDecoder(DecisionItem, bytes_max=LINE_BYTES_MAX)
+Detail = Literal["short", "full"]
+AnswerLine = DecisionBulkLine | DetailedDecisionBulkLine
 Ready = Submission | DecisionBulkLine
 """A line made ready: to be decided, or refused."""
 
@@ -25,12 +33,13 @@ Ready = Submission | DecisionBulkLine
 class Bulk:
     """One bulk call: chunks are made ready and decided one after the other."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, detail: Detail) -> None:
         self._desk = desk_of(request)
+        self._detail = detail
         self._organisation = caller_of(request).organisation
         self._intake = Intake(request)
 
-    async def run(self, lines: Sequence[bytes]) -> list[DecisionBulkLine]:
+    async def run(self, lines: Sequence[bytes]) -> list[AnswerLine]:
         """Decide all lines, chunk by chunk; return one answer per line, in order."""
         return await run_chunks(lines, begin=self._begin, submit=self._submit)
 
@@ -47,7 +56,7 @@ class Bulk:
         except (DomainError, Refusal) as failure:
             return _refused(number, _key_of(item), failure)
 
-    async def _submit(self, ready: Sequence[Ready], first_line: int) -> list[DecisionBulkLine]:
+    async def _submit(self, ready: Sequence[Ready], first_line: int) -> list[AnswerLine]:
         """Decide what is ready in one transaction; return one answer per line, in order."""
         items = [one for one in ready if isinstance(one, Submission)]
         outcomes: Sequence[Answered | Exception] = ()
@@ -57,17 +66,34 @@ class Bulk:
             )
         by_id = {one.decision_id: outcome for one, outcome in zip(items, outcomes, strict=True)}
         return [
-            _answer(number, one, by_id[one.decision_id]) if isinstance(one, Submission) else one
+            self._answer(number, one, by_id[one.decision_id])
+            if isinstance(one, Submission)
+            else one
             for number, one in enumerate(ready, first_line)
         ]
 
+    def _answer(self, number: int, item: Submission, outcome: Answered | Exception) -> AnswerLine:
+        key = item.item.municipal_id
+        if isinstance(outcome, Exception):
+            return _refused(number, key, outcome)
+        verdict, replayed = outcome.verdict, outcome.is_replay
+        if self._detail == "full":
+            return DetailedDecisionBulkLine(
+                line=number, key=key, status=201, result=verdict, replayed=replayed
+            )
+        short = _short(verdict)
+        return DecisionBulkLine(line=number, key=key, status=201, result=short, replayed=replayed)
 
-def _answer(number: int, item: Submission, outcome: Answered | Exception) -> DecisionBulkLine:
-    key = item.item.municipal_id
-    if isinstance(outcome, Exception):
-        return _refused(number, key, outcome)
-    return DecisionBulkLine(
-        line=number, key=key, status=201, result=outcome.verdict, replayed=outcome.is_replay
+
+def _short(verdict: Verdict) -> ShortVerdict:
+    reservation = verdict.reservation
+    return ShortVerdict(
+        decision_id=verdict.decision_id,
+        outcome=verdict.outcome,
+        state=verdict.state,
+        cents=None if reservation is None else reservation.cents,
+        expires_at=None if reservation is None else reservation.expires_at,
+        reason=next(iter(verdict.reasons), None),
     )
 
 

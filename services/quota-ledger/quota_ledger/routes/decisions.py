@@ -44,7 +44,7 @@ from quota_ledger.errors import AreaNotYours, ClientNotKnown
 from quota_ledger.operations import decisions as operations
 from quota_ledger.operations import reading
 from quota_ledger.routes.answers import PREFIX
-from quota_ledger.routes.bulk import Bulk
+from quota_ledger.routes.bulk import Bulk, Detail
 from quota_ledger.routes.desk import Desk, desk_of
 from quota_ledger.routes.intake import Intake, answered
 from quota_ledger.routes.rights import PURPOSE, narrowed, seen_areas, served_codes
@@ -109,18 +109,24 @@ async def decide(request: Request) -> Response:
         parameters=(ACTING_OFFICIAL_UNLESS_IN_BODY,),
     ),
 )
-async def decide_many(request: Request) -> Response:
+async def decide_many(
+    request: Request,
+    *,
+    detail: Annotated[
+        Detail, Query(description="`full` answers each line with the whole verdict.")
+    ] = "short",
+) -> Response:
     """Have money reserved for up to 10,000 decisions, one JSON text a line.
 
     The body is NDJSON, gzip allowed, 16 MiB inflated. Answers one line per input line in order, and
     a last line with the summary; an answer without it is incomplete: send again, lines already
     taken answer as before. Decisions are booked in the order of their lines: what does not fit is
     refused, and smaller ones behind it may pass. Takes no Idempotency-Key: the municipal id is the
-    key.
+    key. `detail=full` answers each line as `POST /decisions` does.
     """
     require_kind(caller_of(request), OrganisationKind.CASE_SYSTEM)
     lines = await read_lines(request, limits=desk_of(request).bulk_limits)
-    lines_answered = await Bulk(request).run(lines)
+    lines_answered = await Bulk(request, detail=detail).run(lines)
     return ndjson_answer(_encode_lines([*lines_answered, summary_of(lines_answered)]))
 
 
@@ -134,12 +140,15 @@ async def decide_many(request: Request) -> Response:
     ),
 )
 async def preview(request: Request) -> Response:
-    """Calculate and judge as a decision would be, and say what would be left; nothing is stored."""
+    """Calculate and judge as a decision would be, and say what would be left; nothing is stored.
+
+    Any official of the caller's may ask: a preview decides nothing.
+    """
     desk = desk_of(request)
     require_kind(caller_of(request), OrganisationKind.CASE_SYSTEM)
     item = await _items.read(request, limits=desk.body_limits)
     moment = desk.moment()
-    submission = Intake(request).accept(item, moment=moment)
+    submission = Intake(request, is_preview=True).accept(item, moment=moment)
     async with desk.transaction() as connection:
         outcome = await operations.preview(connection, submission, law=desk.law, moment=moment)
     return json_answer(preview_answer(settled(outcome)))

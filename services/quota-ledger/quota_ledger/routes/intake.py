@@ -9,7 +9,7 @@ from kuntavayla.http import InvalidBody, caller_of
 from kuntavayla.idempotency import InProgress
 from kuntavayla.register import CaseSystem
 from kuntavayla.service.moments import Call, Moment
-from kuntavayla.service.routes.desk import call_of
+from kuntavayla.service.routes.desk import call_of, official_of_call
 from kuntavayla.values.officials import ActingOfficial
 from quota_ledger.operations.decisions import Answered
 from quota_ledger.operations.submissions import Submission, submission_of
@@ -26,8 +26,9 @@ DUPLICATE_RETRY_S = 0.05
 class Intake:
     """Makes the decisions of one call ready."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, is_preview: bool = False) -> None:
         self._request = request
+        self._official_of = official_of_call if is_preview else decider_of_call
         self._desk = desk_of(request)
         self._sender = sender_of(caller_of(request), desk=self._desk)
         self._calls: dict[ActingOfficial | None, Call] = {}
@@ -36,7 +37,7 @@ class Intake:
         """Return the submission of a decision.
 
         Raises InvalidBody with every fault; 400 where no official is named, 403 where the official
-        is no decider, or of a municipality that is not served.
+        is no decider, unless it is a preview, or of a municipality that is not served.
         """
         call = self._call_of(item.acting_official)
         law = self._desk.law
@@ -49,7 +50,7 @@ class Intake:
         """Return who decides, by the body, else by the header; each official is judged once."""
         call = self._calls.get(in_body)
         if call is None:
-            official = decider_of_call(self._request, in_body)
+            official = self._official_of(self._request, in_body)
             call = self._calls[in_body] = call_of(self._request, official, purpose=PURPOSE)
         return call
 

@@ -1,5 +1,6 @@
 """Years closed by the ELY centre: what is left of them lapses."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Path
@@ -23,7 +24,9 @@ from kuntavayla.http import (
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.routes.desk import official_of_call
 from kuntavayla.service.routes.outcomes import repeating
+from kuntavayla.values.officials import ActingOfficial
 from quota_ledger.errors import YearNotOver
 from quota_ledger.operations import lapsing as operations
 from quota_ledger.operations.lapsing import Closing, Lapsed
@@ -38,6 +41,7 @@ from quota_ledger.schemas.lapses import LapsedAccountResponse, LapsePreview, Lap
 router = secured_router(PREFIX)
 _asked = JsonDecoder(LapseRequest)
 _OF_OFFICIAL = (OfficialRoleRefused, MunicipalityNotServed, OfficeNotYours)
+OfficialOf = Callable[[Request, ActingOfficial | None], ActingOfficial]
 Year = Annotated[int, Path(ge=2000, le=2100, description="The appropriation year.")]
 
 
@@ -59,7 +63,7 @@ async def lapse(request: Request, year: Year) -> Response:
     """
     require_kind(caller_of(request), OrganisationKind.ELY)
     key = idempotency_key(request)
-    closing, tools = await _read(request, year, key=key)
+    closing, tools = await _read(request, year, key=key, official_of=decider_of_call)
 
     async def act() -> Lapsed:
         async with desk_of(request).transaction() as connection:
@@ -80,9 +84,12 @@ async def lapse(request: Request, year: Year) -> Response:
     ),
 )
 async def preview(request: Request, year: Year) -> Response:
-    """Return what would lapse if the year were closed now; nothing is stored."""
+    """Return what would lapse if the year were closed now; nothing is stored.
+
+    Any official of the caller's may ask.
+    """
     require_kind(caller_of(request), OrganisationKind.ELY)
-    closing, tools = await _read(request, year, key="none")
+    closing, tools = await _read(request, year, key="none", official_of=official_of_call)
     async with desk_of(request).transaction() as connection:
         found = await operations.preview(connection, closing, desk=tools)
     told = [_account(one, cents=lapsing_cents(one), entry_id=None) for one in found]
@@ -90,14 +97,16 @@ async def preview(request: Request, year: Year) -> Response:
     return json_answer(LapsePreview(budget_year=year, cents=cents, accounts=told))
 
 
-async def _read(request: Request, year: int, *, key: str) -> tuple[Closing, OrderDesk]:
+async def _read(
+    request: Request, year: int, *, key: str, official_of: OfficialOf
+) -> tuple[Closing, OrderDesk]:
     """Return what is to be closed, checked, and what it is done with."""
     desk = desk_of(request)
     body = await _asked.read(request, limits=desk.body_limits)
     faults = tuple(body.faults())
     if faults:
         raise InvalidContent(faults)
-    official = decider_of_call(request, body.acting_official)
+    official = official_of(request, body.acting_official)
     own = seen_areas(caller_of(request), desk=desk) or frozenset()
     content = {"year": year, "asked": body}
     tools = order_desk(request, official, content, route="years:lapse", key=key)

@@ -25,6 +25,7 @@ from kuntavayla.http import (
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.register import OrganisationKind
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.routes.desk import official_of_call
 from kuntavayla.service.routes.outcomes import repeating
 from quota_ledger.errors import (
     AllocationCutBelowBound,
@@ -212,7 +213,8 @@ async def _read(request: Request, find: _Find, its_id: UUID, *, route: str | Non
     asked = await _asked.read(request, limits=desk.body_limits)
     if faults := tuple(asked.faults()):
         raise InvalidContent(faults)
-    official = decider_of_call(request, asked.acting_official)
+    official_of = official_of_call if route is None else decider_of_call
+    official = official_of(request, asked.acting_official)
     content = {"id": str(its_id), "asked": asked}
     tools = order_desk(request, official, content, route=route or "reversals:preview", key=key)
     return _Order(find, str(its_id), asked, tools, seen_areas(caller, desk=desk))

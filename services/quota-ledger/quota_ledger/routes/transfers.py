@@ -21,6 +21,7 @@ from kuntavayla.http import (
 from kuntavayla.idempotency import IdempotencyKeyReused, InProgress
 from kuntavayla.register import Area
 from kuntavayla.service.errors import MunicipalityNotServed, OfficeNotYours, OfficialRoleRefused
+from kuntavayla.service.routes.desk import official_of_call
 from kuntavayla.service.routes.outcomes import repeating
 from quota_ledger.errors import (
     AllocationCutBelowBound,
@@ -102,11 +103,14 @@ async def transfer(request: Request) -> Response:
     ),
 )
 async def preview(request: Request) -> Response:
-    """Return what a transfer would do to both accounts; nothing is stored."""
+    """Return what a transfer would do to both accounts; nothing is stored.
+
+    Any official of the caller's may ask.
+    """
     caller, desk = caller_of(request), desk_of(request)
     require_kind(caller, *ORDERERS)
     body = await _read(request)
-    official = decider_of_call(request, body.acting_official)
+    official = official_of_call(request, body.acting_official)
     tools = order_desk(request, official, body, route="allocation-transfers:preview", key="none")
     async with desk.transaction() as connection:
         found = await operations.preview(connection, body, desk=tools)

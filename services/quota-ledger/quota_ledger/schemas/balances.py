@@ -95,9 +95,13 @@ class EntryResponse(Struct, frozen=True, kw_only=True):
 
 
 class EntryList(Struct, frozen=True, kw_only=True):
-    """A page of a statement of account; `balance` is the account as it stands."""
+    """A page of a statement of account; `balance` is the account as it stands.
+
+    `opening` is the account before the day `from`, where one is asked for.
+    """
 
     account_id: str
+    opening: BalanceResponse | None
     balance: BalanceResponse
     items: Sequence[EntryResponse]
     next_cursor: str | None

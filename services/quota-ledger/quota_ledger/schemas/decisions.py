@@ -14,8 +14,30 @@ from quota_ledger.rules.verdicts import Available, Reason, Verdict
 from quota_ledger.schemas.balances import Cents, CentsAndPersons
 
 
+class ShortVerdict(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A decision as a bulk call tells it: what is reserved until when, or the first reason."""
+
+    decision_id: str
+    outcome: Outcome
+    state: DecisionState
+    cents: int | None = None
+    expires_at: datetime | None = None
+    reason: Reason | None = None
+
+
 class DecisionBulkLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The outcome of one line of a bulk call."""
+
+    line: int
+    key: str | None
+    status: int
+    result: ShortVerdict | None = None
+    problem: Problem | None = None
+    replayed: bool = False
+
+
+class DetailedDecisionBulkLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The outcome of one line of a bulk call that asked for whole answers."""
 
     line: int
     key: str | None

@@ -1,6 +1,7 @@
 """Decisions: what they hold of which account, their story, and who reads them."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -89,12 +90,14 @@ LIST_FIRST = """
 SELECT s.decision_id::text, s.content::text, s.calculation::text
 FROM decision_steps s WHERE s.decision_id = ANY($1::uuid[]) AND s.number = 1
 """
-# What is reserved of an account by decisions, with the first end of it.
+# What is reserved of an account by decisions, with the first end of it; what has ended already and
+# is about to be let go is no news to wait for.
 LIST_OPEN = """
 SELECT h.account_id::text, count(*) AS count, sum(h.reserved_cents)::int8 AS cents,
        min(d.expires_at) AS next_expiry_at
 FROM decision_draws h JOIN decisions d USING (decision_id)
 WHERE h.account_id = ANY($1::uuid[]) AND h.reserved_cents > 0 AND d.state = 'reserved'
+  AND d.expires_at >= $2
 GROUP BY h.account_id
 """
 
@@ -151,10 +154,10 @@ async def list_verdicts(connection: Connection, decision_ids: Sequence[str]) -> 
 
 
 async def list_open(
-    connection: Connection, account_ids: Collection[str]
+    connection: Connection, account_ids: Collection[str], *, now: datetime
 ) -> dict[str, OpenInAccounts]:
-    """Return what is reserved of accounts, by id; accounts without any are left out."""
-    rows = await connection.fetch(LIST_OPEN, sorted(account_ids))
+    """Return what is reserved of accounts from now on, by id; accounts without any are left out."""
+    rows = await connection.fetch(LIST_OPEN, sorted(account_ids), now)
     return {
         row["account_id"]: OpenInAccounts(row["count"], row["cents"], row["next_expiry_at"])
         for row in rows

@@ -9,6 +9,7 @@ from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from quota_ledger.rules.balances import Balance, Sums
 from quota_ledger.rules.booked import Entry, ListedEntry
+from quota_ledger.rules.statements import AboutDecision, StatedEntry, StatementPeriod
 
 _SUMS = Sums.__struct_fields__
 COLUMNS = Columns(
@@ -67,10 +68,15 @@ _LISTED_TEXT = ", ".join(
         "v.entry_id::text AS reversed_by",
     )
 )
+_ABOUT = AboutDecision.__struct_fields__
 LIST = f"""
-SELECT {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _SUMS)}, {_AFTER}
+SELECT {_LISTED_TEXT}, {", ".join(f"e.{name}" for name in _SUMS)}, {_AFTER},
+       {", ".join(f"d.{name} AS decision_{name}" for name in _ABOUT)}
 FROM entries e LEFT JOIN entries v ON v.reverses = e.entry_id
+LEFT JOIN overrides o ON o.override_id = e.override_id
+LEFT JOIN decisions d ON d.decision_id = coalesce(e.decision_id, o.decision_id)
 WHERE e.account_id = $1 AND e.position > $2
+  AND ($4::date IS NULL OR e.value_on >= $4) AND ($5::date IS NULL OR e.value_on <= $5)
 ORDER BY e.position LIMIT $3
 """  # noqa: S608 - constants of ours
 LIST_OF_DECISION = f"""
@@ -103,11 +109,11 @@ async def list_balances_behind(
 
 
 async def list_of_account(
-    connection: Connection, account_id: str, *, after: int, limit: int
-) -> list[ListedEntry]:
-    """Return the entries of an account in order of their positions."""
-    rows = await connection.fetch(LIST, account_id, after, limit)
-    return [_listed(row) for row in rows]
+    connection: Connection, account_id: str, *, period: StatementPeriod, after: int, limit: int
+) -> list[StatedEntry]:
+    """Return the entries of an account that count for some days in order of their positions."""
+    rows = await connection.fetch(LIST, account_id, after, limit, period.first_on, period.last_on)
+    return [StatedEntry(_listed(row), _about(row)) for row in rows]
 
 
 async def list_of_decision(
@@ -116,6 +122,12 @@ async def list_of_decision(
     """Return the entries of a decision in the order of their booking, each with its account."""
     rows = await connection.fetch(LIST_OF_DECISION, decision_id)
     return [(row["account_id"], _listed(row)) for row in rows]
+
+
+def _about(row: Any) -> AboutDecision | None:  # noqa: ANN401 - a record
+    if row["decision_organisation"] is None:
+        return None
+    return AboutDecision(**{name: row[f"decision_{name}"] for name in _ABOUT})
 
 
 def _listed(row: Any) -> ListedEntry:  # noqa: ANN401 - a record

@@ -5,9 +5,10 @@ from typing import Any
 
 from kuntavayla.database import Connection
 from quota_ledger.rules.balances import Sums
+from quota_ledger.rules.payments import PaymentItem
 from quota_ledger.rules.seals import ACTION, FIELDS, Sealed, span_of
 from quota_ledger.rules.verifying import Difference, DifferenceKind, StoredAccount, StoredEntry
-from quota_ledger.store import snapshots
+from quota_ledger.store import snapshots, verified_sums
 
 PAGE_ROWS = 1_000
 DIFFERENCES_MAX = 1_000
@@ -136,6 +137,11 @@ WHERE e.position IS NULL OR place.sums IS DISTINCT FROM {snapshots.CONTENT}
 )
 LIMIT $1
 """  # noqa: S608 - constants of ours
+REPORTED = """
+SELECT payer_reference, decision_id::text, kind, to_char(month, 'YYYY-MM') AS month, amount_cents,
+       paid_on, reason_code, fingerprint
+FROM payments ORDER BY payment_id
+"""
 COUNTS = """
 SELECT (SELECT count(*) FROM accounts) AS accounts, (SELECT count(*) FROM entries) AS entries,
        (SELECT count(*) FROM decisions) AS decisions, (SELECT count(*) FROM payments) AS payments
@@ -147,6 +153,13 @@ CHECKS: Mapping[DifferenceKind, str] = {
     "payments_differ": PAYMENTS,
     "overrides_differ": OVERRIDES,
     "snapshot_differs": SNAPSHOTS,
+    "paid_differs": verified_sums.PAID,
+    "holds_differ": verified_sums.HOLDS,
+    "state_differs": verified_sums.STATES,
+    "calculation_differs": verified_sums.CALCULATIONS,
+    "allocations_differ": verified_sums.ALLOCATIONS,
+    "lapses_differ": verified_sums.LAPSES,
+    "payment_differs": verified_sums.PAYMENT_ENTRIES,
 }
 """What is added up by the database, by the kind of what differs."""
 
@@ -183,6 +196,14 @@ async def each_seal(connection: Connection) -> AsyncIterator[Sealed]:
     async for row in connection.cursor(SEALS, prefetch=PAGE_ROWS):
         first, last = span_of(row["outcome"])
         yield Sealed(row["account_id"], first, last, row["rule_version"] or "")
+
+
+async def each_reported(connection: Connection) -> AsyncIterator[tuple[PaymentItem, bytes]]:
+    """Yield what was reported of each payment as it is stored, with its fingerprint."""
+    async for row in connection.cursor(REPORTED, prefetch=PAGE_ROWS):
+        members = dict(row)
+        fingerprint = members.pop("fingerprint")
+        yield PaymentItem(**members), fingerprint
 
 
 async def list_differences(connection: Connection, kind: DifferenceKind) -> list[Difference]:

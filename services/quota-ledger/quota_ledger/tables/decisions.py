@@ -56,6 +56,7 @@ class DecisionRow(Row, table=True):
         sa.CheckConstraint("recovered_cents <= paid_cents", name="recovered_was_paid"),
         sa.CheckConstraint("state <> 'reserved' OR expires_at IS NOT NULL", name="reserved_ends"),
         sa.Index("ix_decisions_client_id", "client_id", "decision_id"),
+        sa.Index("ix_decisions_state", "state", "decision_id"),
         sa.Index("ix_decisions_area_code", "area_code", "decision_id"),
         sa.Index("ix_decisions_organisation", "organisation", "decision_id"),
         index("ix_decisions_expires_at", "expires_at", where="state = 'reserved'"),
