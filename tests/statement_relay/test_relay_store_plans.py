@@ -64,7 +64,8 @@ LOOK_UPS = {
 }
 """Statement, types of its arguments, arguments, and the indexes by which it reads."""
 SETTLE_MOST = """
-UPDATE information SET state = 'rejected', settled_at = now()
+UPDATE information SET state = 'rejected', settled_at = now(),
+       organisation = 'cs-' || ordinal % 30
 WHERE information_id IN (SELECT information_id FROM information ORDER BY information_id OFFSET 20)
 """
 
