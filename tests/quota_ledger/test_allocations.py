@@ -336,20 +336,29 @@ async def test_a_lapsed_year_takes_no_allocation(ledger: Ledger) -> None:
     ]
 
 
+IN_THE_YEAR = datetime(2021, 8, 24, 6, tzinfo=UTC)
+BEHIND_THE_APPROPRIATION = datetime(2023, 1, 2, 8, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
-    ("path", "body"),
+    ("path", "body", "now"),
     [
-        ("/allocations:preview", a_cut(amount_cents=1)),
-        ("/allocation-transfers:preview", a_transfer()),
-        ("/years/2021:preview", {"document": ALLOCATION["document"], "reason": "It is over"}),
+        ("/allocations:preview", a_cut(amount_cents=1), IN_THE_YEAR),
+        ("/allocation-transfers:preview", a_transfer(), IN_THE_YEAR),
+        (
+            "/years/2021:preview",
+            {"document": ALLOCATION["document"], "reason": "It is over"},
+            BEHIND_THE_APPROPRIATION,
+        ),
     ],
+    ids=["allocation", "transfer", "lapse"],
 )
 async def test_any_official_of_the_caller_may_preview(
-    ledger: Ledger, path: str, body: Json
+    ledger: Ledger, *, path: str, body: Json, now: datetime
 ) -> None:
     ely = ledger.caller("ely-14", *ORDER_SCOPES, "years.read")
     await ordered(ely, "/allocations", an_allocation())
-    ledger.clock.now = datetime(2023, 1, 2, 8, tzinfo=UTC)
+    ledger.clock.now = now
 
     answer = await order(ely, path, body, official="ely-14:u-7; role=caseworker")
 

@@ -1,5 +1,6 @@
 """What the relay asks receivers for again, and what it tells of lists that never came."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -21,6 +22,7 @@ from tests.statement_relay.deliveries import (
     Post,
 )
 from tests.statement_relay.misbehaving import (
+    Heard,
     Server,
     always,
     answer,
@@ -62,6 +64,26 @@ async def test_what_an_offices_list_shows_as_unproven_is_asked_for_and_a_parked_
         await post.value("SELECT counts->>'unproven' FROM reconciliations WHERE day = $1", DAY)
         == "0"
     )
+
+
+async def test_a_list_that_came_slowly_takes_the_place_of_no_newer_one(
+    post: Post, receiver: Server
+) -> None:
+    item = await post.enqueue()
+    await deliver(post, item)
+    post.now = NEXT_MORNING
+
+    async def slow(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        receiver.behaviour = holding()  # Meanwhile it loses the item, and is asked once more.
+        post.now += timedelta(seconds=1)
+        await ask(post)
+        await holding(line(item))(heard, writer)
+
+    receiver.behaviour = slow
+    await ask(post)
+
+    missing = "SELECT counts->>'missing' FROM reconciliations WHERE day = $1"
+    assert await post.value(missing, DAY) == "1"
 
 
 async def test_a_receiver_at_which_asking_fails_holds_up_none_behind_it_and_the_look_has_failed(

@@ -40,20 +40,21 @@ async def reconcile(
     """Compare what a receiver took on a day with the receipts that it gave, by its own times.
 
     `scope` is that of `scope_of` for the day. The result takes the place of an earlier one of the
-    day, but a partial one never that of a whole one; a line of the audit says so.
+    day, but a partial one never that of a whole one; a line of the audit says so. A list that we
+    asked for is of the instant at which we did, and takes the place of no newer one.
     """
     compared = await reconciliations.compare(connection, taken, scope=scope)
     result = Reconciliation(
         receiver_id=scope.receiver_id,
         day=day,
-        reconciled_at=moment.now,
+        reconciled_at=scope.asked_at or moment.now,
         their_count=len(taken),
         our_count=await reconciliations.count_ours(connection, scope=scope),
         counts=counts_of(compared),
         differences=[each.difference for each in compared],
         is_partial=not scope.may_see_restricted,
     )
-    await reconciliations.store(connection, result)
+    await reconciliations.store(connection, result, was_asked_for=scope.asked_at)
     outcome = EQUAL if result.is_equal else DIFFERING
     line = line_of(call, action="reconciliation.made", outcome=outcome, moment=moment)
     await audit.append(connection, [line])
@@ -192,11 +193,14 @@ async def _write_resent(
     await audit.append(connection, lines)
 
 
-def scope_of(receiver_id: str, day: date, *, may_see_restricted: bool) -> Scope:
+def scope_of(
+    receiver_id: str, day: date, *, may_see_restricted: bool, asked_at: datetime | None = None
+) -> Scope:
     """Return what of a receiver is compared for a day in Helsinki."""
     return Scope(
         receiver_id=receiver_id,
         starts_at=helsinki_instant(day, 0, 0),
         ends_at=helsinki_instant(day + timedelta(days=1), 0, 0),
         may_see_restricted=may_see_restricted,
+        asked_at=asked_at,
     )

@@ -67,6 +67,7 @@ SET reconciled_at = excluded.reconciled_at, their_count = excluded.their_count,
     our_count = excluded.our_count, counts = excluded.counts, differences = excluded.differences,
     is_partial = excluded.is_partial
 WHERE known.is_partial OR NOT excluded.is_partial
+  AND (NOT $9 OR known.reconciled_at <= excluded.reconciled_at)
 """
 RESTRICTED_NOW = """
 SELECT information_id::text FROM information
@@ -121,12 +122,16 @@ _differences = msgspec.json.Decoder(list[Difference]).decode
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """Whose receipts are compared, of which hours, and whether restricted clients' are."""
+    """Whose receipts are compared, of which hours, and whether restricted clients' are.
+
+    `asked_at` is when we asked for the list that they are compared with; None where it was sent.
+    """
 
     receiver_id: str
     starts_at: datetime
     ends_at: datetime
     may_see_restricted: bool
+    asked_at: datetime | None = None
 
 
 async def compare(
@@ -167,8 +172,11 @@ async def count_ours(connection: Connection, *, scope: Scope) -> int:
     return count
 
 
-async def store(connection: Connection, result: Reconciliation) -> None:
-    """Keep the result of a receiver and a day, but never a partial one in place of a whole one."""
+async def store(connection: Connection, result: Reconciliation, *, was_asked_for: object) -> None:
+    """Keep the result of a receiver and a day, but never a partial one in place of a whole one.
+
+    One that was asked for, and came slowly, takes the place of no newer one.
+    """
     await connection.execute(
         STORE,
         result.receiver_id,
@@ -179,6 +187,7 @@ async def store(connection: Connection, result: Reconciliation) -> None:
         _encode(result.counts).decode(),
         _encode(result.differences).decode(),
         result.is_partial,
+        bool(was_asked_for),
     )
 
 

@@ -61,7 +61,9 @@ class Asker(Struct, frozen=True, kw_only=True):
                 connection,
                 [item.taken for item in held],
                 day=day,
-                scope=operations.scope_of(receiver_id, day, may_see_restricted=True),
+                scope=operations.scope_of(
+                    receiver_id, day, may_see_restricted=True, asked_at=asked_at
+                ),
                 call=call,
                 moment=self.moment(),
             )
