@@ -70,14 +70,14 @@ WITH made AS (
 months AS (
     SELECT d.decision_id, (d.calculation ->> 'total_cents')::int8 AS total,
            (SELECT coalesce(sum((m ->> 'cents')::int8), 0)::int8
-            FROM jsonb_array_elements(d.calculation -> 'months') m) AS cents
+            FROM json_array_elements(d.calculation -> 'months') m) AS cents
     FROM decisions d WHERE d.calculation IS NOT NULL
 )
 SELECT NULL AS account_id, d.decision_id::text, s.of, s.expected, s.found
 FROM decisions d LEFT JOIN made s1 USING (decision_id) LEFT JOIN months t USING (decision_id)
 CROSS JOIN LATERAL (VALUES
     ('calculation', NULL::int8, NULL::int8,
-     s1.calculation IS DISTINCT FROM d.calculation
+     s1.calculation::jsonb IS DISTINCT FROM d.calculation::jsonb
      AND NOT (s1.number = 1 AND s1.calculation IS NULL)),
     ('total_cents', t.cents, t.total, t.cents <> t.total)
 ) AS s (of, expected, found, differs)
