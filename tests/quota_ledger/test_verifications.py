@@ -141,12 +141,16 @@ async def test_whoever_tampers_with_the_books_is_found_out(
         ),
         ("UPDATE decisions SET state = 'ended'", {"state_differs"}),
         (
-            "UPDATE decisions SET calculation = jsonb_set(calculation::jsonb, '{total_cents}', '1')",
+            """
+            UPDATE decisions
+            SET calculation = jsonb_set(calculation::jsonb, '{total_cents}', '1')
+            """,
             {"calculation_differs"},
         ),
         (
             """
-            UPDATE decision_steps SET calculation = jsonb_set(calculation::jsonb, '{total_cents}', '1')
+            UPDATE decision_steps
+            SET calculation = jsonb_set(calculation::jsonb, '{total_cents}', '1')
             WHERE number = 1
             """,
             {"calculation_differs"},
