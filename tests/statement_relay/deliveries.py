@@ -217,7 +217,9 @@ class Post:
         """Take one turn as a courier does, and begin no call."""
         desk = self._desk(lease_s=lease_s)
         async with transaction(self.pool) as connection:
-            return await delivering.take_turn(connection, ended, unsettled=unsettled, desk=desk)
+            return await delivering.take_turn(
+                connection, ended, held=delivering.Held(unsettled=unsettled), desk=desk
+            )
 
     async def settle(self, ended: Sequence[Called]) -> None:
         """Decide on calls and settle them, as a courier does when it ends."""

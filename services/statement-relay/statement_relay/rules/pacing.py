@@ -6,13 +6,19 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from statement_relay.rules.breakers import Breaker
+from statement_relay.rules.breakers import CLOSED, Breaker
 from statement_relay.rules.clocks import is_open
 from statement_relay.rules.endpoints import Endpoint
 
 WINDOW = timedelta(seconds=1)
 """A rate is counted in windows of this length."""
 DOUBLINGS_MAX = 16
+READY_PART = 2
+"""One part in so many of the calls that may run at once may lie ready to take their places.
+
+Only where nothing limits a receiver but its concurrency, and no call has failed since the last that
+succeeded: what begins later than it was claimed goes by what held then.
+"""
 
 
 class Backoff(Struct, frozen=True, kw_only=True):
@@ -68,10 +74,14 @@ def wait_s(attempts: int, *, draw: float, backoff: Backoff) -> float:
 
 
 class Room(Struct, frozen=True):
-    """How many calls to a receiver may begin, and how many may run at once, those that run too."""
+    """How many calls to a receiver may begin, and how many may run at once, those that run too.
+
+    So many more claims may lie ready for the places of calls that end: `ready`.
+    """
 
     calls: int
     at_once: int
+    ready: int = 0
 
 
 def room_of(
@@ -85,9 +95,10 @@ def room_of(
     if standing.is_held(now=legal_now) or not is_open(endpoint.hours, now=legal_now):
         return None
     at_once = standing.breaker.allows(endpoint.concurrency, now=now)
-    calls = at_once
-    if endpoint.rate_per_s is not None:
-        calls = min(calls, endpoint.rate_per_s - sent_in_window(standing, now=now))
+    if endpoint.rate_per_s is None:
+        ready = at_once // READY_PART if standing.breaker == CLOSED else 0
+        return Room(at_once + ready, at_once, ready) if at_once > 0 else None
+    calls = min(at_once, endpoint.rate_per_s - sent_in_window(standing, now=now))
     return Room(calls, at_once) if calls > 0 else None
 
 

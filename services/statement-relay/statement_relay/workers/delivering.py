@@ -8,11 +8,14 @@ import asyncio
 import contextlib
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import Counter as CounterMetric
 
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, transaction
 from kuntavayla.database.connections import open_connection
@@ -24,10 +27,11 @@ from statement_relay.clients.parcels import Parcel
 from statement_relay.clients.trust import Whose
 from statement_relay.events import SERVICE, SOURCE
 from statement_relay.operations import delivering
-from statement_relay.operations.delivering import Decided, DeliveryDesk
+from statement_relay.operations.delivering import Decided, DeliveryDesk, Held
 from statement_relay.rules.answers import AnswerTable
 from statement_relay.rules.deliveries import Called, Delivery, Pace
 from statement_relay.rules.endpoints import Endpoints
+from statement_relay.workers.ready import ReadyClaims
 from statement_relay.workers.settling import PASSING, Settler
 
 POLL_S = 1.0
@@ -55,7 +59,7 @@ class CourierMetrics:
     """What a courier does, as metrics of its process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._attempts = Counter(
+        self._attempts = CounterMetric(
             "kuntavayla_relay_attempts",
             "Calls to receivers, by what came of them.",
             ("receiver", "outcome"),
@@ -98,6 +102,8 @@ class Courier:
         self._adapters = Adapters(route.endpoints, clock=clock)
         self._ended: list[Called] = []
         self._never_begun: list[Delivery] = []
+        self._ready = ReadyClaims()
+        self._running: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._settler = Settler(self._settle, settled=self._look_again)
@@ -182,7 +188,7 @@ class Courier:
         try:
             async with transaction(self._pool) as connection:
                 turn = await delivering.take_turn(
-                    connection, ended, unsettled=self._settler.unsettled, desk=self._desk()
+                    connection, ended, held=self._held(), desk=self._desk()
                 )
         except BaseException:
             self._ended = [*ended, *self._ended]
@@ -190,6 +196,8 @@ class Courier:
         self._settler.add(turn.decided)
         for delivery in turn.deliveries:
             self._begin(delivery, claimed_at=began_at)
+        for delivery in self._ready.take(turn, claimed_at=began_at):
+            self._leave(delivery)
         return POLL_S if turn.again_in_s is None else min(POLL_S, turn.again_in_s)
 
     async def _give_back(self) -> None:
@@ -224,20 +232,41 @@ class Courier:
             return
         task = asyncio.create_task(self._call(adapter, delivery, claimed_at=claimed_at))
         self._calls.add(task)
+        self._running[delivery.receiver_id] += 1
         self._metrics.under_way.inc()
-        task.add_done_callback(self._forget)
+        task.add_done_callback(partial(self._forget, delivery.receiver_id))
+
+    def _begin_ready(self, receiver_id: str) -> None:
+        """Give the place of a call that has ended to a claim that lies ready, if it still may."""
+        ready = self._ready.next(receiver_id)
+        if ready is None:
+            return
+        delivery, claimed_at, is_calm = ready
+        if is_calm and not self._settler.is_behind:
+            self._begin(delivery, claimed_at=claimed_at)
+        else:
+            self._leave(delivery)
+
+    def _held(self) -> Held:
+        return Held(
+            unsettled=self._settler.unsettled,
+            ready=self._ready.all,
+            running=dict(self._running),
+        )
 
     def _leave(self, delivery: Delivery) -> None:
         """Make no call of a claim; the next turn gives it back."""
         self._never_begun.append(delivery)
         self._woken.set()
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, receiver_id: str, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
+        self._running[receiver_id] -= 1
         self._metrics.under_way.dec()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("relay.call_failed", error_type=type(error).__name__)
+        self._begin_ready(receiver_id)
 
     async def _call(self, adapter: Adapter, delivery: Delivery, *, claimed_at: float) -> None:
         """Call within half of the lease: what is left of it settles the outcome.
@@ -273,6 +302,7 @@ class Courier:
         self._woken.set()
 
     async def _end(self) -> None:
+        self._never_begun += self._ready.clear()
         if self._calls:
             await asyncio.wait(self._calls, timeout=GRACE_S)
         self.cut_off()
