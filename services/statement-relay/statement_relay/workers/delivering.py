@@ -104,6 +104,8 @@ class Courier:
         self._never_begun: list[Delivery] = []
         self._ready = ReadyClaims()
         self._running: Counter[str] = Counter()
+        self._places: Counter[str] = Counter()
+        """Places of calls that have ended since the turn began, and that nothing has taken."""
         self._calls: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._settler = Settler(self._settle, settled=self._look_again)
@@ -185,6 +187,7 @@ class Courier:
         await self._give_back()
         began_at = time.monotonic()
         ended, self._ended = self._ended, []
+        self._places.clear()
         try:
             async with transaction(self._pool) as connection:
                 turn = await delivering.take_turn(
@@ -198,6 +201,8 @@ class Courier:
             self._begin(delivery, claimed_at=began_at)
         for delivery in self._ready.take(turn, claimed_at=began_at):
             self._leave(delivery)
+        for receiver_id in self._places.elements():
+            self._begin_ready(receiver_id)
         return POLL_S if turn.again_in_s is None else min(POLL_S, turn.again_in_s)
 
     async def _give_back(self) -> None:
@@ -236,16 +241,20 @@ class Courier:
         self._metrics.under_way.inc()
         task.add_done_callback(partial(self._forget, delivery.receiver_id))
 
-    def _begin_ready(self, receiver_id: str) -> None:
-        """Give the place of a call that has ended to a claim that lies ready, if it still may."""
+    def _begin_ready(self, receiver_id: str) -> bool:
+        """Give the place of a call that has ended to a claim that lies ready, if it still may.
+
+        Say whether one lay ready.
+        """
         ready = self._ready.next(receiver_id)
         if ready is None:
-            return
+            return False
         delivery, claimed_at, is_calm = ready
         if is_calm and not self._settler.is_behind:
             self._begin(delivery, claimed_at=claimed_at)
         else:
             self._leave(delivery)
+        return True
 
     def _held(self) -> Held:
         return Held(
@@ -266,7 +275,8 @@ class Courier:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("relay.call_failed", error_type=type(error).__name__)
-        self._begin_ready(receiver_id)
+        if not self._begin_ready(receiver_id):
+            self._places[receiver_id] += 1
 
     async def _call(self, adapter: Adapter, delivery: Delivery, *, claimed_at: float) -> None:
         """Call within half of the lease: what is left of it settles the outcome.
