@@ -199,10 +199,11 @@ class Courier:
         self._settler.add(turn.decided)
         for delivery in turn.deliveries:
             self._begin(delivery, claimed_at=began_at)
-        for delivery in self._ready.take(turn, claimed_at=began_at):
-            self._leave(delivery)
+        left = self._ready.take(turn, claimed_at=began_at)
         for receiver_id in self._places.elements():
             self._begin_ready(receiver_id)
+        for delivery in (*left, *self._ready.clear(unless=+self._running)):
+            self._leave(delivery)
         return POLL_S if turn.again_in_s is None else min(POLL_S, turn.again_in_s)
 
     async def _give_back(self) -> None:
@@ -275,8 +276,6 @@ class Courier:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("relay.call_failed", error_type=type(error).__name__)
-        if not self._begin_ready(receiver_id):
-            self._places[receiver_id] += 1
 
     async def _call(self, adapter: Adapter, delivery: Delivery, *, claimed_at: float) -> None:
         """Call within half of the lease: what is left of it settles the outcome.
@@ -309,6 +308,8 @@ class Courier:
         )
         self._metrics.count(called)
         self._ended.append(called)
+        if not self._begin_ready(delivery.receiver_id):
+            self._places[delivery.receiver_id] += 1
         self._woken.set()
 
     async def _end(self) -> None:

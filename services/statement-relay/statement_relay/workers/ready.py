@@ -5,7 +5,7 @@ So a place is empty for no turn. Nothing begins here; what may not begin any mor
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from statement_relay.operations.delivering import Turn
 from statement_relay.rules.deliveries import Delivery
@@ -47,8 +47,7 @@ class ReadyClaims:
         calm_s = time.monotonic() - self._calm_at_s.get(receiver_id, 0.0)
         return delivery, claimed_at, calm_s <= CALM_S_MAX
 
-    def clear(self) -> Sequence[Delivery]:
-        """Take out everything."""
-        left = self.all
-        self._claims.clear()
-        return left
+    def clear(self, *, unless: Collection[str] = ()) -> Sequence[Delivery]:
+        """Take out the claims of all receivers but these."""
+        gone = [receiver_id for receiver_id in self._claims if receiver_id not in unless]
+        return [delivery for name in gone for delivery, _ in self._claims.pop(name)]
