@@ -1,6 +1,7 @@
 """Overrides answered by ELY centres, and read by those concerned."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -220,6 +221,7 @@ async def test_lists_show_each_what_is_theirs(ledger: Ledger) -> None:
     decision = await a_short_one(ledger)
     other = await decided(sender(ledger), a_decision(45))
     first = await asked(ledger, decision)
+    ledger.clock.now += timedelta(seconds=1)
     second = await asked(ledger, other)
     await answer_to(ely(ledger), second["override_id"], "refuse")
 

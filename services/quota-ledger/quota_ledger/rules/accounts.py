@@ -14,10 +14,3 @@ class AccountKey(Struct, frozen=True, order=True):
     municipality_code: str
     instrument: str
     budget_year: int
-
-
-class Account(Struct, frozen=True):
-    """An account and what it is of."""
-
-    account_id: str
-    key: AccountKey

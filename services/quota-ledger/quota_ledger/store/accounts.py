@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
-from quota_ledger.rules.accounts import Account, AccountKey
+from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.balances import Balance, Sums
 from quota_ledger.rules.posting import Holds
 
@@ -204,11 +204,6 @@ def holds_argument(held: Held) -> str:
     """Return holds as the argument of what writes them."""
     rows = [_HeldRow(account, client, holds) for (account, client), holds in held.items()]
     return _HELD.argument(rows)
-
-
-def account_of(balance: Balance) -> Account:
-    """Return the account of a balance."""
-    return Account(balance.account_id, balance.key)
 
 
 def _key(row: Any) -> AccountKey:  # noqa: ANN401 - a record

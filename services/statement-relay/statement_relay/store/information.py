@@ -85,7 +85,7 @@ STANDING_OF_SUCCESSORS = """
 _IS_WITHDRAWN = """
 EXISTS (SELECT FROM information s
         WHERE s.replaces_information_id = i.information_id AND s.action = 'withdraw'
-          AND s.state NOT IN ('rejected', 'refused')) AS is_withdrawn"""
+          AND s.indexed_state NOT IN ('rejected', 'refused')) AS is_withdrawn"""
 _HELD = f"""
 i.information_id::text, i.organisation, i.client_id::text, i.municipality_code, i.kind, i.action,
 i.root_information_id::text, i.replaces_information_id::text, i.content, i.accepted_at,
