@@ -13,7 +13,7 @@ from statement_relay.rules.endpoints import Endpoint
 WINDOW = timedelta(seconds=1)
 """A rate is counted in windows of this length."""
 DOUBLINGS_MAX = 16
-READY_PART = 2
+READY_PART = 1
 """One part in so many of the calls that may run at once may lie ready to take their places.
 
 Only where nothing limits a receiver but its concurrency, and no call has failed since the last that
