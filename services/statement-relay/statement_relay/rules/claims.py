@@ -17,7 +17,8 @@ class Claimed(Struct, frozen=True):
 def placed(deliveries: Sequence[Delivery], *, places: Mapping[str, int]) -> Claimed:
     """Give the free places of each receiver to what is due longest; the others lie ready."""
     left = dict(places)
-    begun, ready = [], []
+    begun: list[Delivery] = []
+    ready: list[Delivery] = []
     for delivery in deliveries:
         (begun if left[delivery.receiver_id] > 0 else ready).append(delivery)
         left[delivery.receiver_id] -= 1

@@ -151,7 +151,7 @@ FROM given g WHERE q.receiver_id = g.receiver_id AND q.client_id = g.client_id
 LOCK_DUE = """
 SELECT q.receiver_id, q.client_id::text, q.lease_token::text, q.claimed_information_id::text,
        q.claimed_attempt, m.at_once - running.calls AS places
-FROM unnest($1::text[], $2::int[], $3::int[], $5::int[]) AS m (receiver_id, calls, at_once, ready)
+FROM unnest($1::text[], $2::int[], $3::int[], $5::int[]) AS m (receiver_id, claims, at_once, ready)
 CROSS JOIN LATERAL (
     SELECT count(*) AS calls FROM client_queues l
     WHERE l.receiver_id = m.receiver_id AND l.lease_token IS NOT NULL
@@ -163,7 +163,7 @@ CROSS JOIN LATERAL (
       AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= clock_timestamp()
       AND (d.lease_token IS NULL OR d.lease_token <> ALL($4::uuid[]))
     ORDER BY d.next_attempt_at
-    LIMIT least(m.calls, greatest(0, m.at_once - running.calls) + m.ready)
+    LIMIT least(m.claims, greatest(0, m.at_once - running.calls) + m.ready)
     FOR UPDATE SKIP LOCKED
 ) q
 """
@@ -355,7 +355,7 @@ async def claim(
     due = await connection.fetch(
         LOCK_DUE,
         [*rooms],
-        [room.calls for room in rooms.values()],
+        [room.claims for room in rooms.values()],
         [room.at_once for room in rooms.values()],
         [one.lease_token for one in over],
         [room.ready for room in rooms.values()],

@@ -102,7 +102,7 @@ class Courier:
         self._adapters = Adapters(route.endpoints, clock=clock)
         self._ended: list[Called] = []
         self._never_begun: list[Delivery] = []
-        self._ready = ReadyClaims()
+        self._ready = ReadyClaims(calm_s=route.pace.calm_s)
         self._running: Counter[str] = Counter()
         self._places: Counter[str] = Counter()
         """Places of calls that have ended since the turn began, and that nothing has taken."""
@@ -247,7 +247,7 @@ class Courier:
 
         Say whether one lay ready.
         """
-        ready = self._ready.next(receiver_id)
+        ready = self._ready.next(receiver_id, now_s=time.monotonic())
         if ready is None:
             return False
         delivery, claimed_at, is_calm = ready

@@ -3,21 +3,18 @@
 So a place is empty for no turn. Nothing begins here; what may not begin any more is handed back.
 """
 
-import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Sequence
 
 from statement_relay.operations.delivering import Turn
 from statement_relay.rules.deliveries import Delivery
 
-CALM_S_MAX = 0.25
-"""So long after a turn that found nothing against it a claim may still take a place."""
-
 
 class ReadyClaims:
     """The claims of a courier of which no call was made yet, by receiver, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, calm_s: float) -> None:
+        self._calm_s = calm_s
         self._claims: defaultdict[str, deque[tuple[Delivery, float]]] = defaultdict(deque)
         self._calm_at_s: dict[str, float] = {}
 
@@ -38,14 +35,13 @@ class ReadyClaims:
                 left += [delivery for delivery, _ in self._claims.pop(receiver_id, ())]
         return left
 
-    def next(self, receiver_id: str) -> tuple[Delivery, float, bool] | None:
+    def next(self, receiver_id: str, *, now_s: float) -> tuple[Delivery, float, bool] | None:
         """Take out the claim that takes the next place; tell when it was made, and if it may."""
         claims = self._claims.get(receiver_id)
         if not claims:
             return None
         delivery, claimed_at = claims.popleft()
-        calm_s = time.monotonic() - self._calm_at_s.get(receiver_id, 0.0)
-        return delivery, claimed_at, calm_s <= CALM_S_MAX
+        return delivery, claimed_at, now_s - self._calm_at_s[receiver_id] <= self._calm_s
 
     def clear(self, *, unless: Collection[str] = ()) -> Sequence[Delivery]:
         """Take out the claims of all receivers but these."""
