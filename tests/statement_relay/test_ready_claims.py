@@ -10,7 +10,7 @@ from kuntavayla.database import transaction
 from statement_relay.operations.delivering import Turn
 from statement_relay.rules.answers import Answer, Verdict
 from statement_relay.rules.deliveries import Delivery
-from statement_relay.rules.endpoints import Endpoint
+from statement_relay.rules.endpoints import Endpoint, Endpoints
 from statement_relay.workers.ready import ReadyClaims
 from tests.statement_relay.deliveries import (
     DEADLINE_S,
@@ -142,6 +142,24 @@ async def test_at_a_pause_what_lies_ready_is_handed_back_while_calls_end(
         await until_standings(post, ("delivered", 1, CONCURRENCY), ("waiting", 0, 2 * CONCURRENCY))
 
     assert len(receiver.heard) == CONCURRENCY
+
+
+async def test_where_fewer_calls_may_run_by_now_nothing_takes_the_places_of_those_too_many(
+    post: Post, receiver: Server, items: Sequence[Queued]
+) -> None:
+    gate = receiver.behaviour = Gate()
+    async with post.courier(pace=PATIENT) as courier:
+        await until_standings(post, ("delivering", 1, 2 * CONCURRENCY), ("waiting", 0, CONCURRENCY))
+        await until_heard(post, receiver, count=CONCURRENCY)
+        await courier.renew(Endpoints(None, {RECEIVER: Endpoint(url=receiver.url, concurrency=1)}))
+        courier.wake()
+        await until_standings(post, ("delivering", 1, CONCURRENCY), ("waiting", 0, 2 * CONCURRENCY))
+        gate.most = 0
+        gate.open()
+        await post.until_settled(items)
+
+    assert gate.most == 1
+    assert len(receiver.heard) == len(items)
 
 
 @pytest.mark.usefixtures("items")

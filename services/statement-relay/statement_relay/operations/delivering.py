@@ -127,7 +127,9 @@ async def take_turn(
     return Turn(
         deliveries=claimed.begun,
         ready=claimed.ready,
-        calm={name: name in rooms and rooms[name].ready > 0 for name in work.standings},
+        calm={
+            name: _is_calm(rooms.get(name), held.running.get(name, 0)) for name in work.standings
+        },
         decided=work.decided,
         again_in_s=_again_in_s(work, desk=desk),
     )
@@ -215,6 +217,11 @@ def _rooms(work: _Work, *, desk: DeliveryDesk) -> dict[str, Room]:
         )
         is not None
     }
+
+
+def _is_calm(room: Room | None, running: int) -> bool:
+    """Tell whether claims may take the places of calls: not of those that are too many by now."""
+    return room is not None and room.ready > 0 and running <= room.at_once
 
 
 def _beside(rooms: Mapping[str, Room], held: Held) -> dict[str, Room]:

@@ -163,7 +163,7 @@ CROSS JOIN LATERAL (
       AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= clock_timestamp()
       AND (d.lease_token IS NULL OR d.lease_token <> ALL($4::uuid[]))
     ORDER BY d.next_attempt_at
-    LIMIT least(m.claims, greatest(0, m.at_once - running.calls) + m.ready)
+    LIMIT greatest(0, least(m.claims, m.at_once - running.calls + m.ready))
     FOR UPDATE SKIP LOCKED
 ) q
 """
