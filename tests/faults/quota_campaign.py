@@ -21,7 +21,7 @@ from tests.faults.points import Point
 from tests.faults.postgres import Postgres
 from tests.faults.quota_bad_calls import BAD, BadCalls
 from tests.faults.quota_caller import QuotaCaller
-from tests.faults.quota_orders import Orders
+from tests.faults.quota_orders import CLOSED_YEAR, Orders
 from tests.faults.quota_overrides import Overrides
 from tests.faults.quota_sender import DecisionSender
 from tests.faults.quota_site import LEDGER, OPENING, QuotaSite, running_quota_site
@@ -76,7 +76,8 @@ class QuotaCampaign:
 
     async def run(self) -> None:
         """Strike every point under traffic, then let all of it come to its end."""
-        await self.orders.give()
+        for year in (CLOSED_YEAR, OPENING.year):
+            await self.orders.give(year)
         sending = asyncio.gather(
             self.sender.run(), self.orders.run(), self.overrides.run(), self.bad_calls.run()
         )
@@ -130,13 +131,14 @@ class QuotaCampaign:
             self.struck.append((time.monotonic() - self._began_s, point))
 
     async def _close_year(self) -> None:
-        """Wait for the year's end in Helsinki, and close the year that is over by it."""
+        """Wait for the year's end in Helsinki, close what is over by it, and open the new year."""
 
         async def is_over() -> bool:
             return self.site.today.year > OPENING.year
 
         await until(is_over, within_s=YEAR_OVER_S_MAX, poll_s=0.1)
         await self.orders.close_year(today=self.site.today)
+        await self.orders.give(self.site.today.year)
 
     def _note_phase(self) -> None:
         self.phases_s.append(time.monotonic() - self._began_s)

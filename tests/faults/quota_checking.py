@@ -40,7 +40,7 @@ def check_decisions(stored: Stored, sent: Mapping[str, Sent]) -> Iterator[str]:
         row, told = rows[name], {(one["decision_id"], one["outcome"]) for one in each.answers}
         if {its_id for its_id, _ in told} != {row["id"]} or len(told) != 1:
             yield f"{name} is stored as {row['id']}, answered as {told}"
-        facts = (row["organisation"], str(row["client_id"]), row["content"]["unit_cost_cents"])
+        facts = (row["organisation"], str(row["client_id"]), row["cents"])
         wanted = (each.place.case_system_id, each.body["client_id"], each.cents)
         if facts != wanted:
             yield f"{name} is stored with {facts}, not {wanted}"

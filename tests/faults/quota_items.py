@@ -17,9 +17,8 @@ from tests.served import Json
 INSTRUMENT = "TRAINING"
 CLIENTS = 12
 CENTS_MIN, CENTS_MAX = 10_000, 90_000
-GIVEN, MOVED = 6_000_000, 1_500_000
+GIVEN, MOVED = 800_000, 300_000
 """So little that areas run short now and then, in cents of each year."""
-YEARS = (2021, 2022, 2023)
 DOCUMENT = {
     "register_number": "ELY-2022-CAMPAIGN",
     "decided_on": "2022-12-30",

@@ -15,7 +15,6 @@ from tests.faults.quota_items import (
     MOVED,
     PLACES,
     SPLIT,
-    YEARS,
     Paid,
     Place,
     a_move,
@@ -50,16 +49,14 @@ class Orders:
         self._sender = sender
         self._numbers = itertools.count(1)
 
-    async def give(self) -> None:
-        """Give each area its money of each year, and a part of it to one municipality."""
+    async def give(self, year: int) -> None:
+        """Give each area its money of a year, and a part of it to one municipality."""
         today = self.caller.site.today
         for place in PLACES:
-            for year in YEARS:
-                body = an_order(place, "addition", year=year, cents=GIVEN, today=today)
-                await self.order(place, "/allocations", body)
-        for year in YEARS:
-            body = a_move(SPLIT, year=year, cents=MOVED, today=today)
-            await self.order(SPLIT, "/allocation-transfers", body)
+            body = an_order(place, "addition", year=year, cents=GIVEN, today=today)
+            await self.order(place, "/allocations", body)
+        body = a_move(SPLIT, year=year, cents=MOVED, today=today)
+        await self.order(SPLIT, "/allocation-transfers", body)
 
     async def run(self) -> None:
         """Order and pay until the sender finishes."""
@@ -79,7 +76,7 @@ class Orders:
     async def _order_something(self, place: Place | None) -> None:
         assert place is not None, "an order is of a place"
         rng, today = self.caller.rng, self.caller.site.today
-        year, cents = rng.choice(YEARS), rng.randint(1, CENTS_MAX)
+        year, cents = today.year - rng.randrange(2), rng.randint(1, CENTS_MAX)
         kind = rng.choice(("addition", "addition", "cut", "move"))
         if self.orders and rng.random() < REVERSED_SHARE:
             await self.reverse(place, rng.choice([*self.orders]))
@@ -99,7 +96,9 @@ class Orders:
             name = "transfer_id" if "transfer" in path else "allocation_id"
             cents = body["amount_cents"] * (-1 if body.get("kind") == "cut" else 1)
             self.orders[answer.body[name]] = (path.removeprefix("/"), cents)
-        self._complain(path, answer)
+        # The year may have come to its end between two tries of a call.
+        if body["budget_year"] + 1 >= self.caller.site.today.year:
+            self._complain(path, answer)
         return answer
 
     async def _ordered(self, organisation: str, path: str, body: Json) -> Answer:

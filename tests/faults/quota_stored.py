@@ -19,7 +19,10 @@ ASKED = {
                allocation_id::text AS allocation, transfer_id::text AS transfer, *
         FROM entries ORDER BY account_id, position
     """,
-    "decisions": "SELECT decision_id::text AS id, * FROM decisions ORDER BY decision_id",
+    "decisions": """
+        SELECT decision_id::text AS id, (content ->> 'unit_cost_cents')::int8 AS cents, *
+        FROM decisions ORDER BY decision_id
+    """,
     "draws": """
         SELECT decision_id::text AS decision, account_id::text AS account, * FROM decision_draws
     """,

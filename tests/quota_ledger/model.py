@@ -377,7 +377,7 @@ class Model:
             return False
         return needed <= max(0, account.free + max(0, change["excess"]))
 
-    def lapse(self, year: int) -> None:
+    def lapse(self, year: int) -> str:
         self.closed.add(year)
         for (_, of_year), account in self.accounts.items():
             if of_year == year and not account.is_lapsed:
@@ -386,3 +386,4 @@ class Model:
                     account.change(allocated=-left, lapsed=left)
                     self.events["allocation.changed"] += 1
                 account.is_lapsed = True
+        return "done"

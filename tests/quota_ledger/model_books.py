@@ -14,9 +14,9 @@ COMPARED = (
     "lapsed",
 )
 ACCOUNTS = """
-SELECT municipality_code, budget_year, allocated_cents, overridden_cents, reserved_cents, committed_cents,
-       paid_cents, paid_excess_cents, lapsed_cents, reserved_persons, committed_persons,
-       last_position, is_lapsed
+SELECT municipality_code, budget_year, allocated_cents, overridden_cents, reserved_cents,
+       committed_cents, paid_cents, paid_excess_cents, lapsed_cents, reserved_persons,
+       committed_persons, last_position, is_lapsed
 FROM accounts WHERE last_position > 0 OR is_lapsed
 """
 DRAWS = """

@@ -262,7 +262,7 @@ class Histories(RuleBasedStateMachine):
         ely = self._ledger.caller("ely-14", "years.read", "years.write")
         answer = self._do(ely.post("/years/2021:lapse", REASON, headers=headers))
         assert answer.status_code == OK, answer.text
-        self._model.lapse(2021)
+        assert self._model.lapse(2021) == "done"
         self._is_lapsed = True
 
     def _pass_to(self, now: datetime) -> None:
