@@ -9,7 +9,6 @@ import httpx
 import msgspec
 
 from kuntavayla_sandbox.calls import Tokens, credentials_of, problem_of, wait_s_of
-from kuntavayla_sandbox.quota_year.generating import decider_of
 from kuntavayla_sandbox.state import Stack, StateFault
 
 ANSWER_S_MAX = 120
@@ -58,6 +57,12 @@ class LedgerCalls:
         answer = await self._call(
             name, "POST", path, content=msgspec.json.encode(body), headers=headers
         )
+        found: Document = _decode(answer.content)
+        return found
+
+    async def load(self, name: str, path: str) -> Document:
+        """Read one document; raises YearRefused or YearStalled."""
+        answer = await self._call(name, "GET", path, headers={})
         found: Document = _decode(answer.content)
         return found
 
@@ -151,8 +156,3 @@ class LedgerCalls:
 def _is_to_repeat(line: Document) -> bool:
     code = (line.get("problem") or {}).get("code")
     return line["status"] in AGAIN or code == NOT_KNOWN
-
-
-def official_of(document: Document) -> Document:
-    """Return who acts on a decision: whoever decides in its municipality."""
-    return {"acting_official": decider_of(document["municipality_code"])}
