@@ -60,7 +60,7 @@ CONFIRMATION = {
 class DemoPlan(Struct, frozen=True, kw_only=True):
     """How large the day and the week are, by which seed, where, on which register, by which way.
 
-    `decisions` are those of the first appropriation. `keeps` leaves the stack up at the end.
+    `decisions` are those on the first appropriations. `keeps` leaves the stack up at the end.
     """
 
     directory: Path
@@ -206,7 +206,7 @@ async def _live_the_year(
         f"The appropriations of 2021 and 2022: {len(planned):,} decisions of the case systems."
     )
     run = await year.live(clients, planned, tell=partial(console.print, highlight=False))
-    closing.print_closing(console, *year_parts(run))
+    closing.print_closing(console, *year_parts(run), closing.memory_table(running.stack.pids))
     return run
 
 

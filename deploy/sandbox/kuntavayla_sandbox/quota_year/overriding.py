@@ -55,7 +55,8 @@ class Overriding:
 
     def _is_drawn(self, one: Refused) -> bool:
         area, exceptions = one.sent["area_code"], self._assumed.exceptions
-        if area not in self._assumed.demand.dry_areas:
+        has_account = bool(accounts_of(one.sent, known=self._books.accounts))
+        if area not in self._assumed.demand.dry_areas or not has_account:
             return False
         self._seen[area] += 1
         is_free = self._asked[area] < exceptions.of_an_area_max
