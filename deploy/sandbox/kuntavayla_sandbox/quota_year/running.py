@@ -262,7 +262,7 @@ class QuotaYear:
         close_exceeding(books, [one async for one in calls.listed(OPERATOR, "/payments", query)])
         raised = [one async for one in calls.listed(OPERATOR, "/overrides", {})]
         close_overrides(books, self._money.overrides, raised)
-        self.run.verification = await calls.post(OPERATOR, "/verifications", {})
+        self.run.verification = await calls.verify(OPERATOR)
         return self.run
 
     async def _move_to(self, day: date) -> None:
