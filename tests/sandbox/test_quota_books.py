@@ -225,6 +225,16 @@ def test_a_change_that_costs_more_draws_what_it_needs_besides() -> None:
     assert sums(books.accounts[NEWER])[:2] == (0, 5)
 
 
+def test_a_change_that_drew_more_than_was_free_is_found() -> None:
+    books, _ = honest()
+    more = {"calculation": calculation(("2021-11", COST + LEFT + 1, 2021))}
+    answer = acted(committed_cents=COST + LEFT + 1, paid_cents=PAID, free=0) | more
+
+    books.act("id-1", "change", answer, body={"decision": decision(1)})
+
+    assert "committed_cents behind change" in found(books)
+
+
 @pytest.mark.parametrize(("needed", "is_right"), [(LEFT + 1, True), (LEFT, False)])
 def test_a_change_is_refused_only_where_too_little_is_free(*, needed: int, is_right: bool) -> None:
     books, _ = honest()
