@@ -296,6 +296,23 @@ def test_the_state_of_every_decision_is_compared() -> None:
     assert [one.what for one in wrong.unequal] == ["decision", "decision", "state"]
 
 
+def test_persons_who_are_not_counted_lapse_with_the_money() -> None:
+    books, _ = honest()
+    [account] = books.accounts.values()
+    account.lapse()
+    closed: Json = {
+        "lapsed": {"cents": LEFT},
+        "available": {"cents": 0},
+        "is_lapsed": True,
+    }
+
+    close_balances(books, [balance(allocated={"cents": 2 * COST, "persons": 2}, **closed)])
+    assert books.unequal == []
+    close_balances(books, [balance(allocated={"cents": 2 * COST, "persons": PERSONS}, **closed)])
+
+    assert found(books) == {"persons allocated"}
+
+
 def test_one_client_with_two_decisions_is_one_person() -> None:
     books, money = honest()
     money.allocate(order(), allocated(free=ALLOCATED + LEFT))

@@ -66,9 +66,13 @@ def _columns(
 ) -> list[tuple[str, object, object]]:
     account = books.accounts[name]
     reserved, committed = persons.get(name, (0, 0))
+    allocated = account.allocated_persons
+    if account.is_lapsed:
+        # Who is counted no more lapses with the money.
+        allocated = min(allocated, reserved + committed)
     return [
         ("allocated", account.allocated_cents, shown["allocated"]["cents"]),
-        ("persons allocated", account.allocated_persons, shown["allocated"]["persons"]),
+        ("persons allocated", allocated, shown["allocated"]["persons"]),
         ("overridden", account.overridden_cents, shown["overridden"]["cents"]),
         ("reserved", account.reserved_cents, shown["reserved"]["cents"]),
         ("persons reserved", reserved, shown["reserved"]["persons"]),
