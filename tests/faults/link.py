@@ -9,7 +9,9 @@ CHUNK_BYTES_MAX = 65_536
 
 
 class Link:
-    """Passes bytes on to `target` (`host:port`), as it is told; it knows nothing of their meaning.
+    """Passes bytes on to `target`, as it is told; it knows nothing of their meaning.
+
+    The target is `host:port`, or the path of a socket.
 
     A broker behind one tells its clients the link's address as its own, so nobody goes round it.
     """
@@ -93,9 +95,8 @@ class Link:
             await _close(writer)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, _, port = self.target.rpartition(":")
         try:
-            from_target, to_target = await asyncio.open_connection(host, int(port))
+            from_target, to_target = await self._reach()
         except OSError:
             return
         self._writers.add(to_target)
@@ -111,6 +112,12 @@ class Link:
             await asyncio.gather(*ways, return_exceptions=True)
             self._writers.discard(to_target)
             await _close(to_target)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self.target.startswith("/"):
+            return await asyncio.open_unix_connection(self.target)
+        host, _, port = self.target.rpartition(":")
+        return await asyncio.open_connection(host, int(port))
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

@@ -75,6 +75,9 @@ LASTS_S_MAX = {"broker paused": 8.0, "link cut": 3.0, "link stalled": 7.0, "link
     "receivers' link cut": 1.5,
     "receivers' link stalled": 2.0,
     "receivers' link slow": 2.0,
+    "database's link cut": 1.0,
+    "database's link stalled": 2.0,
+    "database's link slow": 2.0,
 }
 """How long a fault of broker and links lasts at most; what is killed is started again at once."""
 DELAY_S_MAX = 0.3

@@ -22,7 +22,7 @@ from kuntavayla_sandbox.case_systems.tables import DATABASE as CASE_SYSTEMS
 from tests.faults.waiting import POLL_S, ended, until
 
 ROUTING = routing_service.DATABASE
-ROLES = [routing_service.ROLE, "case_systems", "statement_relay", "te_offices"]
+ROLES = [routing_service.ROLE, "case_systems", "statement_relay", "te_offices", "quota_ledger"]
 PATIENCE_S = 60
 BACKENDS = """
 SELECT pid FROM pg_stat_activity

@@ -24,27 +24,33 @@ SELECT count(*) FROM audit a WHERE NOT EXISTS (
 """
 
 
-async def load_seal(postgres: Postgres, *, damage: str | None = None) -> list[str]:
-    """Return what a verifier says of the whole audit, and the lines that stay unsealed.
+async def load_seal(
+    postgres: Postgres,
+    *,
+    database: str = ROUTING,
+    source: str = SOURCE,
+    damage: str | None = None,
+) -> list[str]:
+    """Return what a verifier says of a service's whole audit, and the lines that stay unsealed.
 
     A damage is a statement that is done before and undone behind.
     """
 
     async def is_sealed() -> bool:
-        return await postgres.count(ROUTING, UNSEALED) == 0
+        return await postgres.count(database, UNSEALED) == 0
 
     try:
         await until(is_sealed, within_s=SEALED_S_MAX, poll_s=0.2)
     except TimeoutError:
-        return [f"{await postgres.count(ROUTING, UNSEALED)} lines of the audit are not sealed"]
+        return [f"{await postgres.count(database, UNSEALED)} lines of the audit are not sealed"]
     key = SealKey(KEY_ID, SECRET)
     keys, found, first = SealKeys({KEY_ID: key.public_bytes}), list[str](), 1
-    connection: Any = await asyncpg.connect(postgres.server.url(ROUTING))
+    connection: Any = await asyncpg.connect(postgres.server.url(database))
     async with _undone(connection):
         if damage is not None:
             await connection.execute(damage)
         while first:
-            page = await verify(connection, keys, BlockSpan(first), source=SOURCE)
+            page = await verify(connection, keys, BlockSpan(first), source=source)
             found += [f"block {one.block}: {one.kind}" for one in page.differences]
             first = page.next_block or 0
     return found

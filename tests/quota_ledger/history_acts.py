@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tests.quota_ledger.acts import act, changed
 from tests.quota_ledger.decided import client_id, send, sender, training
+from tests.quota_ledger.history_overrides import answered, overridden
 from tests.quota_ledger.orders import a_cut, a_transfer, an_allocation, order, orderer
 from tests.quota_ledger.paid import a_payment, a_recovery, keha
 from tests.quota_ledger.reversed import WHY, path_of
@@ -22,7 +23,6 @@ CENTS_MIN, CENTS_MAX = 300, 900
 PAYMENTS_MAX, PAID_MAX = 6, 40
 """So little is paid of a decision that its cancelling always frees something, and is told."""
 DONE = frozenset({"done", "booked", "reserved"})
-UNAVAILABLE = 503
 
 
 class Done(Struct, frozen=True):
@@ -60,6 +60,7 @@ class Actor:
         self._calls = 0
         self._own: list[Decided] = []
         self._shared = shared
+        self._short: list[tuple[str, int]] = []
         self._orders: list[Json] = []
         self._payments: list[str] = []
 
@@ -77,6 +78,8 @@ class Actor:
             self._pay,
             self._pay,
             self._reverse_payment,
+            self._raise_limit,
+            self._raise_limit,
         ]
         for _ in range(acts):
             await self._random.choice(choices)()
@@ -141,6 +144,16 @@ class Actor:
             decided = Decided(name, body, "reserved")
             self._own.append(decided)
             self._shared.append(decided)
+        else:
+            self._short.append((name, cents))
+
+    async def _raise_limit(self) -> None:
+        """Have the oldest of what lacked money reserved by an override."""
+        if self._short:
+            name, cents = self._short.pop(0)
+            most = 10 * cents
+            word = await overridden(self._ledger, name, cents=most)
+            self._keep("override", name, arguments=(name, most), word=word)
 
     async def _act(self, one: Decided, action: str, **members: Any) -> str:  # noqa: ANN401
         self._next()
@@ -215,14 +228,6 @@ class Actor:
             answer = await answered(lambda: keha(self._ledger).post(path, WHY, headers=headers))
             word = word_of(answer)
             self._keep("reverse_payment", payment_id, arguments=(payment_id,), word=word)
-
-
-async def answered(call: Callable[[], Awaitable[Response]]) -> Response:
-    """Call until it is answered: 503 says that nothing was done and that a repeat is safe."""
-    answer = await call()
-    while answer.status_code == UNAVAILABLE:
-        answer = await call()
-    return answer
 
 
 def word_of(answer: Response) -> str:

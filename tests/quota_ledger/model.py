@@ -27,7 +27,12 @@ class Account:
     @property
     def free(self) -> int:
         sums = self.sums
-        return sums["allocated"] - sums["reserved"] - sums["committed"] - sums["excess"]
+        limit = sums["allocated"] + sums["overridden"]
+        return limit - sums["reserved"] - sums["committed"] - sums["excess"]
+
+    @property
+    def spare(self) -> int:
+        return max(0, min(self.free, self.sums["allocated"]))
 
     def change(self, **change: int) -> int:
         """Book one entry; what is freed behind the lapse lapses, once debts are made good.
@@ -36,7 +41,7 @@ class Account:
         """
         before = self.free
         self.sums.update(change)
-        freed = min(self.free - before, self.free) if self.is_lapsed else 0
+        freed = min(self.free - before, self.free, self.sums["allocated"]) if self.is_lapsed else 0
         if freed > 0:
             self.sums.update(allocated=-freed, lapsed=freed)
         self.entries += 1
@@ -54,8 +59,11 @@ class Decision:
 
     client: str
     decided_year: int
+    cents: int
     state: str = "reserved"
     version: int = 1
+    is_short: bool = False
+    raised: Counter[Key] = field(default_factory=Counter)
     draws: dict[Key, Counter[str]] = field(default_factory=dict)
 
     def total(self, *names: str) -> int:
@@ -117,7 +125,7 @@ class Model:
         back = {key: -each["allocated"] for key, each in order.changes.items()}
         if any(self.accounts[key].is_lapsed for key in back):
             return "year_lapsed"
-        if any(-cents > max(0, self.accounts[key].free) for key, cents in back.items()):
+        if any(-cents > self.accounts[key].spare for key, cents in back.items()):
             return "allocation_cut_below_bound"
         for key, cents in back.items():
             self._allocated(self.accounts[key], cents)
@@ -127,17 +135,17 @@ class Model:
     def _allocated(self, account: Account, cents: int) -> str:
         if account.is_lapsed:
             return "year_lapsed"
-        if -cents > max(0, account.free):
+        if -cents > account.spare:
             return "allocation_cut_below_bound"
         account.change(allocated=cents)
         self.events["allocation.changed"] += 1
         return "done"
 
     def reserve(self, name: str, client: str, cents: int, *, on_year: int) -> str:
-        decision = Decision(client, on_year)
-        self.decisions[name] = decision
+        decision = self.decisions[name] = Decision(client, on_year, cents)
         taken = self._draw(decision, cents)
         outcome = "refused" if taken is None else "reserved"
+        decision.is_short = taken is None
         self._move(decision, taken or {})
         decision.state = outcome
         self.events[f"decision.{outcome}"] += 1
@@ -148,16 +156,61 @@ class Model:
         after = {key: Counter(draw) for key, draw in decision.draws.items()}
         name = "committed" if decision.state == "granted" else "reserved"
         cents -= self._covered(after, cents) if name == "committed" else 0
-        for year in (year for year in (decision.decided_year - 1, decision.decided_year)):
-            key = ("765", year) if ("765", year) in self.accounts else ("", year)
-            account = self.accounts.get(key)
-            if year > LAST_YEAR or account is None or account.is_lapsed:
-                continue
-            taken = min(cents, max(0, account.free))
+        for key in self._open_keys(decision):
+            taken = min(cents, max(0, self.accounts[key].free))
             cents -= taken
             if taken:
                 after.setdefault(key, Counter())[name] += taken
         return None if cents else after
+
+    def _open_keys(self, decision: Decision) -> list[Key]:
+        """Return the accounts that a decision may draw from, the oldest first."""
+        years = (decision.decided_year - 1, decision.decided_year)
+        keys = [
+            ("765", year) if ("765", year) in self.accounts else ("", year)
+            for year in years
+            if year <= LAST_YEAR
+        ]
+        return [key for key in keys if key in self.accounts and not self.accounts[key].is_lapsed]
+
+    def override(self, name: str, most: int) -> str:
+        """Ask for so much, and approve it: what lacks is raised, and all of it is reserved."""
+        decision = self.decisions[name]
+        keys = self._open_keys(decision)
+        if not decision.is_short or not keys:
+            return "override_not_possible"
+        free = [self.accounts[key].free for key in keys]
+        lacking = max(0, decision.cents - sum(max(0, each) for each in free))
+        lacking += max(0, -free[-1]) if lacking else 0
+        if lacking > most:
+            return "override_too_small"
+        if lacking:
+            self.accounts[keys[-1]].change(overridden=lacking)
+            decision.raised[keys[-1]] += lacking
+        self.events["decision.reserved"] += 1
+        decision.is_short, decision.state = False, "reserved"
+        return self._acted(decision, self._draw(decision, decision.cents) or {}, "reserved")
+
+    def cover(self, name: str, cents: int) -> str:
+        """Allocate what covers an override of a decision: so much of it falls back by it."""
+        raised = self.decisions[name].raised
+        [key] = raised
+        account = self.accounts[key]
+        if account.is_lapsed:
+            return "year_lapsed"
+        back = min(cents, raised[key])
+        account.change(allocated=cents, overridden=-back)
+        raised[key] -= back
+        self.events["allocation.changed"] += 1
+        return "done"
+
+    def _give_back(self, decision: Decision, freed: Counter[Key]) -> None:
+        """Let fall back at once what was raised for a decision that lets money go."""
+        for key, left in decision.raised.items():
+            falling = min(freed[key], left, self.accounts[key].free)
+            if falling > 0:
+                self.accounts[key].change(overridden=-falling)
+                decision.raised[key] -= falling
 
     def _covered(self, after: dict[Key, Counter[str]], cents: int) -> int:
         """Let commitments grow by what was paid above them; return by how much."""
@@ -233,7 +286,10 @@ class Model:
         return after
 
     def _acted(self, decision: Decision, after: dict[Key, Counter[str]], state: str) -> str:
+        held = {key: draw["reserved"] + draw["committed"] for key, draw in decision.draws.items()}
         self._move(decision, after)
+        left = {key: draw["reserved"] + draw["committed"] for key, draw in decision.draws.items()}
+        self._give_back(decision, Counter({key: held[key] - left[key] for key in held}))
         decision.state, decision.version = state, decision.version + 1
         return "done"
 
@@ -321,12 +377,13 @@ class Model:
             return False
         return needed <= max(0, account.free + max(0, change["excess"]))
 
-    def lapse(self, year: int) -> None:
+    def lapse(self, year: int) -> str:
         self.closed.add(year)
         for (_, of_year), account in self.accounts.items():
             if of_year == year and not account.is_lapsed:
-                left = max(0, account.free)
+                left = account.spare
                 if left:
                     account.change(allocated=-left, lapsed=left)
                     self.events["allocation.changed"] += 1
                 account.is_lapsed = True
+        return "done"

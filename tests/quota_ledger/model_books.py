@@ -4,11 +4,19 @@ from tests.quota_ledger.decision_books import all_faults_of
 from tests.quota_ledger.model import Model
 from tests.quota_ledger.service import Ledger
 
-COMPARED = ("allocated", "reserved", "committed", "paid", "excess", "lapsed")
+COMPARED = (
+    "allocated",
+    "overridden",
+    "reserved",
+    "committed",
+    "paid",
+    "excess",
+    "lapsed",
+)
 ACCOUNTS = """
-SELECT municipality_code, budget_year, allocated_cents, reserved_cents, committed_cents,
-       paid_cents, paid_excess_cents, lapsed_cents, reserved_persons, committed_persons,
-       last_position, is_lapsed
+SELECT municipality_code, budget_year, allocated_cents, overridden_cents, reserved_cents,
+       committed_cents, paid_cents, paid_excess_cents, lapsed_cents, reserved_persons,
+       committed_persons, last_position, is_lapsed
 FROM accounts WHERE last_position > 0 OR is_lapsed
 """
 DRAWS = """

@@ -10,7 +10,8 @@ import sys
 import msgspec
 
 from kuntavayla.testing import TestDatabase
-from tests.quota_ledger.history_acts import answered, word_of
+from tests.quota_ledger.history_acts import word_of
+from tests.quota_ledger.history_overrides import answered
 from tests.quota_ledger.orders import orderer
 from tests.quota_ledger.reversed import reverse
 from tests.quota_ledger.service import running_ledger

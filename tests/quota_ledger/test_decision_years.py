@@ -1,6 +1,6 @@
 """Decisions and changes on the borders of years: examined, calculated, drawn by their own day."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -67,7 +67,7 @@ async def test_a_change_is_calculated_and_recomputed_by_its_own_day(
 async def test_a_calculation_that_comes_out_otherwise_is_said_to_differ(ledger: Ledger) -> None:
     caller, made = await a_start_up_grant(ledger)
     await ledger.execute(
-        "UPDATE decisions SET calculation = jsonb_set(calculation, '{total_cents}', '1')"
+        "UPDATE decisions SET calculation = jsonb_set(calculation::jsonb, '{total_cents}', '1')"
     )
 
     path = f"/decisions/{made['decision_id']}"
@@ -205,3 +205,30 @@ async def test_a_change_uses_no_money_outside_its_time(
     assert answer.status_code == 422, answer.text
     [fault] = answer.json()["errors"]
     assert (fault["pointer"], fault["code"]) == (pointer, code)
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [(-1, (422, "decided_on", None)), (0, (201, None, [2021, 2022]))],
+    ids=["a second before midnight", "at midnight"],
+)
+async def test_the_year_ends_at_midnight_in_helsinki(
+    ledger: Ledger, second: int, expected: tuple[int, str | None, list[int] | None]
+) -> None:
+    await know_clients(ledger)
+    for year in (2021, 2022):
+        await give(ledger, cents=COST // 2, year=year)
+    ledger.clock.now = datetime(2021, 12, 31, 22, tzinfo=UTC) + timedelta(seconds=second)
+    body = a_decision(
+        decided_on="2022-01-01",
+        budget_year=2022,
+        period={"starts_on": "2022-02-01", "ends_on": "2022-11-30"},
+    )
+
+    answer = await send(sender(ledger), body)
+
+    told = answer.json()
+    places = [one["pointer"].strip("/") for one in told.get("errors", [])]
+    drawn = await ledger.fetch("SELECT budget_year FROM decision_draws ORDER BY 1")
+    found = (answer.status_code, places[0] if places else None, [row[0] for row in drawn] or None)
+    assert found == expected, told

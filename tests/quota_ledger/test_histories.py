@@ -21,6 +21,7 @@ from kuntavayla.testing import DatabaseServer
 from quota_ledger.workers.expiring import expire_all
 from tests.quota_ledger.acts import act, changed
 from tests.quota_ledger.decided import client_id, know_clients, send, sender, training
+from tests.quota_ledger.history_overrides import overridden, override_of
 from tests.quota_ledger.model import Model
 from tests.quota_ledger.model_books import compare
 from tests.quota_ledger.orders import (
@@ -188,6 +189,45 @@ class Histories(RuleBasedStateMachine):
         if self._model.decisions[name].state in {"reserved", "granted"}:
             assert self._act(name, action) == self._model.release(name, action)
 
+    def _short(self) -> list[str]:
+        return [name for name, one in self._model.decisions.items() if one.is_short]
+
+    @precondition(lambda self: self._short())
+    @rule(data=st.data(), most=CENTS, is_tried=st.booleans())
+    def raise_limit(self, data: st.DataObject, most: int, *, is_tried: bool) -> None:
+        """Have what lacks money reserved by an override, or try it with one that is too small."""
+        name = data.draw(st.sampled_from(self._short()))
+        most = most if is_tried else 10 * int(self._bodies[name]["unit_cost_cents"])
+        expected = self._model.override(name, most)
+        assert self._do(overridden(self._ledger, name, cents=most)) == expected
+        if expected == "done":
+            self._made[name] = self._ledger.clock.now
+
+    def _raised(self) -> list[str]:
+        """Return the decisions for which an account of the area's own was raised."""
+        found = self._model.decisions.items()
+        return [
+            name for name, one in found if any(n and not key[0] for key, n in one.raised.items())
+        ]
+
+    @precondition(lambda self: self._raised())
+    @rule(data=st.data(), cents=CENTS)
+    def cover(self, data: st.DataObject, cents: int) -> None:
+        name = data.draw(st.sampled_from(self._raised()))
+        [(_, year)] = self._model.decisions[name].raised
+        body = an_allocation(
+            kind="addition",
+            instrument="TRAINING",
+            budget_year=year,
+            amount_cents=cents,
+            valid_from_on=DAY,
+            basis=None,
+            persons=0,
+            covers_override_id=self._do(override_of(self._ledger, name)),
+        )
+        answer = self._do(order(orderer(self._ledger), "/allocations", body))
+        assert _word(answer) == self._model.cover(name, cents)
+
     def _drawn(self) -> list[str]:
         return [name for name, one in self._model.decisions.items() if one.draws]
 
@@ -222,7 +262,7 @@ class Histories(RuleBasedStateMachine):
         ely = self._ledger.caller("ely-14", "years.read", "years.write")
         answer = self._do(ely.post("/years/2021:lapse", REASON, headers=headers))
         assert answer.status_code == OK, answer.text
-        self._model.lapse(2021)
+        assert self._model.lapse(2021) == "done"
         self._is_lapsed = True
 
     def _pass_to(self, now: datetime) -> None:

@@ -73,6 +73,20 @@ async def test_only_another_decider_of_the_areas_centre_answers(
     assert await limits_of(ledger) == (FREE, 0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    "official_id", ["sotkamo:u-1007", "SOTKAMO:U-1007"], ids=["the same", "in other letters"]
+)
+async def test_two_officials_who_are_one_are_no_two(ledger: Ledger, official_id: str) -> None:
+    made = await asked(ledger, await a_short_one(ledger))
+    official = {"official_id": official_id, "role": "decider"}
+
+    answer = await answer_to(ely(ledger), made["override_id"], acting_official=official)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "override_needs_another")
+    assert (await standing(ledger, made["override_id"]))[0] == "asked"
+    assert await limits_of(ledger) == (FREE, 0, 0, 0)
+
+
 async def test_an_unknown_override_is_not_found(ledger: Ledger) -> None:
     answers = [
         await answer_to(ely(ledger), NOBODY),
