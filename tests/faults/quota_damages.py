@@ -54,6 +54,11 @@ def _release(stored: Stored) -> None:
     _add(draw, "committed_cents", -left)
 
 
+def _answer_otherwise(stored: Stored) -> None:
+    row = stored.overrides[-1]
+    row["state"] = "refused" if row["raised_cents"] else "approved"
+
+
 def _spend_twice(stored: Stored) -> None:
     """Let an account have bound more than it had, on the way, in all of its books."""
     entry = stored.entries[0]
@@ -103,9 +108,7 @@ DAMAGES: dict[str, Callable[[Stored], None]] = {
     "a reversal is lost": lambda stored: _none(stored.reversals.pop()),
     "a reversal is doubled": lambda stored: _double(stored.reversals),
     "an override is lost": lambda stored: _none(stored.overrides.pop()),
-    "an override was answered otherwise": lambda stored: _of(
-        stored.overrides, state="refused"
-    ).update(state="approved"),
+    "an override was answered otherwise": _answer_otherwise,
     "an override raised a cent more": lambda stored: _add(stored.overrides[-1], "raised_cents"),
     "who asked has answered": lambda stored: stored.overrides[-1].update(
         asked_official_id="x", answered_official_id="x"

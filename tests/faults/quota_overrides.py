@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 
 import msgspec
 
@@ -11,6 +12,8 @@ from tests.faults.quota_orders import Orders
 from tests.faults.quota_sender import DecisionSender
 
 PAUSE_S_MAX = 0.6
+WAITED_FOR = timedelta(days=80)
+"""Longer than one leap of the clock, shorter than two: some come to their last day."""
 COVERED_SHARE = 0.5
 LOST = frozenset({"override_answered", "override_not_possible", "override_too_small"})
 """What an official may hear who comes second, or whose account has changed meanwhile."""
@@ -49,12 +52,16 @@ class Overrides:
             await self.caller.pause(PAUSE_S_MAX)
 
     async def _go_through(self, place: Place, sent: Sent) -> None:
-        today = self.caller.site.today
+        last_on = self.caller.site.today + WAITED_FOR
         body = {
             "decision_id": sent.decision_id,
             "amount_cents": sent.cents,
-            "cover": {"kind": "addition", "expected_on": f"{today}", "reason": "It is on its way"},
-            "expires_on": f"{today}",
+            "cover": {
+                "kind": "addition",
+                "expected_on": f"{last_on}",
+                "reason": "It is on its way",
+            },
+            "expires_on": f"{last_on}",
             "acting_official": place.official,
         }
         answer = await self._call(place.case_system_id, "/overrides", body)
