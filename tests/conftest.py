@@ -1,16 +1,26 @@
 """Fixtures for all tests: one server per run, and an event loop for the session."""
 
+import functools
+import gc
+import re
 from collections.abc import AsyncIterator, Collection, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from kuntavayla.testing import DatabaseServer
 from kuntavayla.testing.databases import running_server
 from kuntavayla_sandbox.broker import Broker, BrokerPlan, Listener, missing_tool
 
+ROOT = Path(__file__).parent.parent
 BROKER_USERS = {"admin": "admin-of-the-tests", "routing-api": "routing-api-of-the-tests"}
-LONGEST = ("tests/faults", "tests/sandbox")
+SHARES_BROKER = re.compile(r"\bbroker: Broker\b|\bTopics\b|\bshared\.publishers\b")
+LONGEST = ("broker", "faults", "tests/sandbox/")
+"""The groups that begin first, so that the workers end about together."""
 
 # No property is judged by the speed of the machine.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,21 +38,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "server_url" in _fixtures_of(item):
             item.add_marker(pytest.mark.database)
-    # The longest files begin first, so that the workers end about together.
-    brokers = {item.path for item in items if "broker" in _fixtures_of(item)}
-    items.sort(key=lambda item: _rank(item, has_broker=item.path in brokers))
+    items.sort(key=_rank)
+
+
+class SharingScheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
+    """One worker has all files of a group, and makes once what they share."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return SharingScheduling(config, log) if config.option.dist == "loadfile" else None
+
+
+def pytest_collection_finish() -> None:
+    # All that was imported stays to the end: no collection of garbage need look through it again.
+    gc.freeze()
 
 
 def _fixtures_of(item: pytest.Item) -> Collection[str]:
     return item.fixturenames if isinstance(item, pytest.Function) else ()
 
 
-def _rank(item: pytest.Item, *, has_broker: bool) -> int:
-    if has_broker:
-        return -1
-    return next(
-        (rank for rank, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST)
-    )
+@functools.cache
+def _group(path: str) -> str:
+    """Return the group of a file: the broker's, that of the stack that is killed, or its own."""
+    if path.startswith("tests/faults/"):
+        return "faults"
+    return "broker" if SHARES_BROKER.search((ROOT / path).read_text()) else path
+
+
+def _rank(item: pytest.Item) -> int:
+    group = _group(item.nodeid.partition("::")[0])
+    return next((rank for rank, name in enumerate(LONGEST) if group.startswith(name)), len(LONGEST))
 
 
 @pytest.fixture(scope="session")

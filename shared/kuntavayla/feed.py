@@ -40,6 +40,7 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[])
 ON CONFLICT (recipient, channel) DO UPDATE SET
     position = excluded.position, read_at = excluded.read_at
 WHERE r.read_at <= excluded.read_at
+    AND (r.position, r.read_at) IS DISTINCT FROM (excluded.position, excluded.read_at)
 """
 
 
@@ -115,10 +116,11 @@ async def load_page(
 
 
 class Readings:
-    """With which cursor each recipient last came, kept in memory until it is saved.
+    """With which cursor each recipient last came, kept in memory and saved now and then.
 
     A reader that comes with a cursor says that it has what lies before it. Saving now and then, and
-    not at each poll, keeps polls free of writing.
+    not at each poll, keeps polls free of writing. What was saved is kept as well: whether that
+    transaction ends well is not known here, and another may not see it yet.
     """
 
     def __init__(self) -> None:
@@ -129,8 +131,8 @@ class Readings:
         self._newest[recipient, channel] = cursor.position, now
 
     async def save(self, connection: Connection) -> None:
-        """Store what was noted since; the newest of several processes stands."""
-        noted, self._newest = sorted(self._newest.items()), {}
+        """Store what was noted; the newest of several processes stands."""
+        noted = sorted(self._newest.items())
         if noted:
             await connection.execute(
                 SAVE_READINGS,

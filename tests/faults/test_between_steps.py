@@ -147,6 +147,7 @@ async def test_a_commit_whose_answer_is_lost_is_answered_to_the_repeat(stack: St
     await assert_stored_once(stack, registration)
 
 
+@pytest.mark.faults
 async def test_a_bulk_call_killed_between_its_chunks_is_completed_by_its_repeat(
     stack: Stack,
 ) -> None:

@@ -63,6 +63,7 @@ async def written_by(ledger: Ledger, seed: int, account_ids: list[str]) -> Count
     return Counter(msgspec.json.decode(out, type=dict[str, int]))
 
 
+@pytest.mark.faults
 async def test_sixteen_writers_of_four_processes_on_three_accounts_add_up_to_the_cent(
     ledger: Ledger,
 ) -> None:
@@ -83,6 +84,7 @@ async def test_sixteen_writers_of_four_processes_on_three_accounts_add_up_to_the
     assert accepted["reserved_cents"] > 2.9 * ALLOCATED_CENTS
 
 
+@pytest.mark.faults
 async def test_a_process_killed_in_the_middle_leaves_whole_batches_and_no_lock(
     ledger: Ledger,
 ) -> None:

@@ -201,6 +201,7 @@ def place_of(one: Done) -> tuple[str, ...]:
     return ("order" if name in {"allocate", "cut", "transfer"} else name, *rest)
 
 
+@pytest.mark.faults
 @pytest.mark.hypothesis
 async def test_there_is_one_order_that_explains_what_many_did_at_once(ledger: Ledger) -> None:
     replay = Replay()

@@ -67,7 +67,7 @@ async def test_a_change_is_calculated_and_recomputed_by_its_own_day(
 async def test_a_calculation_that_comes_out_otherwise_is_said_to_differ(ledger: Ledger) -> None:
     caller, made = await a_start_up_grant(ledger)
     await ledger.execute(
-        "UPDATE decisions SET calculation = jsonb_set(calculation, '{total_cents}', '1')"
+        "UPDATE decisions SET calculation = jsonb_set(calculation::jsonb, '{total_cents}', '1')"
     )
 
     path = f"/decisions/{made['decision_id']}"

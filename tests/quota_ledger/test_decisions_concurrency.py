@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import msgspec
+import pytest
 
 from tests.quota_ledger.decided import (
     client_id,
@@ -66,6 +67,7 @@ async def decided_by(ledger: Ledger, number: int, *, writers: int, count: int) -
     return Counter(msgspec.json.decode(told.splitlines()[-1], type=dict[str, int]))
 
 
+@pytest.mark.faults
 async def test_sixteen_writers_of_three_processes_take_exactly_what_there_is(
     ledger: Ledger,
 ) -> None:
@@ -117,6 +119,7 @@ async def test_bulk_calls_at_once_to_two_services_lose_no_line(ledger: Ledger) -
     assert await all_faults_of(ledger) == []
 
 
+@pytest.mark.faults
 async def test_a_process_that_dies_in_the_middle_of_a_batch_leaves_nothing_half_done(
     ledger: Ledger,
 ) -> None:

@@ -13,6 +13,7 @@ from tests.quota_ledger.orders import ALLOCATION, OFFICIAL, an_allocation, order
 from tests.quota_ledger.service import Ledger, another_key
 from tests.served import Json
 
+PERSONS = 155
 OVER = datetime(2023, 1, 1, 6, tzinfo=UTC)
 REASON: Json = {"document": ALLOCATION["document"], "reason": "The year is over"}
 
@@ -33,7 +34,7 @@ async def close(
 
 
 async def test_what_is_free_lapses_and_what_is_bound_stays(ledger: Ledger) -> None:
-    account_id = await give(ledger, cents=2_000_000)
+    account_id = await give(ledger, cents=2_000_000, persons=PERSONS)
     await know_clients(ledger)
     await decided(sender(ledger), a_decision())
     ledger.clock.now = OVER
@@ -44,10 +45,12 @@ async def test_what_is_free_lapses_and_what_is_bound_stays(ledger: Ledger) -> No
     left = 2_000_000 - COST
     [account] = lapsed["accounts"]
     assert (previewed["cents"], lapsed["cents"]) == (left, left)
+    assert (previewed["persons"], lapsed["persons"]) == (PERSONS - 1, PERSONS - 1)
     assert (account["account_id"], account["cents"]) == (account_id, left)
     [row] = await ledger.fetch("SELECT * FROM accounts")
     assert (row["allocated_cents"], row["lapsed_cents"]) == (COST, left)
     assert (row["reserved_cents"], row["is_lapsed"]) == (COST, True)
+    assert (row["allocated_persons"], row["reserved_persons"]) == (1, 1)
     [entry] = await ledger.fetch("SELECT * FROM entries WHERE kind = 'lapse'")
     assert (str(entry["entry_id"]), entry["reason"]) == (account["entry_id"], "The year is over")
     assert await faults_of(ledger) == []
@@ -67,6 +70,26 @@ async def test_what_is_released_later_lapses_at_once(ledger: Ledger) -> None:
     [row] = await ledger.fetch("SELECT * FROM accounts")
     sums = (row["allocated_cents"], row["reserved_cents"], row["lapsed_cents"])
     assert sums == (0, 0, COST)
+    assert (row["allocated_persons"], row["reserved_persons"]) == (0, 0)
+    assert await faults_of(ledger) == []
+
+
+async def test_persons_lapse_where_no_money_is_left_too(ledger: Ledger) -> None:
+    await give(ledger, cents=COST)
+    await know_clients(ledger)
+    await decided(sender(ledger), a_decision())
+    ledger.clock.now = OVER
+
+    lapsed = (await close(ledger)).json()
+
+    assert (lapsed["cents"], lapsed["persons"]) == (0, PERSONS - 1)
+    answer = await ledger.caller("ely-14", "balances.read").get("/balances")
+    [balance] = answer.json()["items"]
+    assert (balance["allocated"]["persons"], balance["available"]["persons"]) == (1, 0)
+    before = await ledger.caller("ely-14", "balances.read").get(
+        "/balances", params={"on": "2022-12-31"}
+    )
+    assert before.json()["items"][0]["available"]["persons"] == PERSONS - 1
     assert await faults_of(ledger) == []
 
 

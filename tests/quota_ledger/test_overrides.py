@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kuntavayla.testing import TestDatabase
-from tests.quota_ledger.acts import acted
+from tests.quota_ledger.acts import acted, changed
 from tests.quota_ledger.decided import (
     COST,
     OFFICIAL,
@@ -151,6 +151,24 @@ async def test_what_was_not_refused_for_money_gets_no_override(ledger: Ledger) -
         "refused_otherwise",
         "no_account",
     ]
+
+
+async def test_a_change_gets_no_override_and_the_difference_as_a_decision_does(
+    ledger: Ledger,
+) -> None:
+    await know_clients(ledger)
+    await give(ledger, cents=310_000, instrument="TRAINING")
+    made = await decided(sender(ledger), training(1))
+    change = changed(training(1), unit_cost_cents=310_001)
+    assert (await acted(sender(ledger), made, "change", **change))["outcome"] == "refused"
+    further = await decided(sender(ledger), training(2, unit_cost_cents=1))
+
+    of_change = await ask(area(ledger), an_override(made, amount_cents=1))
+    of_further = await ask(area(ledger), an_override(further, amount_cents=1))
+
+    problem = of_change.json()
+    assert (problem["code"], problem["facts"]["reason"]) == ("override_not_possible", "not_refused")
+    assert (of_change.status_code, of_further.status_code) == (409, 201)
 
 
 async def test_persons_are_no_matter_of_an_override(ledger: Ledger) -> None:

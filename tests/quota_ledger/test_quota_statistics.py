@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuntavayla.values.statistics import Disclosure
+from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.balances import Sums
 from quota_ledger.rules.statistics import AMOUNTS_ROUNDED_TO_CENTS, Decided, Place, cells_of
 from tests.quota_ledger.accounts import balance
@@ -109,6 +110,58 @@ async def test_of_many_it_is_told_how_much_and_why_not(ledger: Ledger) -> None:
     assert (told["rounded_to"], told["amounts_rounded_to_cents"]) == (5, 100_000)
     [_, later] = next_month["items"]
     assert (later["reserved_persons"], later["decisions_reserved"]) == (20, 0)
+
+
+PLACES = ("kainuu", "pori", "raasepori", "tampere")
+
+
+def cells_with(*persons: int) -> dict[str, bool]:
+    """Return of which areas, with so many persons each, amounts are told; "" stands for all."""
+    balances = [
+        balance(
+            number,
+            key=AccountKey(area_code, "", "PAY_SUBSIDY", 2021),
+            allocated_cents=10**9,
+            allocated_persons=100,
+            committed_cents=count * PRICE,
+            committed_persons=count,
+        )
+        for number, (area_code, count) in enumerate(zip(PLACES, persons, strict=False), 1)
+    ]
+    cells = cells_of(balances, [], disclosure=DISCLOSURE)
+    for cell in cells:
+        amounts = {getattr(cell, f"{name}_cents") is None for name in AMOUNTS}
+        assert amounts == {cell.use_percent is None}
+    return {cell.place.area_code: cell.use_percent is not None for cell in cells}
+
+
+@pytest.mark.parametrize(
+    ("persons", "hidden"),
+    [
+        pytest.param((30, 40, 50), set(), id="none is of few"),
+        pytest.param((12, 40, 30, 50), {"kainuu", "raasepori"}, id="one is, the next goes too"),
+        pytest.param((12, 11, 30), {"kainuu", "pori"}, id="two are, of enough together"),
+        pytest.param((3, 2, 30, 40), {"kainuu", "pori", "raasepori"}, id="two of few together"),
+        pytest.param((0, 30, 40), {"kainuu"}, id="one without amounts tells nothing"),
+        pytest.param((0, 5, 30, 40), {"kainuu", "pori", "raasepori"}, id="nor does it hide"),
+        pytest.param((4, 30), {"kainuu", "pori"}, id="of two both"),
+        pytest.param((4, 5), {"", "kainuu", "pori"}, id="few in all"),
+        pytest.param((4,), {"", "kainuu"}, id="one alone"),
+        pytest.param((40,), set(), id="one alone of many"),
+    ],
+)
+def test_the_sum_does_not_tell_what_is_hidden(persons: tuple[int, ...], hidden: set[str]) -> None:
+    told = cells_with(*persons)
+
+    assert {area_code for area_code, is_told in told.items() if not is_told} == hidden
+
+
+@given(persons=st.lists(st.integers(0, 60), min_size=1, max_size=4))
+def test_what_can_be_reckoned_is_never_of_few(persons: list[int]) -> None:
+    told = cells_with(*persons)
+
+    hidden = [n for area, n in zip(PLACES, persons, strict=False) if n and not told[area]]
+    assert not told[""] or not hidden or (len(hidden) > 1 and sum(hidden) >= 18)
 
 
 async def test_as_csv_it_is_the_same(ledger: Ledger) -> None:

@@ -4,8 +4,24 @@ from datetime import UTC, datetime
 
 from tests.quota_ledger.acts import acted
 from tests.quota_ledger.decided import COST, client_id, know_clients, sender
+from tests.quota_ledger.exceptions import (
+    FREE,
+    LACKING,
+    an_approved,
+    limits_of,
+    standing,
+    told_of,
+)
 from tests.quota_ledger.orders import OFFICIAL
-from tests.quota_ledger.paid import a_granted, a_payment, a_recovery, committed, proved, report
+from tests.quota_ledger.paid import (
+    PAYDAY,
+    a_granted,
+    a_payment,
+    a_recovery,
+    committed,
+    proved,
+    report,
+)
 from tests.quota_ledger.reversed import WHY, reverse_payment
 from tests.quota_ledger.service import Ledger, another_key
 
@@ -57,6 +73,44 @@ async def test_a_part_that_is_recovered_keeps_the_person(ledger: Ledger) -> None
 
     assert await sums_of(ledger) == (50_000, 1, 50_000, 0, 0)
     assert await held_of(ledger) == (50_000, 50_000)
+
+
+async def an_overridden(ledger: Ledger) -> tuple[str, str]:
+    """Return a decision and its override; all of it was paid before it was cancelled."""
+    decision, answer = await an_approved(ledger)
+    decision_id = decision["decision_id"]
+    await acted(sender(ledger), decision, "grant", version=2)
+    ledger.clock.now = PAYDAY
+    await report(ledger, a_payment(decision_id, 1, amount_cents=COST))
+    await acted(sender(ledger), decision, "cancel", version=3)
+    return decision_id, answer["override_id"]
+
+
+async def test_what_was_raised_falls_back_first_as_it_is_recovered(ledger: Ledger) -> None:
+    decision_id, override_id = await an_overridden(ledger)
+    assert await limits_of(ledger) == (FREE, LACKING, 0, COST)
+
+    await report(ledger, a_recovery(decision_id, 2, cents=100_000))
+
+    assert await limits_of(ledger) == (FREE, LACKING - 100_000, 0, COST - 100_000)
+    assert (await standing(ledger, override_id))[3:] == (100_000, LACKING - 100_000)
+    await report(ledger, *(a_recovery(decision_id, 3 + n, cents=500_000) for n in range(2)))
+    assert await limits_of(ledger) == (FREE, 0, 0, COST - 1_100_000)
+    assert await standing(ledger, override_id) == ("returned", LACKING, 0, LACKING, 0)
+    assert (await told_of(ledger))[-2:] == ["override.returned"] * 2
+    assert await proved(ledger)
+
+
+async def test_a_recovery_of_what_goes_on_returns_nothing_that_was_raised(ledger: Ledger) -> None:
+    decision, answer = await an_approved(ledger)
+    await acted(sender(ledger), decision, "grant", version=2)
+    ledger.clock.now = PAYDAY
+    await report(ledger, a_payment(decision["decision_id"], 1))
+
+    await report(ledger, a_recovery(decision["decision_id"], 2, cents=MONTH))
+
+    assert await limits_of(ledger) == (FREE, LACKING, 0, COST)
+    assert (await standing(ledger, answer["override_id"]))[4] == LACKING
 
 
 async def test_what_ended_keeps_what_is_still_to_be_paid(ledger: Ledger) -> None:

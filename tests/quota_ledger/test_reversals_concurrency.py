@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from tests.quota_ledger.books import faults_of
 from tests.quota_ledger.orders import a_transfer, an_allocation, ordered, orderer
@@ -40,6 +41,7 @@ async def reversing(ledger: Ledger, name: str, ids: list[str]) -> list[str]:
     return msgspec.json.decode(told.splitlines()[-1], type=list[str])
 
 
+@pytest.mark.faults
 async def test_of_two_processes_that_reverse_the_same_one_wins_each(ledger: Ledger) -> None:
     ely = orderer(ledger)
     await ordered(ely, "/allocations", an_allocation())

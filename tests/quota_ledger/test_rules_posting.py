@@ -109,6 +109,32 @@ def test_an_excess_recovered_after_the_lapse_lapses_where_the_allocation_had_roo
     )
 
 
+def test_a_person_let_go_after_the_lapse_is_not_allocated_any_more() -> None:
+    account = balance(
+        is_lapsed=True,
+        allocated_cents=100,
+        reserved_cents=100,
+        allocated_persons=1,
+        reserved_persons=1,
+    )
+
+    release = held_leg(ONE, "release", holds=Holds(reserved=-1), reserved_cents=-100)
+    after = applied(apply(account, release, Holds(reserved=1))).balance
+
+    assert (after.sums.allocated_persons, after.sums.reserved_persons) == (0, 0)
+
+
+def test_what_is_taken_back_counts_nobody_whom_another_decision_counts() -> None:
+    account = balance(allocated_cents=100, allocated_persons=1, committed_persons=1)
+
+    back = held_leg(
+        ONE, "reversal", holds=Holds(committed=1), committed_cents=50, committed_persons=1
+    )
+    after = applied(apply(account, back, Holds(committed=1)))
+
+    assert (after.change.committed_persons, after.balance.sums.committed_persons) == (0, 1)
+
+
 def test_nothing_is_promised_of_a_lapsed_year() -> None:
     account = balance(allocated_cents=60, is_lapsed=True)
 

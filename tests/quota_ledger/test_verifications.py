@@ -134,19 +134,23 @@ async def test_whoever_tampers_with_the_books_is_found_out(
             """
             UPDATE decisions SET state = 'cancelled';
             UPDATE decision_steps
-            SET content = jsonb_set(content, '{verdict,state}', '"cancelled"')
+            SET content = jsonb_set(content::jsonb, '{verdict,state}', '"cancelled"')
             WHERE action = 'grant'
             """,
             {"state_differs"},
         ),
         ("UPDATE decisions SET state = 'ended'", {"state_differs"}),
         (
-            "UPDATE decisions SET calculation = jsonb_set(calculation, '{total_cents}', '1')",
+            """
+            UPDATE decisions
+            SET calculation = jsonb_set(calculation::jsonb, '{total_cents}', '1')
+            """,
             {"calculation_differs"},
         ),
         (
             """
-            UPDATE decision_steps SET calculation = jsonb_set(calculation, '{total_cents}', '1')
+            UPDATE decision_steps
+            SET calculation = jsonb_set(calculation::jsonb, '{total_cents}', '1')
             WHERE number = 1
             """,
             {"calculation_differs"},

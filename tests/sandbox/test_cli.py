@@ -252,6 +252,7 @@ def test_the_legal_clock_is_told_moved_forward_and_never_back(up: UpProcess) -> 
     assert [line["organisation"] for line in listed] == ["auditor"], "the service's clock moved too"
 
 
+@pytest.mark.faults
 def test_a_process_that_is_killed_starts_again_at_the_same_address(up: UpProcess) -> None:
     before = up.stack()
     os.kill(before["pids"]["routing-api"], signal.SIGKILL)
@@ -261,9 +262,12 @@ def test_a_process_that_is_killed_starts_again_at_the_same_address(up: UpProcess
     assert up.url() == before["services"]["routing-api"]
 
 
+@pytest.mark.faults
 def test_a_stack_that_was_killed_starts_again_with_its_data_and_its_clock(
     up: UpProcess, file: Path
 ) -> None:
+    up.run("send", str(file), "--as", "te-national")
+    wait_for(lambda: up.stages()["acknowledged"] == len(small_file()))
     before, stages = up.stack(), up.stages()
     secrets = {each["name"]: each["client_secret"] for each in before["identities"]}
     up.end(signal.SIGKILL)

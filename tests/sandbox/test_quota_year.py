@@ -1,8 +1,9 @@
-"""The budget year before it is sent: sized by the formula, drawn by a seed, without a fault."""
+"""The year before it is sent: sized by the formula, drawn by a seed, without a fault."""
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from io import StringIO
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,27 +11,36 @@ from rich.console import Console
 
 from kuntavayla.register import load_register
 from kuntavayla.values.business_ids import is_valid
+from kuntavayla_sandbox.quota_year.acts import ACTS, act_of, due_on
 from kuntavayla_sandbox.quota_year.assumptions import load_assumptions
-from kuntavayla_sandbox.quota_year.books import Held, Unequal
+from kuntavayla_sandbox.quota_year.books import Unequal
 from kuntavayla_sandbox.quota_year.generating import (
     Planned,
     YearClient,
     counts,
     generate_year,
 )
-from kuntavayla_sandbox.quota_year.paying import RECOVERED_EVERY, payments, recoveries
-from kuntavayla_sandbox.quota_year.running import YearRun, acts_of
-from kuntavayla_sandbox.quota_year.sizing import allocations, ely_of, participants
+from kuntavayla_sandbox.quota_year.holding import accounts_of
+from kuntavayla_sandbox.quota_year.running import YearRun
+from kuntavayla_sandbox.quota_year.sizing import (
+    allocations,
+    ely_of,
+    participants,
+    share_of,
+)
 from kuntavayla_sandbox.quota_year.telling import year_parts
 from quota_ledger.app import tables_of_release
 from quota_ledger.rules import areas
 from quota_ledger.rules.allocations import AllocationRequest
-from quota_ledger.rules.intake import examine
+from quota_ledger.rules.intake import examine, examine_changed
 from quota_ledger.rules.items import DecisionItem
+from quota_ledger.rules.step_requests import kept_faults, year_faults
 from tests.sandbox.year_books import balance, honest
 
 REGISTER, ASSUMED = load_register(), load_assumptions()
-MARCH_1, LAST_DAY = date(2021, 3, 1), ASSUMED.year.last_on
+MARCH_1, JANUARY_1, LAST_DAY = date(2021, 3, 1), date(2022, 1, 1), ASSUMED.year.last_on
+YEARS = [one.budget_year for one in ASSUMED.appropriations]
+TABLES = tables_of_release()
 PILOTS = REGISTER.areas(on=MARCH_1)
 
 
@@ -54,28 +64,47 @@ def year(*, decisions: int = 1_500, seed: int = 1) -> list[Planned]:
     )
 
 
-def test_an_allocation_is_clients_times_participation_times_unit_cost() -> None:
-    orders = list(allocations({"kainuu": 1_000}, assumed=ASSUMED, decided_on=MARCH_1))
+def orders(moved: dict[str, int], *, budget_year: int) -> list[dict[str, Any]]:
+    return list(allocations(moved, budget_year=budget_year, assumed=ASSUMED, decided_on=JANUARY_1))
 
-    sized = {one["instrument"]: (one["persons"], one["amount_cents"]) for one in orders}
-    assert sized["PAY_SUBSIDY"] == (160, 160 * 760_000)
-    assert sized["COACHING"] == (95, 95 * 95_000)
-    assert len(sized) == 4
+
+def test_an_allocation_is_clients_times_participation_times_unit_cost_in_two_years() -> None:
+    older, newer = (
+        {one["instrument"]: (one["persons"], one["amount_cents"]) for one in of_year}
+        for of_year in (orders({"kainuu": 1_000}, budget_year=year) for year in YEARS)
+    )
+
+    assert older["PAY_SUBSIDY"] == (40, 40 * 760_000)
+    assert newer["PAY_SUBSIDY"] == (120, 120 * 760_000)
+    assert older["COACHING"] == (24, 24 * 95_000)
+    assert newer["COACHING"] == (71, 71 * 95_000)
+    assert len(older) == len(newer) == 4
 
 
 def test_an_area_in_which_nobody_takes_part_gets_nothing() -> None:
-    assert list(allocations({"kainuu": 3}, assumed=ASSUMED, decided_on=MARCH_1)) == []
+    assert [orders({"kainuu": 3}, budget_year=year) for year in YEARS] == [[], []]
+
+
+@pytest.mark.parametrize("persons", range(12))
+def test_the_years_share_all_persons_that_were_sized(persons: int) -> None:
+    shares = [share_of(persons, budget_year=year, assumed=ASSUMED) for year in YEARS]
+
+    assert sum(shares) == persons
+    assert min(shares) >= 0
+    assert share_of(persons, budget_year=2023, assumed=ASSUMED) == 0
 
 
 def test_half_a_participant_is_one() -> None:
     assert (participants(3, per_mille=166), participants(3, per_mille=167)) == (0, 1)
 
 
-def test_the_orders_are_as_the_service_takes_them() -> None:
+@pytest.mark.parametrize("budget_year", [2021, 2022])
+def test_the_orders_are_as_the_service_takes_them(budget_year: int) -> None:
     official = {"official_id": "ely-14:u-0001", "role": "decider"}
-    for order in allocations({"kainuu": 1_000}, assumed=ASSUMED, decided_on=MARCH_1):
+    for order in orders({"kainuu": 1_000}, budget_year=budget_year):
         body = msgspec.json.encode({**order, "acting_official": official})
-        assert list(msgspec.json.decode(body, type=AllocationRequest).faults(today=MARCH_1)) == []
+        request = msgspec.json.decode(body, type=AllocationRequest)
+        assert list(request.faults(today=JANUARY_1)) == []
 
 
 def test_each_area_has_the_ely_centre_that_the_service_knows() -> None:
@@ -105,14 +134,67 @@ def test_where_nobody_has_moved_nothing_is_decided() -> None:
     assert generate_year([], decisions=10, seed=1, assumed=ASSUMED, register=REGISTER) == []
 
 
-def test_no_decision_of_the_year_has_a_fault() -> None:
-    tables = tables_of_release()
+def faults_of(document: dict[str, Any], *, today: date) -> list[str]:
+    item: DecisionItem = msgspec.json.decode(msgspec.json.encode(document), type=DecisionItem)
+    found = examine(item, tables=TABLES, register=REGISTER, today=today)
+    return [one.code for one in found]
 
-    for one in year():
-        item: DecisionItem = msgspec.json.decode(
-            msgspec.json.encode(one.document), type=DecisionItem
-        )
-        assert examine(item, tables=tables, register=REGISTER, today=LAST_DAY) == ()
+
+def test_no_decision_of_the_year_has_a_fault_but_what_asks_beyond_the_law() -> None:
+    for one in year(decisions=10_000):
+        wanted = ["months_used_up"] if one.is_beyond else []
+        assert faults_of(one.document, today=one.decided_on) == wanted
+
+
+def test_no_change_of_the_year_has_a_fault() -> None:
+    changed = 0
+    for one in year(decisions=5_000):
+        for number in range(len(ACTS[one.fate])):
+            due = due_on(one, number)
+            assert due is not None
+            action, body = act_of(one, number, on=due)
+            if action == "change":
+                changed += 1
+                stands = msgspec.convert(one.document, DecisionItem)
+                item = msgspec.convert(body["decision"], DecisionItem)
+                assert list(kept_faults(item, stands=stands)) == []
+                assert list(year_faults(item, stands=stands)) == []
+                assert examine_changed(item, tables=TABLES, register=REGISTER, today=due) == ()
+
+    assert changed
+
+
+def test_a_start_up_grant_goes_on_the_next_day_and_only_as_far_as_the_law_lets_it() -> None:
+    planned = year(decisions=10_000)
+    by_name = {one.document["municipal_id"]: one for one in planned}
+    following = [one for one in planned if one.follows]
+
+    assert {one.is_beyond for one in following} == {True, False}
+    for one in following:
+        first = by_name[one.follows]
+        ends_on = date.fromisoformat(first.document["period"]["ends_on"])
+        assert one.document["period"]["starts_on"] == str(ends_on + timedelta(days=1))
+        assert one.document["client_id"] == first.document["client_id"]
+        assert first.decided_on < one.decided_on <= LAST_DAY
+        assert first.fate == "granted"
+
+
+def test_a_decision_of_january_may_draw_on_both_years_and_one_of_december_on_its_own() -> None:
+    known = {("kainuu", "TRAINING", one) for one in YEARS}
+    sent = {
+        "area_code": "kainuu",
+        "instrument": "TRAINING",
+        "budget_year": 2022,
+        "decided_on": "2022-01-03",
+        "period": {"starts_on": "2022-01-10", "ends_on": "2022-02-10"},
+    }
+    december = {**sent, "budget_year": 2021, "decided_on": "2021-12-30"}
+    next_year = {**sent, "decided_on": "2022-12-30", "period": {"starts_on": "2023-01-02"}}
+
+    assert [name[2] for name in accounts_of(sent, known=known)] == [2021, 2022]
+    assert [name[2] for name in accounts_of(december, known=known)] == [2021]
+    assert [name[2] for name in accounts_of(next_year, known=known)] == [2022]
+    assert accounts_of(sent, known=()) == []
 
 
 def test_every_business_id_is_one() -> None:
@@ -123,63 +205,30 @@ def test_every_business_id_is_one() -> None:
 
 
 def test_everything_that_may_become_of_a_decision_does_and_only_the_first_month_forgets() -> None:
-    planned = year(decisions=4_000)
+    planned = year(decisions=8_000)
 
-    assert set(Counter(one.fate for one in planned)) == {
-        "granted", "refused", "forgotten", "cancelled", "ended", "shortened",
-    }  # fmt: skip
+    assert set(Counter(one.fate for one in planned)) == set(ACTS)
     assert {one.decided_on.month for one in planned if one.fate == "forgotten"} == {10}
-    assert all(acts_of(one) for one in planned if one.fate != "forgotten")
+    assert all(due_on(one, 0) for one in planned if one.fate != "forgotten")
 
 
-def test_each_month_that_has_ended_is_paid_up_to_what_is_committed() -> None:
-    months = [("2022-07", 300), ("2022-08", 300), ("2022-09", 300)]
-    account = ("kainuu", "PAY_SUBSIDY")
-    held = {
-        "granted": Held(account, "a", 0, 900, None, months),
-        "ended": Held(account, "b", 0, 200, None, months, is_changed=True),
-        "cancelled": Held(account, "c", 0, 0, None, months, is_changed=True),
-        "reserved": Held(account, "d", 900, 0, None, months),
-    }
-
-    due = list(payments(held, paid_on=LAST_DAY))
-
-    assert [(one["decision_id"], one["month"], one["amount_cents"]) for one in due] == [
-        ("granted", "2022-07", 300),
-        ("granted", "2022-08", 300),
-        ("ended", "2022-07", 200),
-    ]
+def test_acts_are_due_one_behind_the_other_and_behind_the_last_there_is_none() -> None:
+    for one in year(decisions=3_000):
+        due = [due_on(one, number) for number in range(len(ACTS[one.fate]) + 1)]
+        days = [day for day in due if day is not None]
+        assert due[-1] is None
+        assert len(days) == len(due) - 1
+        assert days == sorted(days)
 
 
-def test_a_month_is_paid_once_and_only_what_is_left_of_the_commitment() -> None:
-    months = [("2022-07", 300), ("2022-08", 300)]
-    paid = Held(
-        ("kainuu", "PAY_SUBSIDY"), "a", 0, 500, None, months, paid_cents=300,
-        paid_months=("2022-07",),
-    )  # fmt: skip
+def test_what_is_to_go_on_when_its_last_day_has_come_is_ended_instead() -> None:
+    one = next(one for one in year(decisions=8_000) if one.fate == "interrupted")
+    ends_on = date.fromisoformat(one.document["period"]["ends_on"])
 
-    due = list(payments({"paid": paid}, paid_on=LAST_DAY))
+    goes_on = act_of(one, 2, on=ends_on - timedelta(days=1))
+    has_ended = act_of(one, 2, on=ends_on)
 
-    assert [(one["month"], one["amount_cents"]) for one in due] == [("2022-08", 200)]
-
-
-def test_of_a_few_that_go_on_a_part_is_taken_back_once() -> None:
-    months, account = [("2022-07", 300)], ("kainuu", "PAY_SUBSIDY")
-    held = {
-        f"id-{number}": Held(account, "a", 0, 300, None, months, paid_months=("2022-07",))
-        for number in range(1, 2 * RECOVERED_EVERY + 1)
-    }
-
-    first = list(recoveries(held, paid_on=LAST_DAY))
-    held[f"id-{RECOVERED_EVERY}"].recovered_cents = 30
-    held[f"id-{2 * RECOVERED_EVERY}"].is_changed = True
-
-    assert [(one["decision_id"], one["amount_cents"]) for one in first] == [
-        (f"id-{RECOVERED_EVERY}", -30),
-        (f"id-{2 * RECOVERED_EVERY}", -30),
-    ]
-    assert {one["kind"] for one in first} == {"recovery"}
-    assert list(recoveries(held, paid_on=LAST_DAY)) == []
+    assert (goes_on[0], has_ended[0]) == ("change", "end")
 
 
 @pytest.mark.parametrize(("is_intact", "said"), [(True, "Verified, no"), (False, "Verified: 2")])
@@ -211,7 +260,7 @@ def _run(*, is_intact: bool) -> YearRun:
         "difference_count": 0 if is_intact else 2,
     }
     return YearRun(
-        books=honest(),
+        books=honest()[0],
         decisions=3,
         deciding_s=0.5,
         balances=[balance()],

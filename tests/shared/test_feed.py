@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -15,6 +16,7 @@ from kuntavayla.feed import (
     CursorExpired,
     CursorMalformed,
     FeedPage,
+    Readings,
     StreamWaiters,
     load_cursor,
     load_page,
@@ -24,6 +26,8 @@ from kuntavayla.testing import TestDatabase
 from tests.shared.event_examples import KAJAANI, ORIGIN, SOTKAMO, a_draft, announce
 
 WAKE_S_MAX = 30
+NOON = datetime(2021, 3, 1, 10, 0, tzinfo=UTC)
+PLACES = "SELECT recipient, channel, position FROM outbox_readings"
 KILL_LISTENER = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ILIKE 'LISTEN%'
@@ -244,3 +248,37 @@ async def test_nobody_is_remembered_who_has_stopped_waiting() -> None:
 
     assert was_woken
     assert waiters.waiting_count == 0
+
+
+async def test_a_place_whose_saving_came_to_nothing_is_saved_the_next_time(
+    database: TestDatabase, pool: Pool
+) -> None:
+    readings = Readings()
+    readings.note(Cursor(1, 17), recipient=SOTKAMO, channel=Channel.COMMON, now=NOON)
+    one = await asyncpg.connect(database.url)
+    undone = one.transaction()
+    await undone.start()
+    await readings.save(one)
+    await undone.rollback()
+    await one.close()
+
+    async with transaction(pool) as connection:
+        await readings.save(connection)
+
+    async with transaction(pool) as connection:
+        assert [*map(tuple, await connection.fetch(PLACES))] == [(SOTKAMO, "common", 17)]
+
+
+async def test_a_place_of_earlier_takes_the_place_of_no_newer_one(pool: Pool) -> None:
+    earlier, newer = Readings(), Readings()
+    earlier.note(Cursor(1, 17), recipient=SOTKAMO, channel=Channel.COMMON, now=NOON)
+    newer.note(
+        Cursor(1, 18), recipient=SOTKAMO, channel=Channel.COMMON, now=NOON + timedelta(seconds=1)
+    )
+
+    for readings in (newer, earlier, newer):
+        async with transaction(pool) as connection:
+            await readings.save(connection)
+
+    async with transaction(pool) as connection:
+        assert [*map(tuple, await connection.fetch(PLACES))] == [(SOTKAMO, "common", 18)]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -19,10 +19,10 @@ from kuntavayla.service.routes.desk import moment_at
 from kuntavayla.testing import TestDatabase
 from statement_relay.events import SERVICE, SOURCE
 from statement_relay.operations import delivering
-from statement_relay.operations.delivering import Decided, DeliveryDesk, Turn
+from statement_relay.operations.delivering import Decided, DeliveryDesk, Held, Turn
 from statement_relay.rules.answers import load_answers
 from statement_relay.rules.breakers import BreakerLimits
-from statement_relay.rules.deliveries import Called, Pace
+from statement_relay.rules.deliveries import Called, Delivery, Pace
 from statement_relay.rules.digests import digest_of
 from statement_relay.rules.endpoints import Endpoint, Endpoints
 from statement_relay.rules.pacing import Backoff
@@ -212,12 +212,15 @@ class Post:
         ended: Sequence[Called] = (),
         *,
         unsettled: Sequence[Decided] = (),
+        ready: Sequence[Delivery] = (),
+        running: Mapping[str, int] | None = None,
         lease_s: float = 60.0,
     ) -> Turn:
         """Take one turn as a courier does, and begin no call."""
         desk = self._desk(lease_s=lease_s)
         async with transaction(self.pool) as connection:
-            return await delivering.take_turn(connection, ended, unsettled=unsettled, desk=desk)
+            held = Held(unsettled=unsettled, ready=ready, running=running or {})
+            return await delivering.take_turn(connection, ended, held=held, desk=desk)
 
     async def settle(self, ended: Sequence[Called]) -> None:
         """Decide on calls and settle them, as a courier does when it ends."""

@@ -66,10 +66,10 @@ ITEMS_OF_A_WEEK = 30_000
 """Items of information in a week at the real size."""
 TENTH_OF_A_WEEK = 3_000
 DECISIONS_OF_A_YEAR = 100_000
-"""Decisions of the first appropriation at the real size."""
+"""Decisions on the first appropriations at the real size."""
 SOME_DECISIONS = 3_000
 DECISIONS_HELP = (
-    "Decisions of the first appropriation, about so many; 100000, as with --full-size, is the real"
+    "Decisions on the first appropriations, about so many; 100000, as with --full-size, is the real"
     " size."
 )
 ITEMS_HELP = (

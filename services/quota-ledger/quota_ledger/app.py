@@ -1,61 +1,40 @@
 """The composition root of quota-ledger: settings in, app out; nothing else builds its parts."""
 
-import time
-from collections.abc import Coroutine, Sequence
 from functools import cache, partial
-from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
-from kuntavayla.database import Pool, transaction
-from kuntavayla.events import event_schemas
+from kuntavayla.auth import KeySource
+from kuntavayla.database import Pool
 from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
-    BatchLimits,
     BodyLimits,
-    MicroBatcher,
-    RateLimiter,
     ServiceDocuments,
-    ServiceSpec,
-    create_service,
-    open_client,
-    run_halving,
 )
-from kuntavayla.outbox import Told, asyncapi_document
+from kuntavayla.outbox import Told
 from kuntavayla.register import Register, load_register
+from kuntavayla.service.composing import Loop, Offer, app_of, batcher_of, documents_of, loops_of
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.operations.codes import load_codes
 from kuntavayla.service.routes.desk import moment_at
-from kuntavayla.service.routes.refusals import record_refusal
 from kuntavayla.service.running import (
-    UNAVAILABLE,
     Clock,
     Composed,
-    Running,
     machine_clock,
     metrics_of_process,
-    rate_limit_of,
-    remedy_of,
-    seal_key_of,
     seal_keys_of,
 )
 from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
-from kuntavayla.service.workers.publishing import publisher_of
 from kuntavayla.service.workers.routing import RoutingAccess, RoutingDesk, follow_routing
-from kuntavayla.service.workers.sealing import keep_sealed
-from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
+from kuntavayla.telemetry import BatchMetrics, Jobs
 from kuntavayla.values.digests import KeyedDigest
 from kuntavayla.values.statistics import Disclosure
 from quota_ledger.events import EVENT_TYPES, SERVICE, SOURCE
 from quota_ledger.operations import decisions
-from quota_ledger.operations.decisions import Answered, Outcome
 from quota_ledger.operations.law import Law
 from quota_ledger.operations.projecting import project
-from quota_ledger.operations.submissions import Submission
 from quota_ledger.routes import ROUTERS, SCOPES
 from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import RESYNC, Desk
@@ -95,14 +74,7 @@ def tables_of_release() -> QuotaTables:
 @cache
 def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
-    return ServiceDocuments(
-        asyncapi=asyncapi_document(
-            Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES),
-            title="Kuntaväylä quota-ledger events",
-            version=version("kuntavayla-quota-ledger"),
-        ),
-        schemas=event_schemas(EVENT_TYPES),
-    )
+    return documents_of(Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES))
 
 
 def create_app(
@@ -112,36 +84,21 @@ def create_app(
 
     `keys` are where the issuer's public keys come from, when not from the address in the settings.
     """
-    register = load_register()
-    metrics = metrics_of_process()
-    client = open_client()
-    verifier = TokenVerifier(
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        keys=keys or HttpKeySource(client, settings.token_jwks_url),
-        organisation_of=register.organisation,
-        clock=time.time,
-    )
-    composition = _Composition(settings, register, clock=clock, metrics=metrics)
-    running = Running(settings, metrics=metrics, client=client, compose=composition.compose)
-    return create_service(
-        ServiceSpec(
-            name=SERVICE,
-            title="Kuntaväylä quota-ledger",
-            version=version("kuntavayla-quota-ledger"),
+    register, metrics = load_register(), metrics_of_process()
+    return app_of(
+        Offer(
+            service=SERVICE,
             description=DESCRIPTION,
             prefix=PREFIX,
             routers=ROUTERS,
             scopes=SCOPES,
-            verifier=verifier,
-            metrics=RequestMetrics(metrics),
             documents=documents_of_release(),
-            probes={"database": running.probe},
-            unavailable=UNAVAILABLE,
-            lifespan=running.lifespan,
-            on_refused=record_refusal,
-            rates=RateLimiter(rate_limit_of(settings), clock=time.monotonic),
-        )
+        ),
+        settings,
+        compose=_Composition(settings, register, clock=clock, metrics=metrics).compose,
+        metrics=metrics,
+        organisation_of=register.organisation,
+        keys=keys,
     )
 
 
@@ -166,34 +123,22 @@ class _Composition:
     def _moment(self) -> Moment:
         return moment_at(self._clock, source=SOURCE)
 
-    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+    def _loops(self, desk: Desk) -> list[Loop]:
         """Return the loops beside the desk."""
         settings = self._settings
-        url = settings.database_url.get_secret_value()
-        sealing = keep_sealed(
-            url,
-            seal_key_of(settings),
-            moment=self._moment,
-            registry=self._metrics,
-            interval_s=settings.audit_seal_interval_ms / 1_000,
-        )
         access = RoutingAccess.of(settings, broker=settings.kafka_connection)
         following = follow_routing(desk.pool, access, service=SERVICE, desk=self._routing)
-        loops = [*self._timed_loops(desk), sealing, following]
-        broker = settings.kafka_connection
-        if broker is None:
-            return loops
-        publisher = publisher_of(
+        shared = loops_of(
+            settings,
             desk.pool,
-            broker,
             service=SERVICE,
-            url=url,
+            moment=self._moment,
             clock=self._clock,
-            registry=self._metrics,
+            metrics=self._metrics,
         )
-        return [*loops, publisher.run()]
+        return [*self._timed_loops(desk), *shared, following]
 
-    def _timed_loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+    def _timed_loops(self, desk: Desk) -> list[Loop]:
         """Return what is done again and again; each may run in every process at the same time."""
         look_at_figures = partial(
             look,
@@ -214,7 +159,7 @@ class _Composition:
         ]
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
-        settings, register, batches = self._settings, self._register, BatchMetrics(self._metrics)
+        settings, register = self._settings, self._register
         bulk = settings.bulk_inflated_bytes_max
         return Desk(
             source=SOURCE,
@@ -228,12 +173,12 @@ class _Composition:
                 rounded_to=settings.statistics_rounded_to,
                 rate_of_min=settings.statistics_rate_of_min,
             ),
-            decisions=MicroBatcher[Submission, Answered](
-                _Decider(pool, self._law, self._clock).run,
-                limits=BatchLimits(),
-                unavailable=UNAVAILABLE,
-                single_metrics=batches.lane("decisions", "single"),
-                bulk_metrics=batches.lane("decisions", "bulk"),
+            decisions=batcher_of(
+                partial(decisions.decide, law=self._law),
+                name="decisions",
+                pool=pool,
+                moment=self._moment,
+                metrics=BatchMetrics(self._metrics),
             ),
             duplicate_wait_s_max=settings.duplicate_wait_s_max,
             code_lists=load_codes(DATA / "codes.toml", lists=CLOSED_LISTS),
@@ -249,21 +194,3 @@ class _Composition:
             jobs=Jobs(self._clock, registry=self._metrics),
             seal_keys=seal_keys_of(settings),
         )
-
-
-class _Decider:
-    """Runs batches of decisions, each part in a transaction of its own."""
-
-    def __init__(self, pool: Pool, law: Law, clock: Clock) -> None:
-        self._pool = pool
-        self._law = law
-        self._clock = clock
-
-    async def run(self, batch: Sequence[Submission]) -> Sequence[Answered | Exception]:
-        """Return one outcome per decision; a culprit that fails a batch is found by halving."""
-        return await run_halving(self._run_part, batch, remedy_of=remedy_of)
-
-    async def _run_part(self, part: Sequence[Submission]) -> Sequence[Outcome]:
-        moment = moment_at(self._clock, source=SOURCE)
-        async with transaction(self._pool) as connection:
-            return await decisions.decide(connection, part, law=self._law, moment=moment)

@@ -4,15 +4,13 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from kuntavayla.settings import (
-    KafkaSettings,
+    EventServiceSettings,
     KeysText,
     RoutingSettings,
-    SealSettings,
-    ServiceSettings,
 )
 
 
-class Settings(RoutingSettings, SealSettings, KafkaSettings, ServiceSettings):
+class Settings(RoutingSettings, EventServiceSettings):
     """What quota-ledger must be told; nothing secret has a default."""
 
     model_config = SettingsConfigDict(env_prefix="QUOTA_")

@@ -1,66 +1,44 @@
 """The composition root of routing-api: settings in, app out; nothing else builds its parts."""
 
 import os
-import time
-from collections.abc import Callable, Coroutine, Sequence
-from functools import cache
-from importlib.metadata import version
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.resources import files
-from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
-from kuntavayla.database import Pool, transaction
-from kuntavayla.events import event_schemas
+from kuntavayla.auth import KeySource
+from kuntavayla.database import Pool
 from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
-    BatchLimits,
     BodyLimits,
-    MicroBatcher,
-    RateLimiter,
     ServiceDocuments,
-    ServiceSpec,
-    create_service,
-    open_client,
-    run_halving,
 )
-from kuntavayla.outbox import Told, asyncapi_document
+from kuntavayla.outbox import Told
 from kuntavayla.register import Organisation, load_register
+from kuntavayla.service.composing import Loop, Offer, app_of, batcher_of, documents_of, loops_of
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.operations.codes import load_codes
 from kuntavayla.service.routes.desk import moment_at
-from kuntavayla.service.routes.refusals import record_refusal
 from kuntavayla.service.running import (
-    UNAVAILABLE,
     Clock,
     Composed,
-    Running,
     machine_clock,
     metrics_of_process,
-    rate_limit_of,
-    remedy_of,
-    seal_key_of,
     seal_keys_of,
 )
 from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
-from kuntavayla.service.workers.publishing import publisher_of
 from kuntavayla.service.workers.reading import read_inbound
-from kuntavayla.service.workers.sealing import keep_sealed
-from kuntavayla.settings import KafkaConnection
 from kuntavayla.telemetry import (
     BatchMetrics,
     Jobs,
-    RequestMetrics,
 )
 from routing_api.events import EVENT_TYPES, SERVICE, SOURCE
 from routing_api.operations import registrations
 from routing_api.operations.catalogues import CLOSED_LISTS
 from routing_api.operations.law import Law
 from routing_api.operations.registers import RegisterKeeper
-from routing_api.operations.repeats import Outcome, Registered
-from routing_api.operations.submissions import Submission
 from routing_api.operations.vault import IdentityVault, VaultKeys
 from routing_api.routes import ROUTERS, SCOPES
 from routing_api.routes.answers import PREFIX
@@ -121,13 +99,8 @@ def rule_sets_of_release() -> RuleSets:
 @cache
 def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
-    return ServiceDocuments(
-        asyncapi=asyncapi_document(
-            Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES, inbound=INBOUND),
-            title="Kuntaväylä routing-api events",
-            version=version("kuntavayla-routing-api"),
-        ),
-        schemas=event_schemas(EVENT_TYPES),
+    return documents_of(
+        Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES, inbound=INBOUND)
     )
 
 
@@ -138,42 +111,21 @@ def create_app(
 
     `keys` are where the issuer's public keys come from, when not from the address in the settings.
     """
-    law = law_of(settings)
-    metrics = metrics_of_process()
-    client = None
-    if keys is None:
-        client = open_client()
-        keys = HttpKeySource(client, settings.token_jwks_url)
-    composition = _Composition(settings, law, clock=clock, metrics=metrics)
-    running = Running(settings, metrics=metrics, client=client, compose=composition.compose)
-    return create_service(
-        ServiceSpec(
-            name=SERVICE,
-            title="Kuntaväylä routing-api",
-            version=version("kuntavayla-routing-api"),
+    law, metrics = law_of(settings), metrics_of_process()
+    return app_of(
+        Offer(
+            service=SERVICE,
             description=DESCRIPTION,
             prefix=PREFIX,
             routers=ROUTERS,
             scopes=SCOPES,
-            verifier=_verifier_of(settings, law, keys=keys),
-            metrics=RequestMetrics(metrics),
             documents=documents_of_release(),
-            probes={"database": running.probe},
-            unavailable=UNAVAILABLE,
-            lifespan=running.lifespan,
-            on_refused=record_refusal,
-            rates=RateLimiter(rate_limit_of(settings), clock=time.monotonic),
-        )
-    )
-
-
-def _verifier_of(settings: Settings, law: Law, *, keys: KeySource) -> TokenVerifier:
-    return TokenVerifier(
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        keys=keys,
+        ),
+        settings,
+        compose=_Composition(settings, law, clock=clock, metrics=metrics).compose,
+        metrics=metrics,
         organisation_of=_organisations_of(law),
-        clock=time.time,
+        keys=keys,
     )
 
 
@@ -212,7 +164,7 @@ class _Composition:
     def _moment(self) -> Moment:
         return moment_at(self._clock, source=SOURCE)
 
-    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+    def _loops(self, desk: Desk) -> list[Loop]:
         """Return the loops beside the desk."""
         gauges = FigureGauges(self._metrics)
 
@@ -229,41 +181,28 @@ class _Composition:
         async def tell() -> None:
             await tell_all_overdue(desk.pool, moment=desk.moment)
 
+        settings = self._settings
+        shared = loops_of(
+            settings,
+            desk.pool,
+            service=SERVICE,
+            moment=self._moment,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
         loops = [
             desk.jobs.repeat("figures", look, interval_s=FRESH_INTERVAL_S),
             desk.jobs.repeat("overdue", tell, interval_s=OVERDUE_INTERVAL_S),
-            self._keep_sealed(),
+            *shared,
         ]
-        broker = self._settings.kafka_connection
+        broker = settings.kafka_connection
         if broker is None:
             return loops
-        reading = read_inbound(desk.pool, broker, service=SERVICE, desk=self._acknowledgements)
-        return [*loops, self._publish(desk.pool, broker), reading]
-
-    def _keep_sealed(self) -> Coroutine[Any, Any, None]:
-        settings = self._settings
-        return keep_sealed(
-            settings.database_url.get_secret_value(),
-            seal_key_of(settings),
-            moment=self._moment,
-            registry=self._metrics,
-            interval_s=settings.audit_seal_interval_ms / 1_000,
-        )
-
-    def _publish(self, pool: Pool, broker: KafkaConnection) -> Coroutine[Any, Any, None]:
-        """Stand for election to publish, where events travel by a broker."""
-        return publisher_of(
-            pool,
-            broker,
-            service=SERVICE,
-            url=self._settings.database_url.get_secret_value(),
-            clock=self._clock,
-            registry=self._metrics,
-        ).run()
+        desk_of_topics = self._acknowledgements
+        return [*loops, read_inbound(desk.pool, broker, service=SERVICE, desk=desk_of_topics)]
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
-        settings, batches = self._settings, BatchMetrics(self._metrics)
-        runner = _Registrar(pool, self._law, self._clock)
+        settings = self._settings
         inflated, bulk = settings.body_inflated_bytes_max, settings.bulk_inflated_bytes_max
         law = self._law
         return Desk(
@@ -276,12 +215,12 @@ class _Composition:
             fingerprints=law.vault.fingerprints,
             waiters=waiters,
             resync=RESYNC,
-            registrations=MicroBatcher[Submission, Registered](
-                runner.run,
-                limits=BatchLimits(),
-                unavailable=UNAVAILABLE,
-                single_metrics=batches.lane("registrations", "single"),
-                bulk_metrics=batches.lane("registrations", "bulk"),
+            registrations=batcher_of(
+                partial(registrations.register, law=self._law),
+                name="registrations",
+                pool=pool,
+                moment=self._moment,
+                metrics=BatchMetrics(self._metrics),
             ),
             intake_limits=IntakeLimits(
                 days_ahead_max=settings.effective_days_ahead_max,
@@ -301,21 +240,3 @@ class _Composition:
             jobs=Jobs(self._clock, registry=self._metrics),
             seal_keys=seal_keys_of(settings),
         )
-
-
-class _Registrar:
-    """Runs batches of registrations, each part in a transaction of its own."""
-
-    def __init__(self, pool: Pool, law: Law, clock: Clock) -> None:
-        self._pool = pool
-        self._law = law
-        self._clock = clock
-
-    async def run(self, batch: Sequence[Submission]) -> Sequence[Registered | Exception]:
-        """Return one outcome per submission; a culprit that fails a batch is found by halving."""
-        return await run_halving(self._run_part, batch, remedy_of=remedy_of)
-
-    async def _run_part(self, part: Sequence[Submission]) -> Sequence[Outcome]:
-        moment = moment_at(self._clock, source=SOURCE)
-        async with transaction(self._pool) as connection:
-            return await registrations.register(connection, part, law=self._law, moment=moment)

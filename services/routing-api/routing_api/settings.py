@@ -6,15 +6,13 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from kuntavayla.settings import (
-    KafkaSettings,
+    EventServiceSettings,
     KeyRingText,
     KeysText,
-    SealSettings,
-    ServiceSettings,
 )
 
 
-class Settings(SealSettings, KafkaSettings, ServiceSettings):
+class Settings(EventServiceSettings):
     """What routing-api must be told; nothing secret has a default."""
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_")

@@ -1,11 +1,9 @@
 """The composition root of statement-relay: settings in, app out; nothing else builds its parts."""
 
 import os
-import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache, partial
-from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
@@ -13,60 +11,41 @@ from fastapi import FastAPI
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
-from kuntavayla.auth import HttpKeySource, KeySource, TokenVerifier
-from kuntavayla.database import Pool, transaction
-from kuntavayla.events import event_schemas
+from kuntavayla.auth import KeySource
+from kuntavayla.database import Pool
 from kuntavayla.feed import Readings, StreamWaiters
 from kuntavayla.http import (
-    BatchLimits,
     BodyLimits,
-    MicroBatcher,
-    RateLimiter,
     ServiceDocuments,
-    ServiceSpec,
-    create_service,
-    open_client,
-    run_halving,
 )
 from kuntavayla.inbox import Consumption, Sealing
-from kuntavayla.outbox import Told, asyncapi_document
+from kuntavayla.outbox import Told
 from kuntavayla.register import Register, load_register
+from kuntavayla.service.composing import Loop, Offer, app_of, batcher_of, documents_of, loops_of
 from kuntavayla.service.moments import Moment
 from kuntavayla.service.operations.codes import load_codes
 from kuntavayla.service.routes.desk import moment_at
-from kuntavayla.service.routes.refusals import record_refusal
 from kuntavayla.service.running import (
-    UNAVAILABLE,
     Clock,
     Composed,
-    Running,
     machine_clock,
     metrics_of_process,
-    rate_limit_of,
-    remedy_of,
-    seal_key_of,
     seal_keys_of,
 )
 from kuntavayla.service.workers.figures import FRESH_INTERVAL_S
-from kuntavayla.service.workers.publishing import publisher_of
 from kuntavayla.service.workers.reading import read_inbound
 from kuntavayla.service.workers.routing import RoutingAccess, RoutingDesk, follow_routing
-from kuntavayla.service.workers.sealing import keep_sealed
-from kuntavayla.telemetry import BatchMetrics, Jobs, RequestMetrics
+from kuntavayla.telemetry import BatchMetrics, Jobs
 from kuntavayla.values.digests import KeyedDigest
 from kuntavayla.values.sealing import Sealer
 from kuntavayla.values.statistics import Disclosure
 from statement_relay.events import EVENT_TYPES, SERVICE, SOURCE
 from statement_relay.operations.accepting import accept
-from statement_relay.operations.deciding import Outcome
 from statement_relay.operations.law import Law
 from statement_relay.operations.projecting import project
-from statement_relay.operations.submissions import Submission
-from statement_relay.operations.successors import Stale
 from statement_relay.routes import ROUTERS, SCOPES
 from statement_relay.routes.answers import PREFIX
 from statement_relay.routes.desk import RESYNC, Desk
-from statement_relay.rules.accepted import Accepted
 from statement_relay.rules.answers import AnswerTable, load_answers
 from statement_relay.rules.catalogues import (
     CLOSED_LISTS,
@@ -156,15 +135,8 @@ def examples_of_release() -> dict[str, Mapping[str, Any]]:
 @cache
 def documents_of_release() -> ServiceDocuments:
     """Return what this release publishes about its events."""
-    return ServiceDocuments(
-        asyncapi=asyncapi_document(
-            Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES, inbound=INBOUND),
-            title="Kuntaväylä statement-relay events",
-            version=version("kuntavayla-statement-relay"),
-        ),
-        schemas=event_schemas(EVENT_TYPES),
-        examples=examples_of_release,
-    )
+    told = Told(service=SERVICE, source=SOURCE, event_types=EVENT_TYPES, inbound=INBOUND)
+    return documents_of(told, examples=examples_of_release)
 
 
 def create_app(
@@ -174,36 +146,21 @@ def create_app(
 
     `keys` are where the issuer's public keys come from, when not from the address in the settings.
     """
-    register = load_register()
-    metrics = metrics_of_process()
-    client = open_client()
-    verifier = TokenVerifier(
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        keys=keys or HttpKeySource(client, settings.token_jwks_url),
-        organisation_of=register.organisation,
-        clock=time.time,
-    )
-    composition = _Composition(settings, register, clock=clock, metrics=metrics)
-    running = Running(settings, metrics=metrics, client=client, compose=composition.compose)
-    return create_service(
-        ServiceSpec(
-            name=SERVICE,
-            title="Kuntaväylä statement-relay",
-            version=version("kuntavayla-statement-relay"),
+    register, metrics = load_register(), metrics_of_process()
+    return app_of(
+        Offer(
+            service=SERVICE,
             description=DESCRIPTION,
             prefix=PREFIX,
             routers=ROUTERS,
             scopes=SCOPES,
-            verifier=verifier,
-            metrics=RequestMetrics(metrics),
             documents=documents_of_release(),
-            probes={"database": running.probe},
-            unavailable=UNAVAILABLE,
-            lifespan=running.lifespan,
-            on_refused=record_refusal,
-            rates=RateLimiter(rate_limit_of(settings), clock=time.monotonic),
-        )
+        ),
+        settings,
+        compose=_Composition(settings, register, clock=clock, metrics=metrics).compose,
+        metrics=metrics,
+        organisation_of=register.organisation,
+        keys=keys,
     )
 
 
@@ -243,37 +200,27 @@ class _Composition:
     def _moment(self) -> Moment:
         return moment_at(self._clock, source=SOURCE)
 
-    def _loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+    def _loops(self, desk: Desk) -> list[Loop]:
         """Return the loops beside the desk."""
         settings = self._settings
-        url = settings.database_url.get_secret_value()
-        sealing = keep_sealed(
-            url,
-            seal_key_of(settings),
-            moment=self._moment,
-            registry=self._metrics,
-            interval_s=settings.audit_seal_interval_ms / 1_000,
-        )
-        access = RoutingAccess.of(settings, broker=settings.kafka_connection)
+        url, broker = settings.database_url.get_secret_value(), settings.kafka_connection
+        access = RoutingAccess.of(settings, broker=broker)
         following = follow_routing(desk.pool, access, service=SERVICE, desk=self._routing)
         courier = self._courier(desk.pool)
-        looking = Renewing(courier, self._settings.read_endpoints, registry=self._metrics).look
+        looking = Renewing(courier, settings.read_endpoints, registry=self._metrics).look
         renewing = desk.jobs.repeat("receivers", looking, interval_s=RENEWING_INTERVAL_S)
-        timed = [*self._timed_loops(desk), renewing]
-        loops = [*timed, sealing, following, courier.deliver(url)]
-        broker = self._settings.kafka_connection
+        shared = loops_of(
+            settings,
+            desk.pool,
+            service=SERVICE,
+            moment=self._moment,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+        loops = [*self._timed_loops(desk), renewing, *shared, following, courier.deliver(url)]
         if broker is None:
             return loops
-        publisher = publisher_of(
-            desk.pool,
-            broker,
-            service=SERVICE,
-            url=url,
-            clock=self._clock,
-            registry=self._metrics,
-        )
-        reading = read_inbound(desk.pool, broker, service=SERVICE, desk=self._inbound)
-        return [*loops, publisher.run(), reading]
+        return [*loops, read_inbound(desk.pool, broker, service=SERVICE, desk=self._inbound)]
 
     def _consumption(self, consumer: str) -> Consumption | None:
         """Return how a consumer of this service handles its messages."""
@@ -296,7 +243,7 @@ class _Composition:
         courier.prepare()
         return courier
 
-    def _timed_loops(self, desk: Desk) -> list[Coroutine[Any, Any, None]]:
+    def _timed_loops(self, desk: Desk) -> list[Loop]:
         """Return what is done again and again; each may run in every process at the same time."""
         look_at_figures = partial(
             look,
@@ -334,8 +281,7 @@ class _Composition:
 
     def _desk(self, pool: Pool, waiters: StreamWaiters) -> Desk:
         settings, register = self._settings, self._register
-        bulk, batches = settings.bulk_inflated_bytes_max, BatchMetrics(self._metrics)
-        receiver = _Receiver(pool, self._law, self._moment)
+        bulk = settings.bulk_inflated_bytes_max
         return Desk(
             source=SOURCE,
             pool=pool,
@@ -344,12 +290,12 @@ class _Composition:
             official_days_ahead_max=0,
             fingerprints=self._law.fingerprints,
             law=self._law,
-            information=MicroBatcher[Submission, Accepted | Stale](
-                receiver.run,
-                limits=BatchLimits(),
-                unavailable=UNAVAILABLE,
-                single_metrics=batches.lane("information", "single"),
-                bulk_metrics=batches.lane("information", "bulk"),
+            information=batcher_of(
+                partial(accept, law=self._law),
+                name="information",
+                pool=pool,
+                moment=self._moment,
+                metrics=BatchMetrics(self._metrics),
             ),
             duplicate_wait_s_max=settings.duplicate_wait_s_max,
             body_limits=BodyLimits(
@@ -372,21 +318,3 @@ class _Composition:
             jobs=Jobs(self._clock, registry=self._metrics),
             seal_keys=seal_keys_of(settings),
         )
-
-
-class _Receiver:
-    """Takes batches of items in, each part in a transaction of its own."""
-
-    def __init__(self, pool: Pool, law: Law, moment: Callable[[], Moment]) -> None:
-        self._pool = pool
-        self._law = law
-        self._moment = moment
-
-    async def run(self, batch: Sequence[Submission]) -> Sequence[Accepted | Stale | Exception]:
-        """Return one outcome per submission; a culprit that fails a batch is found by halving."""
-        return await run_halving(self._run_part, batch, remedy_of=remedy_of)
-
-    async def _run_part(self, part: Sequence[Submission]) -> Sequence[Outcome]:
-        moment = self._moment()
-        async with transaction(self._pool) as connection:
-            return await accept(connection, part, law=self._law, moment=moment)

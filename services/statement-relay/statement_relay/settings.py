@@ -8,12 +8,10 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kuntavayla.settings import (
-    KafkaSettings,
+    EventServiceSettings,
     KeyRingText,
     KeysText,
     RoutingSettings,
-    SealSettings,
-    ServiceSettings,
 )
 from statement_relay.rules.breakers import BreakerLimits
 from statement_relay.rules.deliveries import Pace, Patience
@@ -121,7 +119,7 @@ class DeliverySettings(BaseSettings):
         return parse_endpoints(self.receivers_file.read_text("utf-8"))
 
 
-class Settings(DeliverySettings, RoutingSettings, SealSettings, KafkaSettings, ServiceSettings):
+class Settings(DeliverySettings, RoutingSettings, EventServiceSettings):
     """What statement-relay must be told; nothing secret has a default."""
 
     model_config = SettingsConfigDict(env_prefix="RELAY_")

@@ -36,6 +36,7 @@ ON CONFLICT (client_id, clienthood_version) DO UPDATE
 SET {", ".join(f"{name} = excluded.{name}" for name in _CHANGED)}
 WHERE known.sequence < excluded.sequence
 """  # noqa: S608 - constants of ours
+# The columns stand in the order of the members.
 LIST = """
 SELECT client_id::text, clienthood_version, authority, municipality_code, area_code, case_system_id,
        te_office_code, source_system, source_client_number, valid_from, valid_to, is_restricted,
@@ -68,5 +69,5 @@ async def list_by_client(
     """Return all versions of the clients that are known, oldest first."""
     found: dict[str, list[Responsibility]] = defaultdict(list)
     for row in await connection.fetch(LIST, sorted(client_ids)):
-        found[row["client_id"]].append(Responsibility(**dict(row)))
+        found[row["client_id"]].append(Responsibility(*row))
     return dict(found)

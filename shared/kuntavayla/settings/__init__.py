@@ -1,5 +1,6 @@
 """Settings of a service: one frozen value per process, from the environment; no default secret."""
 
+from kuntavayla.settings.event_service import EventServiceSettings
 from kuntavayla.settings.kafka import (
     KafkaConnection,
     KafkaSecurity,
@@ -21,6 +22,7 @@ from kuntavayla.settings.secrets import (
 from kuntavayla.settings.service import ServiceSettings
 
 __all__ = [
+    "EventServiceSettings",
     "KafkaConnection",
     "KafkaSecurity",
     "KafkaSettings",

@@ -9,7 +9,7 @@ from msgspec import Struct
 Authority = Literal["municipality", "te_office"]
 
 
-class Responsibility(Struct, frozen=True, kw_only=True):
+class Responsibility(Struct, frozen=True):
     """One version of a client's clienthood; `sequence` orders what was told of the client.
 
     `source_system` and `source_client_number` are the TE system's own name for the client.

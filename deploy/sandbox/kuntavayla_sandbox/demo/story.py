@@ -60,7 +60,7 @@ CONFIRMATION = {
 class DemoPlan(Struct, frozen=True, kw_only=True):
     """How large the day and the week are, by which seed, where, on which register, by which way.
 
-    `decisions` are those of the first appropriation. `keeps` leaves the stack up at the end.
+    `decisions` are those on the first appropriations. `keeps` leaves the stack up at the end.
     """
 
     directory: Path
@@ -191,11 +191,10 @@ async def _live_the_week(
 async def _live_the_year(
     plan: DemoPlan, running: RunningStack, *, client: httpx.AsyncClient, console: Console
 ) -> YearRun:
-    """Allocate, decide and add up the first appropriation; print its closing tables."""
+    """Allocate, decide and add up the first appropriations; print its closing tables."""
     assumed = load_assumptions()
     year = QuotaYear(running, LedgerCalls(running.stack, client=client), assumed=assumed)
     clients = await read_clients(running, client=client)
-    await year.allocate(clients)
     planned = generate_year(
         clients,
         decisions=plan.decisions,
@@ -203,10 +202,11 @@ async def _live_the_year(
         assumed=assumed,
         register=load_register(),
     )
-    console.print(f"The appropriation of 2021: {len(planned):,} decisions of the case systems.")
-    await year.decide(planned, tell=partial(console.print, highlight=False))
-    run = await year.close()
-    closing.print_closing(console, *year_parts(run))
+    console.print(
+        f"The appropriations of 2021 and 2022: {len(planned):,} decisions of the case systems."
+    )
+    run = await year.live(clients, planned, tell=partial(console.print, highlight=False))
+    closing.print_closing(console, *year_parts(run), closing.memory_table(running.stack.pids))
     return run
 
 

@@ -20,11 +20,14 @@ class ReferencePeriod(Struct, frozen=True):
 
 
 class Year(Struct, frozen=True):
-    """The appropriation, and the days on which decisions are made: whole months."""
+    """The days on which decisions are made, whole months, and those on which it is settled.
 
-    budget_year: int
+    On the last of these the first appropriation lapses.
+    """
+
     first_on: date
     last_on: date
+    settled_on: tuple[date, ...]
 
     @property
     def month_ends(self) -> tuple[date, ...]:
@@ -37,6 +40,13 @@ class Year(Struct, frozen=True):
 def _last_day(year: int, month_before: int) -> date:
     month = month_before + 1
     return date(year, month, calendar.monthrange(year, month)[1])
+
+
+class Appropriation(Struct, frozen=True):
+    """An appropriation of the state, and its share of what is sized."""
+
+    budget_year: int
+    share_per_mille: int
 
 
 class InstrumentRates(Struct, frozen=True):
@@ -53,15 +63,33 @@ class Demand(Struct, frozen=True):
     dry_per_cent: int
 
 
+class Exceptions(Struct, frozen=True):
+    """Overrides asked where the money has ended, by area, and which of them."""
+
+    of_an_area_max: int
+    every: int
+    refused_every: int
+    covered_every: int
+    cover_days: int
+    days: int
+
+
 class Decided(Struct, frozen=True):
     """What becomes of decisions, per mille."""
 
-    granted: int
     refused: int
     forgotten_in_first_month: int
     cancelled: int
     ended: int
     shortened: int
+    prolonged: int
+    corrected: int
+    corrected_before_grant: int
+    interrupted: int
+    interrupted_for_good: int
+    granted_less: int
+    continued: int
+    beyond: int
     own_posts: int
 
 
@@ -70,8 +98,10 @@ class Assumptions(Struct, frozen=True):
 
     reference_period: ReferencePeriod
     year: Year
+    appropriations: tuple[Appropriation, ...]
     instruments: dict[str, InstrumentRates]
     demand: Demand
+    exceptions: Exceptions
     decided: Decided
 
 

@@ -1,24 +1,41 @@
 """Books of the year, kept beside the service by what was sent to it and answered.
 
-What belongs here: adding up. No call is made here, and nothing of the service's tables is known:
-an account is an area and an instrument of the budget year.
+What belongs here: adding up, and noting what does not fit. No call is made here, and nothing of the
+service's tables is known.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
+from kuntavayla_sandbox.quota_year import accounts
+from kuntavayla_sandbox.quota_year.accounts import NOTHING, Account, AccountName, Draw, Draws
+from kuntavayla_sandbox.quota_year.holding import (
+    MONTH_LENGTH,
+    Document,
+    Held,
+    accounts_of,
+    charged_of,
+    cost_of,
+    months_of,
+    period_of,
+    price_of,
+)
+
 SHOWN_MAX = 10
 EXHAUSTED = "allocation_exhausted"
-AccountName = tuple[str, str]
-"""Area and instrument."""
-Document = Mapping[str, Any]
-HOLDING = ("reserved_cents", "committed_cents")
-UNBOUND = frozenset({"refuse", "cancel"})
-"""Acts behind which nothing is held."""
+BEYOND = "invalid_content"
+"""How a decision is turned away that goes beyond the months of the law."""
+STATES = {
+    "grant": "granted",
+    "interrupt": "interrupted",
+    "end": "ended",
+    "cancel": "cancelled",
+    "refuse": "refused",
+}
+STOPPING = frozenset({"interrupt", "end"})
 
 
 class Unequal(Struct, frozen=True):
@@ -30,39 +47,11 @@ class Unequal(Struct, frozen=True):
     found: str
 
 
-class Held(Struct):
-    """What a decision holds by now, and when it would expire; None once it was granted.
+class Refused(Struct, frozen=True):
+    """A decision for which too little was free."""
 
-    `months` are what it costs month by month as it was calculated last, `is_changed` tells that it
-    did not go on as it was granted. `paid_cents` is all that was paid, `recovered_cents` what was
-    taken back of it.
-    """
-
-    account: AccountName
-    client_id: str
-    reserved_cents: int
-    committed_cents: int
-    expires_at: datetime | None
-    months: list[tuple[str, int]]
-    paid_cents: int = 0
-    recovered_cents: int = 0
-    is_changed: bool = False
-    paid_months: tuple[str, ...] = ()
-
-
-class Account(Struct):
-    """An account by what was answered."""
-
-    allocated_cents: int = 0
-    allocated_persons: int = 0
-    reserved_cents: int = 0
-    committed_cents: int = 0
-    paid_cents: int = 0
-
-    @property
-    def free_cents(self) -> int:
-        """Return what may still be promised."""
-        return self.allocated_cents - self.reserved_cents - self.committed_cents
+    sent: Document
+    needed_cents: int
 
 
 class Books:
@@ -71,10 +60,18 @@ class Books:
     def __init__(self) -> None:
         self.accounts: dict[AccountName, Account] = {}
         self.held: dict[str, Held] = {}
+        self.refused: dict[str, Refused] = {}
+        """What was refused for want of money, and not reserved by an override since."""
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[tuple[str, str]] = Counter()
         """Reasons why nothing was reserved, by area and code."""
         self.acts: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()
+        """Whatever else is worth a line at the end, by name."""
+        self.states: dict[str, str] = {}
+        """The state of each decision by which nothing is held."""
+        self.exceeding: dict[str, int] = {}
+        """What payments took above commitments, by reference."""
         self.payments = 0
         self.unequal: list[Unequal] = []
         self._ids: set[str] = set()
@@ -84,204 +81,178 @@ class Books:
         """Tell whether everything fitted."""
         return not self.unequal
 
-    def allocate(self, order: Document, answer: Document) -> None:
-        """Take an allocation into the books, and compare with the balance that was answered."""
-        account = self._account(order)
-        account.allocated_cents += order["amount_cents"]
-        account.allocated_persons += order["persons"]
-        found = answer["balance"]["available"]["cents"]
-        self._compare(
-            "free behind an allocation", _of(order), expected=account.free_cents, found=found
-        )
+    def decide(self, sent: Document, answer: Document, *, is_beyond: bool = False) -> None:
+        """Take a decision into the books: reserved only if it was free, refused only if not.
 
-    def decide(self, sent: Document, answer: Document) -> None:
-        """Take a decision into the books: reserved only if it was free, refused only if not."""
-        verdict = answer.get("result")
-        if verdict is None:
-            code = (answer.get("problem") or {}).get("code", "none")
-            self._note(
-                "answer to a decision", sent["municipal_id"], expected="a result", found=code
+        `is_beyond` says that it asks for more months than there are, and is to be turned away.
+        """
+        name, verdict = sent["municipal_id"], answer.get("result")
+        code = (answer.get("problem") or {}).get("code", "none")
+        if is_beyond or verdict is None:
+            self.compare(
+                "answer to a decision",
+                name,
+                expected=BEYOND if is_beyond else "a result",
+                found=code if verdict is None else "a result",
             )
+            self.told["asked beyond the months of the law, turned away"] += is_beyond
             return
         self.outcomes[verdict["outcome"]] += 1
         if verdict["decision_id"] in self._ids:
-            self._note(
-                "decision id",
-                sent["municipal_id"],
-                expected="its own",
-                found=verdict["decision_id"],
-            )
+            self.note("decision id", name, expected="its own", found=verdict["decision_id"])
         self._ids.add(verdict["decision_id"])
-        name = sent["municipal_id"]
-        self._compare("municipal id", name, expected=name, found=answer["key"])
+        self.compare("municipal id", name, expected=name, found=answer["key"])
         if verdict["outcome"] == "reserved":
             self._reserve(sent, verdict)
         else:
+            self.states[verdict["decision_id"]] = "refused"
             self._refuse(sent, verdict)
 
     def _reserve(self, sent: Document, verdict: Document) -> None:
-        account, name = self._account(sent), sent["municipal_id"]
-        cents = verdict["reservation"]["cents"]
-        self._compare("reserved as calculated", name, expected=_cost_of(sent, verdict), found=cents)
-        if cents > account.free_cents:
-            self._note("reserved", name, expected=f"at most {account.free_cents}", found=str(cents))
-        account.reserved_cents += cents
+        name, cents = sent["municipal_id"], verdict["reservation"]["cents"]
+        self.compare("reserved as calculated", name, expected=cost_of(sent, verdict), found=cents)
         expires_at = datetime.fromisoformat(verdict["reservation"]["expires_at"])
-        account_name = (sent["area_code"], sent["instrument"])
-        held = Held(account_name, sent["client_id"], cents, 0, expires_at, _months_of(verdict))
-        self.held[verdict["decision_id"]] = held
+        names = self.take(sent, verdict, cents=cents, expires_at=expires_at)
         left = verdict["available_after"]["cents"]
-        self._compare("free behind a reservation", name, expected=account.free_cents, found=left)
+        expected = accounts.free_cents(names, of=self.accounts)
+        self.compare("free behind a reservation", name, expected=expected, found=left)
+
+    def take(
+        self, sent: Document, verdict: Document, *, cents: int, expires_at: datetime
+    ) -> list[AccountName]:
+        """Draw what a decision got, oldest year first; return the accounts it may draw from."""
+        names, name = accounts_of(sent, known=self.accounts), sent["municipal_id"]
+        draws = accounts.drawn(cents, names, of=self.accounts)
+        if not draws:
+            free = accounts.free_cents(names, of=self.accounts)
+            self.note("reserved", name, expected=f"at most {free}", found=str(cents))
+            draws = {one: Draw(reserved_cents=cents) for one in names[-1:]}
+        held = Held(
+            client_id=sent["client_id"],
+            state="reserved",
+            draws={},
+            expires_at=expires_at,
+            months=months_of(verdict),
+            period=period_of(sent),
+        )
+        self.held[verdict["decision_id"]] = held
+        self.settle(held, draws)
+        years = {one[2]: draw.reserved_cents for one, draw in draws.items()}
+        self.compare("years charged", name, expected=years, found=charged_of(verdict))
+        self.told["drawn from two years"] += len(draws) > 1
+        return names
 
     def _refuse(self, sent: Document, verdict: Document) -> None:
         name, reasons = sent["municipal_id"], verdict.get("reasons", ())
         if not reasons:
-            self._note("refused", name, expected="a reason", found="none")
-        free = self._account(sent).free_cents
+            self.note("refused", name, expected="a reason", found="none")
+        names = accounts_of(sent, known=self.accounts)
         for reason in reasons:
             self.refusals[sent["area_code"], reason["code"]] += 1
             if reason["code"] == EXHAUSTED:
-                self._compare(
-                    "free at a refusal", name, expected=free, found=reason["available_cents"]
-                )
                 # A refusal tells no calculation: only what needs none is known beside it.
-                needed = _price_of(sent) or reason["needed_cents"]
-                self._compare(
-                    "needed at a refusal", name, expected=needed, found=reason["needed_cents"]
-                )
-                if reason["needed_cents"] <= free:
-                    self._note(
-                        "refused", name, expected=f"reserved: {free} free", found=verdict["outcome"]
-                    )
+                needed = price_of(sent) or reason["needed_cents"]
+                self.refused[verdict["decision_id"]] = Refused(sent, needed)
+                self._compare_short(name, reason, needed=needed, names=names)
 
-    def act(self, decision_id: str, action: str, answer: Document) -> None:
+    def _compare_short(
+        self, name: str, reason: Document, *, needed: int, names: list[AccountName]
+    ) -> None:
+        """Compare what is said to be short with what is free."""
+        free, asked = accounts.free_cents(names, of=self.accounts), reason["needed_cents"]
+        available = reason["available_cents"]
+        self.compare("free at a refusal", name, expected=free, found=available)
+        self.compare("needed at a refusal", name, expected=needed, found=asked)
+        if asked <= free:
+            self.note("refused", name, expected=f"reserved: {free} free", found="refused")
+
+    def act(self, decision_id: str, action: str, answer: Document, *, body: Document) -> None:
         """Take what was done to a decision into the books."""
-        held, account = self.held[decision_id], self.accounts[self.held[decision_id].account]
-        self.acts[action] += 1
-        before = held.reserved_cents + held.committed_cents
-        now = {name: answer[name] for name in HOLDING}
-        self._compare(
-            "released",
-            decision_id,
-            expected=before - sum(now.values()),
-            found=answer["released_cents"],
-        )
-        self._compare_act(decision_id, action, held=held, answer=answer)
-        for name in HOLDING:
-            setattr(account, name, getattr(account, name) - getattr(held, name) + now[name])
-            setattr(held, name, now[name])
-        held.expires_at, held.is_changed = None, action != "grant"
-        held.months = _months_of(answer) or held.months
-
-    def pay(self, item: Document, answer: Document) -> None:
-        """Take a payment into the books: each lies within its commitment, and is booked."""
-        held, result = self.held[item["decision_id"]], answer.get("result") or {}
-        name = item["payer_reference"]
-        self.payments += 1
-        if result.get("result") != "booked":
-            self._note("payment", name, expected="booked", found=str(answer["status"]))
+        held = self.held[decision_id]
+        if answer["outcome"] == "refused":
+            self._refuse_change(decision_id, body, answer)
             return
-        cents = item["amount_cents"]
-        self.accounts[held.account].paid_cents += cents
-        if cents > 0:
-            held.paid_cents += cents
-            held.paid_months = (*held.paid_months, item.get("month", ""))
-        else:
-            held.recovered_cents -= cents
-        left = held.committed_cents - held.paid_cents
-        self._compare("left to pay", name, expected=left, found=result["commitment_left_cents"])
-        self._compare("above a commitment", name, expected=0, found=result.get("excess_cents", 0))
+        self.acts[action] += 1
+        before = held.cents
+        after = self._after(held, action, answer, body=body)
+        self.settle(held, after)
+        held.state = STATES.get(action) or ("granted" if held.expires_at is None else "reserved")
+        held.months = months_of(answer) or held.months
+        if action != "change":
+            held.expires_at = None
+        self._keep_period(held, action, body)
+        expected = {
+            "state": held.state,
+            "reserved_cents": held.reserved_cents,
+            "committed_cents": held.committed_cents,
+            "released_cents": max(0, before - held.cents),
+            "paid_cents": held.net_cents,
+        }
+        for what, ours in expected.items():
+            self.compare(f"{what} behind {action}", decision_id, expected=ours, found=answer[what])
+        free = accounts.free_cents(held.draws, of=self.accounts)
+        left = answer["available_after"]["cents"]
+        self.compare(f"free behind {action}", decision_id, expected=free, found=left)
 
-    def _compare_act(self, decision_id: str, action: str, *, held: Held, answer: Document) -> None:
-        """Compare what an act leaves: all of a grant, of the rest what is due by now and was paid.
+    def _after(self, held: Held, action: str, answer: Document, *, body: Document) -> Draws:
+        """Return what a decision holds by the rules behind an act.
 
-        What is due is calculated by the service anew to the last day; what was paid stays.
+        What is due by a new last day, or by new facts, is calculated by the service.
         """
+        due = sum(cents for _, cents in months_of(answer))
         if action == "grant":
-            expected = held.reserved_cents
-        elif action in UNBOUND:
-            expected = held.paid_cents
-        else:
-            due = sum(cents for _, cents in _months_of(answer))
-            expected = max(min(due, held.committed_cents), held.paid_cents)
-        found = answer["committed_cents"]
-        self._compare(f"held behind {action}", decision_id, expected=expected, found=found)
-        found = answer["reserved_cents"]
-        self._compare(f"reserved behind {action}", decision_id, expected=0, found=found)
+            return accounts.granted(held.draws, body.get("amount_cents", held.reserved_cents))
+        if action in STOPPING:
+            return accounts.reduced(held.draws, min(held.cents, due))
+        if action != "change":
+            return accounts.reduced(held.draws, 0)
+        if due <= held.cents:
+            return accounts.reduced(held.draws, due)
+        names = accounts_of(body["decision"], known=self.accounts)
+        added = accounts.drawn(due - held.cents, names, of=self.accounts)
+        self.told["changes that drew more"] += 1
+        return accounts.extended(held.draws, added, is_committed=held.expires_at is None)
+
+    def _refuse_change(self, decision_id: str, body: Document, answer: Document) -> None:
+        """Compare why a change was refused: too little is free, and nothing has changed."""
+        held, names = self.held[decision_id], accounts_of(body["decision"], known=self.accounts)
+        self.told["changes refused for want of money"] += 1
+        found = (answer["state"], answer["committed_cents"])
+        expected = (held.state, held.committed_cents)
+        self.compare("held behind a refused change", decision_id, expected=expected, found=found)
+        [reason] = answer["reasons"]
+        needed = reason["needed_cents"]
+        self._compare_short(decision_id, reason, needed=needed, names=names)
+
+    def _keep_period(self, held: Held, action: str, body: Document) -> None:
+        if action == "change":
+            held.period = period_of(body["decision"])
+        elif action in STOPPING:
+            held.period = (held.period[0], body["last_on"][:MONTH_LENGTH])
 
     def due(self, now: datetime) -> int:
         """Return how many reservations have ended by now without being granted."""
-        return sum(1 for held in self.held.values() if _has_ended(held, now))
+        return sum(1 for held in self.held.values() if held.has_ended(now))
 
     def expire(self, now: datetime) -> None:
         """Release every reservation that has ended."""
         for held in self.held.values():
-            if _has_ended(held, now):
-                self.accounts[held.account].reserved_cents -= held.reserved_cents
-                held.reserved_cents, held.expires_at = 0, None
+            if held.has_ended(now):
+                self.settle(held, accounts.reduced(held.draws, 0))
+                held.state, held.expires_at = "expired", None
                 self.acts["expire"] += 1
 
-    def close(self, balances: Iterable[Document]) -> None:
-        """Compare every balance that the service shows with the books."""
-        shown = {(one["area_code"], one["instrument"]): one for one in balances}
-        for name in sorted(self.accounts.keys() | shown.keys()):
-            if name not in shown or name not in self.accounts:
-                found = "in the books alone" if name in self.accounts else "in the service alone"
-                self._note("account", "/".join(name), expected="on both sides", found=found)
-                continue
-            for what, ours, theirs in self._columns(name, shown[name]):
-                self._compare(what, "/".join(name), expected=ours, found=theirs)
+    def settle(self, held: Held, draws: Draws) -> None:
+        """Move accounts from what a decision holds to what it shall hold."""
+        for name, after in draws.items():
+            self.accounts[name].move(held.draws.get(name, NOTHING), after)
+        held.draws = draws
 
-    def _columns(self, name: AccountName, shown: Document) -> list[tuple[str, int, int]]:
-        account = self.accounts[name]
-        persons = {
-            held.client_id
-            for held in self.held.values()
-            if held.account == name and held.reserved_cents + held.committed_cents
-        }
-        counted = shown["reserved"]["persons"] + shown["committed"]["persons"]
-        return [
-            ("allocated", account.allocated_cents, shown["allocated"]["cents"]),
-            ("persons allocated", account.allocated_persons, shown["allocated"]["persons"]),
-            ("reserved", account.reserved_cents, shown["reserved"]["cents"]),
-            ("committed", account.committed_cents, shown["committed"]["cents"]),
-            ("free", account.free_cents, shown["available"]["cents"]),
-            ("paid", account.paid_cents, shown["paid"]["cents"]),
-            ("paid above commitments", 0, shown["paid_excess"]["cents"]),
-            ("persons", len(persons), counted),
-        ]
-
-    def _account(self, document: Document) -> Account:
-        name = (document["area_code"], document["instrument"])
-        return self.accounts.setdefault(name, Account())
-
-    def _compare(self, what: str, of: str, *, expected: object, found: object) -> None:
+    def compare(self, what: str, of: str, *, expected: Any, found: Any) -> None:  # noqa: ANN401 - of any type
+        """Note what is not as it should be."""
         if expected != found:
-            self._note(what, of, expected=str(expected), found=str(found))
+            self.note(what, of, expected=str(expected), found=str(found))
 
-    def _note(self, what: str, of: str, *, expected: str, found: str) -> None:
+    def note(self, what: str, of: str, *, expected: str, found: str) -> None:
+        """Note a thing that is not as it should be."""
         self.unequal.append(Unequal(what, of, expected, found))
-
-
-def _has_ended(held: Held, now: datetime) -> bool:
-    return held.expires_at is not None and held.expires_at <= now
-
-
-def _of(document: Document) -> str:
-    return f"{document['area_code']}/{document['instrument']}"
-
-
-def _months_of(verdict: Document) -> list[tuple[str, int]]:
-    months = (verdict.get("calculation") or {}).get("months", ())
-    return [(month["month"], month["cents"]) for month in months]
-
-
-def _price_of(sent: Document) -> int | None:
-    """Return what places cost; None for what the law calculates."""
-    return sent["places"] * sent["unit_cost_cents"] if "unit_cost_cents" in sent else None
-
-
-def _cost_of(sent: Document, verdict: Document) -> int:
-    """Return what a decision costs: places by their price, else its months summed up."""
-    price = _price_of(sent)
-    return sum(cents for _, cents in _months_of(verdict)) if price is None else price

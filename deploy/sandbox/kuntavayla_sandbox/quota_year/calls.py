@@ -7,12 +7,14 @@ from typing import Any
 
 import httpx
 import msgspec
+from msgspec import Struct
 
 from kuntavayla_sandbox.calls import Tokens, credentials_of, problem_of, wait_s_of
-from kuntavayla_sandbox.quota_year.generating import decider_of
 from kuntavayla_sandbox.state import Stack, StateFault
 
 ANSWER_S_MAX = 120
+VERIFIED_S_MAX = 1_800
+"""A verification reads everything: of 100,000 decisions more than a million entries."""
 PATIENCE_S = 120.0
 AGAIN = frozenset({429, 503})
 NOT_KNOWN = "client_not_known"
@@ -39,6 +41,17 @@ class YearStalled(StateFault):
         super().__init__(f"The year waited in vain for {PATIENCE_S:.0f} s: {awaited}.")
 
 
+class Sent(Struct, frozen=True, kw_only=True):
+    """A call as it is sent, and how long its answer may take."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = {}
+    content: bytes | None = None
+    params: Mapping[str, str] | None = None
+    answer_s_max: int = ANSWER_S_MAX
+
+
 class LedgerCalls:
     """Calls to the ledger of a running stack."""
 
@@ -55,9 +68,28 @@ class LedgerCalls:
         headers = {"Content-Type": "application/json"}
         headers |= {"Idempotency-Key": key} if key else {}
         headers |= {} if version is None else {"If-Match": f'"{version}"'}
-        answer = await self._call(
-            name, "POST", path, content=msgspec.json.encode(body), headers=headers
+        content = msgspec.json.encode(body)
+        sent = Sent(method="POST", path=path, content=content, headers=headers)
+        answer = await self._call(name, sent)
+        found: Document = _decode(answer.content)
+        return found
+
+    async def verify(self, name: str) -> Document:
+        """Let the service verify its books; raises YearRefused or YearStalled."""
+        sent = Sent(
+            method="POST",
+            path="/verifications",
+            content=b"{}",
+            headers={"Content-Type": "application/json"},
+            answer_s_max=VERIFIED_S_MAX,
         )
+        answer = await self._call(name, sent)
+        found: Document = _decode(answer.content)
+        return found
+
+    async def load(self, name: str, path: str) -> Document:
+        """Read one document; raises YearRefused or YearStalled."""
+        answer = await self._call(name, Sent(method="GET", path=path))
         found: Document = _decode(answer.content)
         return found
 
@@ -95,7 +127,8 @@ class LedgerCalls:
     ) -> list[Document]:
         """Send many in one call; return one line each, without the summary behind them."""
         body, headers = _encode_lines(documents), {"Content-Type": NDJSON}
-        answer = await self._call(name, "POST", path, content=body, headers=headers, params=query)
+        sent = Sent(method="POST", path=path, content=body, headers=headers, params=query)
+        answer = await self._call(name, sent)
         return [_decode(line) for line in answer.content.splitlines()][:-1]
 
     async def listed(
@@ -105,7 +138,7 @@ class LedgerCalls:
         more: dict[str, str] = {}
         while True:
             parameters = {**query, **more, "limit": "1000"}
-            answer = await self._call(name, "GET", path, headers={}, params=parameters)
+            answer = await self._call(name, Sent(method="GET", path=path, params=parameters))
             page = _decode(answer.content)
             for item in page["items"]:
                 yield item
@@ -113,32 +146,23 @@ class LedgerCalls:
                 return
             more = {"after": page["next_cursor"]}
 
-    async def _call(
-        self,
-        name: str,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        content: bytes | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
+    async def _call(self, name: str, sent: Sent) -> httpx.Response:
         deadline_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline_s:
             answer = await self._client.request(
-                method,
-                self._url + path,
-                content=content,
-                params=params,
-                headers={**headers, "Authorization": f"Bearer {await self._token(name)}"},
-                timeout=ANSWER_S_MAX,
+                sent.method,
+                self._url + sent.path,
+                content=sent.content,
+                params=sent.params,
+                headers={**sent.headers, "Authorization": f"Bearer {await self._token(name)}"},
+                timeout=sent.answer_s_max,
             )
             if answer.is_success:
                 return answer
             if answer.status_code not in AGAIN:
-                raise YearRefused(path, answer)
+                raise YearRefused(sent.path, answer)
             await asyncio.sleep(wait_s_of(answer))
-        raise YearStalled(path)
+        raise YearStalled(sent.path)
 
     async def _token(self, name: str) -> str:
         if name not in self._tokens:
@@ -151,8 +175,3 @@ class LedgerCalls:
 def _is_to_repeat(line: Document) -> bool:
     code = (line.get("problem") or {}).get("code")
     return line["status"] in AGAIN or code == NOT_KNOWN
-
-
-def official_of(document: Document) -> Document:
-    """Return who acts on a decision: whoever decides in its municipality."""
-    return {"acting_official": decider_of(document["municipality_code"])}

@@ -51,6 +51,40 @@ def start_up_grant(decided_on: date, *, random: Random) -> Document:
     }
 
 
+def continued_grant(document: Mapping[str, Any], *, random: Random) -> Document:
+    """Return what another decision says that goes on with a start-up grant from the next day.
+
+    With it no more than the twelve months of the law are granted, and at most six at once.
+    """
+    period = document["period"]
+    starts_on, ends_on = (date.fromisoformat(period[name]) for name in ("starts_on", "ends_on"))
+    next_on = ends_on + timedelta(days=1)
+    before = (next_on.year - starts_on.year) * 12 + next_on.month - starts_on.month
+    months = random.randint(3, min(6, 12 - before))
+    facts = {**document["facts"], "months_granted_before": before}
+    return {"period": _period(next_on, months=months), "facts": facts}
+
+
+def grant_beyond(document: Mapping[str, Any], *, random: Random) -> Document:
+    """Return what a decision says that asks for more when all twelve months were granted."""
+    continued = continued_grant(document, random=random)
+    return {**continued, "facts": {**continued["facts"], "months_granted_before": 12}}
+
+
+def corrected(document: Mapping[str, Any], *, random: Random) -> Document:
+    """Return a decision with what was found out later: another wage, fewer days, another price."""
+    match document["instrument"]:
+        case "PAY_SUBSIDY":
+            wage = document["facts"]["wage_cost_cents_per_month"]
+            wage = wage * random.choice((92, 96, 104, 108)) // 100
+            return {**document, "facts": {**document["facts"], "wage_cost_cents_per_month": wage}}
+        case "START_UP_GRANT":
+            return {**document, "facts": {**document["facts"], "days_per_week_max": 4}}
+        case _:
+            cents = document["unit_cost_cents"] * random.choice((95, 105)) // 100
+            return {**document, "unit_cost_cents": cents}
+
+
 def training(decided_on: date, *, ely_code: str, random: Random) -> Document:
     """Return a place on a course."""
     return _place(decided_on, ely_code, random, code="0", cents=random.randrange(150_000, 450_000))

@@ -1,4 +1,4 @@
-"""How much an area may spend in its first appropriation.
+"""How much an area may spend of its first appropriations.
 
 Clients moved x past participation x unit cost: K2019, domain.md section 5.
 """
@@ -20,22 +20,37 @@ def participants(clients: int, *, per_mille: int) -> int:
 
 
 def allocations(
-    clients_by_area: Mapping[str, int], *, assumed: Assumptions, decided_on: date
+    clients_by_area: Mapping[str, int], *, budget_year: int, assumed: Assumptions, decided_on: date
 ) -> Iterator[Order]:
-    """Yield the initial allocations of every area and instrument; none where nobody takes part."""
+    """Yield the initial allocations of a year by area and instrument; none where nobody takes part.
+
+    The persons of all appropriations together are those of the formula.
+    """
     for area_code, clients in sorted(clients_by_area.items()):
         for instrument in sorted(assumed.instruments):
             rates = assumed.instruments[instrument]
-            persons = participants(clients, per_mille=rates.past_participation_per_mille)
+            in_all = participants(clients, per_mille=rates.past_participation_per_mille)
+            persons = share_of(in_all, budget_year=budget_year, assumed=assumed)
             if persons:
+                order = _common(area_code, instrument, budget_year, decided_on=decided_on)
                 yield {
-                    "area_code": area_code,
-                    "instrument": instrument,
+                    **order,
                     "amount_cents": persons * rates.unit_cost_cents,
                     "persons": persons,
                     "basis": _basis(clients, instrument=instrument, assumed=assumed),
-                    **_common(area_code, instrument, assumed=assumed, decided_on=decided_on),
                 }
+
+
+def share_of(persons: int, *, budget_year: int, assumed: Assumptions) -> int:
+    """Return how many of the persons sized are those of one appropriation, without a rest."""
+    given = per_mille = 0
+    for one in assumed.appropriations:
+        per_mille += one.share_per_mille
+        upper = participants(persons, per_mille=per_mille)
+        if one.budget_year == budget_year:
+            return upper - given
+        given = upper
+    return 0
 
 
 def _basis(clients: int, *, instrument: str, assumed: Assumptions) -> Order:
@@ -52,18 +67,25 @@ def _basis(clients: int, *, instrument: str, assumed: Assumptions) -> Order:
     }
 
 
-def _common(area_code: str, instrument: str, *, assumed: Assumptions, decided_on: date) -> Order:
+def _common(area_code: str, instrument: str, budget_year: int, *, decided_on: date) -> Order:
     return {
-        "budget_year": assumed.year.budget_year,
+        "area_code": area_code,
+        "instrument": instrument,
+        "budget_year": budget_year,
         "kind": "initial",
         "status": "confirmed",
         "valid_from_on": decided_on.isoformat(),
-        "document": {
-            "register_number": f"SANDBOX/{assumed.year.budget_year}/{area_code}/{instrument}",
-            "decided_on": decided_on.isoformat(),
-            "decided_by": "sandbox",
-        },
+        "document": document_of(f"{budget_year}/{area_code}/{instrument}", decided_on=decided_on),
         "reason": "sized by clients moved, past participation and unit cost",
+    }
+
+
+def document_of(name: str, *, decided_on: date) -> Order:
+    """Return the document by which an ELY centre of the sandbox decides."""
+    return {
+        "register_number": f"SANDBOX/{name}",
+        "decided_on": decided_on.isoformat(),
+        "decided_by": "sandbox",
     }
 
 

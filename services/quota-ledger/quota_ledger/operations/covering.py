@@ -1,13 +1,13 @@
 """What was raised falls back: as its cover comes, and as its decision lets money go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from kuntavayla.database import Connection
 from kuntavayla.events import EventDraft
-from kuntavayla.service.moments import Moment
+from kuntavayla.service.moments import Call, Moment
 from quota_ledger.errors import OverrideNotToCover
 from quota_ledger.events import OverrideCoveredV1, OverrideReturnedV1
 from quota_ledger.operations.booking import Ledger
@@ -27,6 +27,13 @@ class Covering(Struct, frozen=True):
 
     found: FoundOverride
     cents: int
+
+
+class Freed(Struct, frozen=True):
+    """What decisions have let go, by decision and account, and by whose call, by decision."""
+
+    cents: Mapping[tuple[str, str], int]
+    calls: Mapping[str, Call]
 
 
 async def lock_covered(
@@ -68,28 +75,27 @@ async def keep_covered(
 
 
 async def give_back(
-    connection: Connection, taken: Sequence[Taken], *, ledger: Ledger, law: Law, moment: Moment
+    connection: Connection, freed: Freed, *, ledger: Ledger, law: Law, moment: Moment
 ) -> list[EventDraft]:
     """Let fall back at once what was raised for decisions that have let money go.
 
     So nobody else spends it. Call it behind the locks of accounts and decisions, before the ledger
     is written; returns what is told.
     """
-    freed = _freed(taken)
-    if not freed:
+    if not freed.cents:
         return []
-    by_decision = {one.after.decision_id: one for one in taken}
     changed, drafts = [], []
-    for found in await overrides.lock_standing(connection, {one for one, _ in freed}):
+    for found in await overrides.lock_standing(connection, {one for one, _ in freed.cents}):
         override = found.override
-        cents = freed.get((override.decision_id, override.account_id), 0)
-        by = by_decision[override.decision_id]
-        fallen = fall_back(ledger, found, cents=cents, refs=_refs(found, by, moment), moment=moment)
+        cents = freed.cents.get((override.decision_id, override.account_id), 0)
+        call = freed.calls[override.decision_id]
+        refs = _refs(found, call, moment)
+        fallen = fall_back(ledger, found, cents=cents, refs=refs, moment=moment)
         if fallen is None:
             continue
         changed.append(fallen.override)
         drafts += override_drafts(
-            OverrideReturnedV1, fallen, register=law.register, call=by.call, moment=moment
+            OverrideReturnedV1, fallen, register=law.register, call=call, moment=moment
         )
     await overrides.change(connection, changed)
     return drafts
@@ -111,21 +117,22 @@ def fall_back(
     return replace(found, override=returned(override, falling))
 
 
-def _freed(taken: Sequence[Taken]) -> dict[tuple[str, str], int]:
-    """Return what decisions have let go, by decision and account."""
-    return {
+def freed_by(taken: Sequence[Taken]) -> Freed:
+    """Return what decisions have let go by steps."""
+    cents = {
         (one.after.decision_id, entry.balance.account_id): -entry.change.bound_cents
         for one in taken
         for entry in one.entries
         if entry.change.bound_cents < 0
     }
+    return Freed(cents, {one.after.decision_id: one.call for one in taken})
 
 
-def _refs(found: FoundOverride, by: Taken, moment: Moment) -> Refs:
+def _refs(found: FoundOverride, call: Call, moment: Moment) -> Refs:
     return Refs(
         value_on=moment.today,
-        organisation=by.call.organisation,
-        official_id=by.call.official_id,
+        organisation=call.organisation,
+        official_id=call.official_id,
         decision_id=found.override.decision_id,
         override_id=found.override.override_id,
     )

@@ -3,6 +3,7 @@
 This holds whatever is repeated and whoever calls at the same time.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -111,14 +112,18 @@ async def _decide(
     reserver = await Reserver.of(connection, [*wanted.values()], moment=writing.moment)
     reserving = dict(await _reserve_all(connection, wanted, reserver=reserver, law=law))
     outcomes: dict[int, Outcome] = {}
+    made: list[Decided] = []
     for place, one in found.items():
         if isinstance(one, DomainError):
             outcomes[place] = one
             continue
-        decided = declined(one) if isinstance(one, Declined) else reserving[place]
-        writing.add(decided)
+        decided = reserving[place] if isinstance(one, Wanted) else declined(one)
+        made.append(decided)
         outcomes[place] = Answered(decided.verdict, is_replay=False)
-    writing.crossings = await reserver.ledger.write(connection)
+    # The database books while the rows that follow are made.
+    writing.crossings, _ = await asyncio.gather(
+        reserver.ledger.write(connection), writing.add_all(made)
+    )
     return outcomes
 
 

@@ -12,14 +12,13 @@ from quota_ledger.events import AllocationChangedV1
 from quota_ledger.operations.announcing import drafts_of
 from quota_ledger.operations.booking import Ledger
 from quota_ledger.operations.ordering import OrderDesk
-from quota_ledger.rules.balances import Balance
+from quota_ledger.rules.balances import NOTHING, Balance
 from quota_ledger.rules.booked import Booked, Entry
 from quota_ledger.rules.lapses import (
     Lapse,
     LapsedAccount,
     LapseRequest,
     lapse_of,
-    lapsing_cents,
 )
 from quota_ledger.rules.posting import Leg, Posting, Refs
 from quota_ledger.rules.years import may_lapse
@@ -88,10 +87,10 @@ async def _list_open(connection: Connection, closing: Closing, *, desk: OrderDes
 
 def _book(ledger: Ledger, balance: Balance, *, closing: Closing, desk: OrderDesk) -> Entry | None:
     """Let lapse what is free in an account; no entry where nothing is."""
-    cents = lapsing_cents(balance)
-    if not cents:
+    change = lapse_of(balance)
+    if change == NOTHING:
         return None
-    leg = Leg(account_id=balance.account_id, kind="lapse", change=lapse_of(cents))
+    leg = Leg(account_id=balance.account_id, kind="lapse", change=change)
     refs = Refs(
         value_on=desk.moment.today,
         organisation=desk.call.organisation,
@@ -113,6 +112,7 @@ def _lapse(closing: Closing, entries: Mapping[str, Entry | None], *, desk: Order
                 account_id,
                 entry.change.lapsed_cents if entry else 0,
                 entry.entry_id if entry else None,
+                -entry.change.allocated_persons if entry else 0,
             )
             for account_id, entry in entries.items()
         ],
@@ -164,7 +164,7 @@ def _changed(entry: Entry) -> AllocationChangedV1:
         allocation_id=None,
         transfer_id=None,
         amount_cents=entry.change.allocated_cents,
-        persons=0,
+        persons=entry.change.allocated_persons,
         allocated_cents=sums.allocated_cents,
         allocated_persons=sums.allocated_persons,
         available_cents=sums.free_cents,

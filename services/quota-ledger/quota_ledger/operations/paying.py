@@ -3,6 +3,7 @@
 A refusal stays on record until the same item, or a corrected one, can be booked in its place.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from quota_ledger.errors import DecisionUnknown, PayerReferenceReused, RecoveryA
 from quota_ledger.events import PaymentBookedV1
 from quota_ledger.operations.announcing import threshold_drafts
 from quota_ledger.operations.booking import Ledger, opened
+from quota_ledger.operations.covering import Freed, give_back
 from quota_ledger.operations.law import Law
 from quota_ledger.rules.accounts import AccountKey
 from quota_ledger.rules.areas import recipient_of
@@ -80,8 +82,9 @@ async def pay(
     What was refused before is tried again, and may be corrected, unless the whole report is a
     replay: that is answered as the first.
 
-    Locks the accounts in order of their ids, then the decisions, then the outbox head. Commits
-    together: payments, entries, what decisions were paid, audit lines, events. Raises LostRace
+    Locks the accounts in order of their ids, then the decisions, their overrides, the outbox head.
+    Commits together: payments, entries, what decisions were paid, what was raised for them, audit
+    lines, events. Raises LostRace
     where another transaction was first: run the batch again.
     """
     known = await payments.find_by_reference(
@@ -150,6 +153,7 @@ class _Cashier:
         self._moment = moment
         self._touched: set[str] = set()
         self._cause: dict[str, str] = {}
+        self._freed: Counter[tuple[str, str]] = Counter()
 
     @classmethod
     async def of(
@@ -211,6 +215,8 @@ class _Cashier:
         self._touched.add(item.decision_id)
         for one in split.changes:
             self._cause[one.account_id] = reported.payment_id
+            if one.sums.committed_cents < 0:
+                self._freed[item.decision_id, one.account_id] -= one.sums.committed_cents
 
     async def write(
         self,
@@ -222,8 +228,13 @@ class _Cashier:
     ) -> None:
         """Write everything; the outbox last, because no lock is taken after its head.
 
-        `before` are references under which something was refused before.
+        `before` are references under which something was refused before. What was raised by
+        overrides for decisions that were paid back falls back first.
         """
+        freed = Freed(self._freed, dict.fromkeys(self._touched, call))
+        fallen = await give_back(
+            connection, freed, ledger=self._ledger, law=self._law, moment=self._moment
+        )
         crossings = await self._ledger.write(connection)
         await payments.append(
             connection, [one for one in made if one.payer_reference not in before]
@@ -239,7 +250,7 @@ class _Cashier:
         for one in made:
             self._tell(gathered, one, call=call)
         await audit.append(connection, gathered.audit)
-        drafts = [*gathered.events, *self._thresholds(crossings, call=call)]
+        drafts = [*gathered.events, *fallen, *self._thresholds(crossings, call=call)]
         await outbox.append(connection, drafts, origin=self._moment.origin)
 
     def _tell(self, gathered: Gathered, payment: Payment, *, call: Call) -> None:

@@ -13,7 +13,7 @@ from quota_ledger.events import (
 )
 from quota_ledger.operations.announcing import drafts_of, threshold_drafts
 from quota_ledger.operations.booking import Ledger
-from quota_ledger.operations.covering import give_back
+from quota_ledger.operations.covering import freed_by, give_back
 from quota_ledger.operations.law import Law
 from quota_ledger.operations.stepped import Taken
 from quota_ledger.rules.areas import recipient_of
@@ -102,8 +102,9 @@ class StepWriting:
 
         What was raised by overrides for decisions that have let money go falls back before.
         """
+        freed = freed_by(self._taken)
         fallen = await give_back(
-            connection, self._taken, ledger=ledger, law=self._law, moment=self._moment
+            connection, freed, ledger=ledger, law=self._law, moment=self._moment
         )
         crossings = await ledger.write(connection)
         await steps.change(connection, [one.after for one in self._taken])

@@ -1,5 +1,6 @@
 """What a batch of decisions writes: rows, audit lines and events, in order of arrival."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -24,6 +25,8 @@ from quota_ledger.store import decisions
 from quota_ledger.store.decisions import Additions
 
 ACTION = "decision.made"
+A_TURN = 20
+"""Decisions that are added before others of the process get their turn."""
 NO_REASONS = "[]"
 _encode = msgspec.json.Encoder().encode
 
@@ -44,6 +47,13 @@ class Writing:
         self._holdings: list[Holding] = []
         self._steps: list[Step] = []
         self._by_account: dict[str, Submission] = {}
+
+    async def add_all(self, made: Sequence[Decided]) -> None:
+        """Add decisions in order of arrival; what goes on beside it gets its turn in between."""
+        for place, decided in enumerate(made, 1):
+            self.add(decided)
+            if place % A_TURN == 0:
+                await asyncio.sleep(0)
 
     def add(self, decided: Decided) -> None:
         """Add a decision, what it holds, the first step of its story, and who hears of it."""

@@ -35,7 +35,12 @@ from quota_ledger.routes.answers import PREFIX
 from quota_ledger.routes.desk import desk_of
 from quota_ledger.routes.rights import decider_of_call, order_desk, seen_areas
 from quota_ledger.rules.balances import Balance
-from quota_ledger.rules.lapses import LapseRequest, lapsing_cents
+from quota_ledger.rules.lapses import (
+    LapsedAccount,
+    LapseRequest,
+    lapsing_cents,
+    lapsing_persons,
+)
 from quota_ledger.schemas.lapses import LapsedAccountResponse, LapsePreview, LapseResponse
 
 router = secured_router(PREFIX)
@@ -92,9 +97,20 @@ async def preview(request: Request, year: Year) -> Response:
     closing, tools = await _read(request, year, key="none", official_of=official_of_call)
     async with desk_of(request).transaction() as connection:
         found = await operations.preview(connection, closing, desk=tools)
-    told = [_account(one, cents=lapsing_cents(one), entry_id=None) for one in found]
-    cents = sum(one.cents for one in told)
-    return json_answer(LapsePreview(budget_year=year, cents=cents, accounts=told))
+    told = [
+        _account(
+            one,
+            LapsedAccount(one.account_id, lapsing_cents(one), None, lapsing_persons(one)),
+        )
+        for one in found
+    ]
+    preview = LapsePreview(
+        budget_year=year,
+        cents=sum(one.cents for one in told),
+        persons=sum(one.persons for one in told),
+        accounts=told,
+    )
+    return json_answer(preview)
 
 
 async def _read(
@@ -114,24 +130,23 @@ async def _read(
 
 
 def _answer(made: Lapsed) -> LapseResponse:
-    told = [
-        _account(made.balances[one.account_id], cents=one.cents, entry_id=one.entry_id)
-        for one in made.lapse.accounts
-    ]
+    told = [_account(made.balances[one.account_id], one) for one in made.lapse.accounts]
     return LapseResponse(
         lapse_id=made.lapse.lapse_id,
         budget_year=made.lapse.budget_year,
         cents=sum(one.cents for one in told),
+        persons=sum(one.persons for one in told),
         accounts=told,
     )
 
 
-def _account(balance: Balance, *, cents: int, entry_id: str | None) -> LapsedAccountResponse:
+def _account(balance: Balance, lapsed: LapsedAccount) -> LapsedAccountResponse:
     return LapsedAccountResponse(
         account_id=balance.account_id,
         area_code=balance.key.area_code,
         municipality_code=balance.key.municipality_code or None,
         instrument=balance.key.instrument,
-        cents=cents,
-        entry_id=entry_id,
+        cents=lapsed.cents,
+        persons=lapsed.persons,
+        entry_id=lapsed.entry_id,
     )

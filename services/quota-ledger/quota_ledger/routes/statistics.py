@@ -37,7 +37,8 @@ async def load_statistics(
 
     By area, instrument and budget year, and of all areas together. Counts are rounded to
     `rounded_to`, what decisions hold to `amounts_rounded_to_cents`, and of few persons it is not
-    told; what is allocated is told as it is. CSV has one line per item, the month in each, and
+    told, nor of the smallest other areas where the sum would tell it; what is allocated is told as
+    it is. CSV has one line per item, the month in each, and
     refusals as `code:count`.
     """
     desk = desk_of(request)

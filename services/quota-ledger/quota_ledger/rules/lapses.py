@@ -29,6 +29,7 @@ class LapsedAccount(Struct, frozen=True):
     account_id: str
     cents: int
     entry_id: str | None
+    persons: int = 0
 
 
 class Lapse(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,14 @@ def lapsing_cents(balance: Balance) -> int:
     return max(0, min(balance.sums.free_cents, balance.sums.allocated_cents))
 
 
-def lapse_of(cents: int) -> Sums:
-    """Return the change by which cents lapse."""
-    return Sums(allocated_cents=-cents, lapsed_cents=cents)
+def lapsing_persons(balance: Balance) -> int:
+    """Return how many persons lapse in an account: those that may still be counted."""
+    return max(0, balance.sums.free_persons)
+
+
+def lapse_of(balance: Balance) -> Sums:
+    """Return the change by which lapses what is free in an account."""
+    cents = lapsing_cents(balance)
+    return Sums(
+        allocated_cents=-cents, lapsed_cents=cents, allocated_persons=-lapsing_persons(balance)
+    )

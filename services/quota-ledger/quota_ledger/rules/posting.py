@@ -122,7 +122,8 @@ def apply(balance: Balance, leg: Leg, held: Holds) -> Applied | Shortage:
 def _counted(change: Sums, before: Holds, after: Holds) -> Sums:
     """Return a change with the persons that follow from the client's holds."""
     (reserved, committed), (reserved_after, committed_after) = before.persons, after.persons
-    if (reserved, committed) == (reserved_after, committed_after):
+    is_same = (reserved, committed) == (reserved_after, committed_after)
+    if is_same and not (change.reserved_persons or change.committed_persons):
         return change
     return replace(
         change,
@@ -135,16 +136,19 @@ def _lapsing(balance: Balance, change: Sums) -> Sums:
     """Return a change of a lapsed account: what it frees goes to what lapsed.
 
     What payments took above all limits is made good first. What an override raised is no
-    allocation: it falls back and never lapses.
+    allocation: it falls back and never lapses. Persons who count no more are not allocated either.
     """
-    allocated = balance.sums.allocated_cents + change.allocated_cents
-    freed = min(change.free_cents, balance.sums.free_cents + change.free_cents, allocated)
-    if freed <= 0:
+    sums = balance.sums
+    allocated = sums.allocated_cents + change.allocated_cents
+    freed = max(0, min(change.free_cents, sums.free_cents + change.free_cents, allocated))
+    persons = max(0, min(change.free_persons, sums.free_persons + change.free_persons))
+    if not freed and not persons:
         return change
     return replace(
         change,
         allocated_cents=change.allocated_cents - freed,
         lapsed_cents=change.lapsed_cents + freed,
+        allocated_persons=change.allocated_persons - persons,
     )
 
 

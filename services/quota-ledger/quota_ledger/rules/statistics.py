@@ -1,12 +1,13 @@
 """Monthly figures of quotas with disclosure control: nobody's money can be read off them.
 
 Every count of persons and decisions is rounded. What decisions hold is rounded too, and is not told
-of few persons. What is allocated is public as it is. What is summed up is summed up before it is
-rounded. The areas' own view is exact: their balances.
+of few persons, nor of areas from which, with the sum of all, that of few persons could be reckoned.
+What is allocated is public as it is. What is summed up is summed up before it is rounded. The
+areas' own view is exact: their balances.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -15,6 +16,9 @@ from quota_ledger.rules.balances import NOTHING, Balance, Sums
 
 AMOUNTS_ROUNDED_TO_CENTS = 100_000
 """What amounts that decisions hold are rounded to. Source: sources.md#quota-figures."""
+HIDDEN_TOGETHER_MIN = 2
+"""Areas with amounts that are hidden beside a sum that is told. Source: sources.md#quota-figures.
+"""
 _WHOLE_PER_CENT = 100
 
 
@@ -79,23 +83,75 @@ def cells_of(
         for area_code in ("", one.place.area_code):
             place = Place(area_code, one.place.instrument, one.place.budget_year)
             counts.setdefault(place, Counter())[one.outcome, one.reason_code] += one.count
+    held = {place: sums.get(place, NOTHING) for place in sorted({*sums, *counts})}
+    hidden = hidden_places(held, disclosure=disclosure)
+    to = disclosure.rounded_to
     return [
-        _cell(place, sums.get(place, NOTHING), counts.get(place, Counter()), disclosure=disclosure)
-        for place in sorted({*sums, *counts})
+        _cell(place, one, counts.get(place, Counter()), hidden=hidden, to=to)
+        for place, one in held.items()
     ]
 
 
+def hidden_places(sums: Mapping[Place, Sums], *, disclosure: Disclosure) -> set[Place]:
+    """Return the places of which no amount is told.
+
+    These are those of few persons; and, beside a sum that is told, further areas, those of the
+    fewest persons first, until what can be reckoned from it is of two areas and enough persons.
+    Source: sources.md#quota-figures.
+    """
+    hidden = {place for place, one in sums.items() if not _is_enough(one, disclosure=disclosure)}
+    told: dict[tuple[str, int], list[Place]] = {}
+    for place in sums.keys() - hidden:
+        if place.area_code:
+            told.setdefault((place.instrument, place.budget_year), []).append(place)
+    for (instrument, budget_year), areas in told.items():
+        left = sorted(areas, key=lambda one: (sums[one].bound_persons, one))
+        behind = [
+            one
+            for place, one in sums.items()
+            if place in hidden
+            and (place.instrument, place.budget_year) == (instrument, budget_year)
+            and _holds_amounts(one)
+        ]
+        while behind and left and _is_too_few(behind, disclosure=disclosure):
+            place = left.pop(0)
+            hidden.add(place)
+            behind.append(sums[place])
+    return hidden
+
+
+def _is_enough(sums: Sums, *, disclosure: Disclosure) -> bool:
+    return rounded(sums.bound_persons, to=disclosure.rounded_to) >= disclosure.rate_of_min
+
+
+def _is_too_few(behind: Sequence[Sums], *, disclosure: Disclosure) -> bool:
+    """Say whether hidden areas, added up, would tell of few persons, or of a single area."""
+    together = NOTHING
+    for one in behind:
+        together = together.plus(one)
+    return len(behind) < HIDDEN_TOGETHER_MIN or not _is_enough(together, disclosure=disclosure)
+
+
+def _holds_amounts(sums: Sums) -> bool:
+    amounts = (sums.overridden_cents, sums.bound_cents, sums.paid_cents, sums.paid_excess_cents)
+    return any(amounts)
+
+
 def _cell(
-    place: Place, sums: Sums, counts: Counter[tuple[str, str | None]], *, disclosure: Disclosure
+    place: Place,
+    sums: Sums,
+    counts: Counter[tuple[str, str | None]],
+    *,
+    hidden: Container[Place],
+    to: int,
 ) -> Cell:
-    """Round what is told, and leave out what decisions of few persons hold.
+    """Round what is told, and leave out the amounts of places that are hidden.
 
     Source: sources.md#quota-figures.
     """
-    to = disclosure.rounded_to
     reserved = rounded(sums.reserved_persons, to=to)
     committed = rounded(sums.committed_persons, to=to)
-    is_enough = rounded(sums.bound_persons, to=to) >= disclosure.rate_of_min
+    is_told = place not in hidden
     outcomes = {
         outcome: rounded(sum(n for (of, _), n in counts.items() if of == outcome), to=to)
         for outcome in ("reserved", "refused", "not_competent")
@@ -104,16 +160,16 @@ def _cell(
         place=place,
         allocated_cents=sums.allocated_cents,
         allocated_persons=sums.allocated_persons,
-        overridden_cents=_told(sums.overridden_cents, is_enough=is_enough),
-        reserved_cents=_told(sums.reserved_cents, is_enough=is_enough),
+        overridden_cents=_told(sums.overridden_cents, is_told=is_told),
+        reserved_cents=_told(sums.reserved_cents, is_told=is_told),
         reserved_persons=reserved,
-        committed_cents=_told(sums.committed_cents, is_enough=is_enough),
+        committed_cents=_told(sums.committed_cents, is_told=is_told),
         committed_persons=committed,
-        paid_cents=_told(sums.paid_cents, is_enough=is_enough),
-        paid_excess_cents=_told(sums.paid_excess_cents, is_enough=is_enough),
-        free_cents=_told(sums.free_cents, is_enough=is_enough),
+        paid_cents=_told(sums.paid_cents, is_told=is_told),
+        paid_excess_cents=_told(sums.paid_excess_cents, is_told=is_told),
+        free_cents=_told(sums.free_cents, is_told=is_told),
         free_persons=sums.allocated_persons - reserved - committed,
-        use_percent=_use(sums) if is_enough else None,
+        use_percent=_use(sums) if is_told else None,
         decisions_reserved=outcomes["reserved"],
         decisions_refused=outcomes["refused"],
         decisions_not_competent=outcomes["not_competent"],
@@ -121,9 +177,9 @@ def _cell(
     )
 
 
-def _told(cents: int, *, is_enough: bool) -> int | None:
+def _told(cents: int, *, is_told: bool) -> int | None:
     """Return an amount as it is told, half up. Source: sources.md#quota-figures."""
-    return rounded(cents, to=AMOUNTS_ROUNDED_TO_CENTS) if is_enough else None
+    return rounded(cents, to=AMOUNTS_ROUNDED_TO_CENTS) if is_told else None
 
 
 def _use(sums: Sums) -> int | None:

@@ -1,6 +1,9 @@
 """Appropriation years: which of them may be drawn on a day."""
 
 from datetime import date
+from functools import lru_cache
+
+_DAYS_CACHED_MAX = 4_096
 
 
 def is_open(budget_year: int, *, on: date) -> bool:
@@ -11,6 +14,7 @@ def is_open(budget_year: int, *, on: date) -> bool:
     return budget_year <= on.year <= budget_year + 1
 
 
+@lru_cache(maxsize=_DAYS_CACHED_MAX)
 def years_drawn(
     budget_year: int, *, decided_on: date, starts_on: date, today: date
 ) -> tuple[int, ...]:

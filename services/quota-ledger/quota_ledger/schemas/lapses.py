@@ -13,6 +13,7 @@ class LapsedAccountResponse(Struct, frozen=True, kw_only=True):
     municipality_code: str | None
     instrument: str
     cents: int
+    persons: int
     entry_id: str | None
 
 
@@ -21,6 +22,7 @@ class LapsePreview(Struct, frozen=True, kw_only=True):
 
     budget_year: int
     cents: int
+    persons: int
     accounts: Sequence[LapsedAccountResponse]
 
 

@@ -13,7 +13,8 @@ FigureFormat = Literal["json", "csv"]
 class QuotaFigures(Struct, frozen=True, kw_only=True):
     """Figures of an area, an instrument and a budget year; without an area of all together.
 
-    Amounts are null where too few persons stand behind them.
+    Amounts are null where too few persons stand behind them, and where those of few persons could
+    be reckoned from them and the sum of all.
     """
 
     area_code: str | None

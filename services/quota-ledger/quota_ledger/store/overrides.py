@@ -93,7 +93,7 @@ FROM overrides WHERE state = 'uncovered'
 """
 RESERVE = """
 UPDATE decisions
-SET outcome = 'reserved', state = 'reserved', reasons = '[]', calculation = $2::jsonb,
+SET outcome = 'reserved', state = 'reserved', reasons = '[]', calculation = $2::json,
     expires_at = $3, warned_at = NULL, settled_at = NULL, version = version + 1
 WHERE decision_id = $1
 """

@@ -125,7 +125,7 @@ GROUP BY p.month
 """
 CALCULATED_BY_MONTH = """
 SELECT m ->> 'month' AS month, (m ->> 'cents')::int8 AS cents
-FROM decisions d CROSS JOIN LATERAL jsonb_array_elements(d.calculation -> 'months') m
+FROM decisions d CROSS JOIN LATERAL json_array_elements(d.calculation -> 'months') m
 WHERE ($1::text[] IS NULL OR d.area_code = ANY($1) OR d.municipality_code = ANY($4))
   AND ($2 OR NOT d.is_restricted)
   AND d.decision_id = $3

@@ -70,14 +70,14 @@ WITH made AS (
 months AS (
     SELECT d.decision_id, (d.calculation ->> 'total_cents')::int8 AS total,
            (SELECT coalesce(sum((m ->> 'cents')::int8), 0)::int8
-            FROM jsonb_array_elements(d.calculation -> 'months') m) AS cents
+            FROM json_array_elements(d.calculation -> 'months') m) AS cents
     FROM decisions d WHERE d.calculation IS NOT NULL
 )
 SELECT NULL AS account_id, d.decision_id::text, s.of, s.expected, s.found
 FROM decisions d LEFT JOIN made s1 USING (decision_id) LEFT JOIN months t USING (decision_id)
 CROSS JOIN LATERAL (VALUES
     ('calculation', NULL::int8, NULL::int8,
-     s1.calculation IS DISTINCT FROM d.calculation
+     s1.calculation::jsonb IS DISTINCT FROM d.calculation::jsonb
      AND NOT (s1.number = 1 AND s1.calculation IS NULL)),
     ('total_cents', t.cents, t.total, t.cents <> t.total)
 ) AS s (of, expected, found, differs)
@@ -99,9 +99,13 @@ WITH ordered AS (
     ) AS o GROUP BY account_id
 ),
 beside AS (
-    SELECT account_id, sum(allocated_cents + lapsed_cents)::int8 AS cents,
+    SELECT account_id,
+           sum(allocated_cents + lapsed_cents) FILTER (WHERE kind IN ('lapse', 'reversal'))::int8
+               AS cents,
            sum(allocated_persons)::int8 AS persons
-    FROM entries WHERE kind IN ('lapse', 'reversal') GROUP BY account_id
+    FROM entries
+    WHERE kind NOT IN ('initial', 'addition', 'cut', 'transfer_in', 'transfer_out')
+    GROUP BY account_id
 )
 SELECT a.account_id::text, NULL AS decision_id, s.of, s.expected, s.found
 FROM accounts a LEFT JOIN ordered o USING (account_id) LEFT JOIN beside b USING (account_id)
@@ -118,18 +122,21 @@ LIMIT $1
 # year already closed was never given anything, and no lapse names it.
 LAPSES = """
 WITH closed AS (
-    SELECT (one ->> 'account_id')::uuid AS account_id, sum((one ->> 'cents')::int8)::int8 AS cents
+    SELECT (one ->> 'account_id')::uuid AS account_id, sum((one ->> 'cents')::int8)::int8 AS cents,
+           sum(coalesce((one ->> 'persons')::int8, 0))::int8 AS persons
     FROM lapses CROSS JOIN LATERAL jsonb_array_elements(accounts) AS one GROUP BY 1
 ),
 booked AS (
     SELECT account_id, bool_or(kind IN ('initial', 'addition', 'transfer_in')) AS was_given,
-           coalesce(sum(lapsed_cents) FILTER (WHERE kind = 'lapse'), 0)::int8 AS cents
+           coalesce(sum(lapsed_cents) FILTER (WHERE kind = 'lapse'), 0)::int8 AS cents,
+           coalesce(-sum(allocated_persons) FILTER (WHERE kind = 'lapse'), 0)::int8 AS persons
     FROM entries GROUP BY account_id
 )
 SELECT a.account_id::text, NULL AS decision_id, s.of, s.expected, s.found
 FROM accounts a LEFT JOIN closed c USING (account_id) LEFT JOIN booked b USING (account_id)
 CROSS JOIN LATERAL (VALUES
     ('lapsed_cents', coalesce(c.cents, 0), coalesce(b.cents, 0)),
+    ('allocated_persons', coalesce(c.persons, 0), coalesce(b.persons, 0)),
     ('is_lapsed', (c.account_id IS NOT NULL)::int::int8,
      (a.is_lapsed AND (c.account_id IS NOT NULL OR b.was_given IS TRUE))::int::int8)
 ) AS s (of, expected, found)

@@ -11,7 +11,7 @@ from sqlmodel import Field
 from kuntavayla.database.constraints import instant, one_of
 from quota_ledger.rules.accounts import Instrument
 from quota_ledger.rules.states import DecisionState, Outcome, StepAction
-from quota_ledger.tables.rows import Row, amount, document, index
+from quota_ledger.tables.rows import Row, amount, index, text_of_json
 
 
 class DecisionRow(Row, table=True):
@@ -31,11 +31,11 @@ class DecisionRow(Row, table=True):
     decided_on: date
     starts_on: date
     ends_on: date
-    content: dict[str, Any] = document()
-    calculation: dict[str, Any] | None = document()
+    content: dict[str, Any] = text_of_json()
+    calculation: dict[str, Any] | None = text_of_json()
     outcome: str
     state: str
-    reasons: list[Any] = document()
+    reasons: list[Any] = text_of_json()
     is_restricted: bool
     official_id: str
     expires_at: datetime | None = instant()  # type: ignore[assignment]
@@ -57,8 +57,6 @@ class DecisionRow(Row, table=True):
         sa.CheckConstraint("state <> 'reserved' OR expires_at IS NOT NULL", name="reserved_ends"),
         sa.Index("ix_decisions_client_id", "client_id", "decision_id"),
         sa.Index("ix_decisions_state", "state", "decision_id"),
-        sa.Index("ix_decisions_area_code", "area_code", "decision_id"),
-        sa.Index("ix_decisions_organisation", "organisation", "decision_id"),
         index("ix_decisions_expires_at", "expires_at", where="state = 'reserved'"),
     )
 
@@ -94,8 +92,8 @@ class DecisionStepRow(Row, table=True):
     organisation: str
     official_id: str | None
     reason: str | None
-    content: dict[str, Any] | None = document()
-    calculation: dict[str, Any] | None = document()
+    content: dict[str, Any] | None = text_of_json()
+    calculation: dict[str, Any] | None = text_of_json()
     entry_ids: list[UUID] = Field(sa_type=ARRAY(sa.Uuid))
     __table_args__ = (
         one_of("action", StepAction),

@@ -4,7 +4,6 @@ The caller sets the time: whatever the counterpart does, the exchange ends with 
 an answer is at most as long as the caller says, never inflated, and the rest is not waited for.
 """
 
-import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import Literal
@@ -13,6 +12,7 @@ import aiohttp
 from msgspec import Struct
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from statement_relay.clients.deadlines import Deadlines
 from statement_relay.rules.answers import Failure
 
 BODY_BYTES_MAX = 65_536
@@ -54,12 +54,12 @@ class Line:
         self._connections_max = connections_max
         self._trust = trust
         self._session: aiohttp.ClientSession | None = None
+        self._deadlines = Deadlines()
 
     async def exchange(self, sent: Sent, *, timeout_s: float) -> Received | Failure:
         """Return what came of it within the time."""
         try:
-            async with asyncio.timeout(timeout_s):
-                return await self._exchange(sent)
+            return await self._deadlines.keep(self._exchange(sent), timeout_s=timeout_s)
         except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
             return _failure_of(error)
 
@@ -67,6 +67,7 @@ class Line:
         """Close every connection; what is under way is cut off."""
         if self._session is not None:
             await self._session.close()
+        self._deadlines.close()
 
     async def _exchange(self, sent: Sent) -> Received | Failure:
         async with self._opened().request(

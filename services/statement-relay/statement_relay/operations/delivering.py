@@ -5,7 +5,7 @@ What was decided is settled by another, beside the turns that follow.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -19,6 +19,7 @@ from statement_relay.operations import receipts
 from statement_relay.operations.rejecting import reject_successors
 from statement_relay.operations.telling import Telling
 from statement_relay.rules.answers import Answer, Verdict
+from statement_relay.rules.claims import Claimed
 from statement_relay.rules.deliveries import (
     SETTLING_REFUSED,
     Called,
@@ -34,6 +35,7 @@ from statement_relay.rules.deliveries import (
 from statement_relay.rules.endpoints import Endpoints
 from statement_relay.rules.pacing import (
     Draw,
+    Room,
     Standing,
     after_sending,
     may_be_called_at,
@@ -41,7 +43,7 @@ from statement_relay.rules.pacing import (
 )
 from statement_relay.rules.states import SETTLED
 from statement_relay.store import deliveries, receivers, repairs
-from statement_relay.store.deliveries import Attempt, Lease, Settlement, lease_of
+from statement_relay.store.deliveries import Attempt, Settlement, lease_of
 
 NOTIFY_CHANNEL = deliveries.NOTIFY_CHANNEL
 Standings = dict[str, Standing]
@@ -64,13 +66,28 @@ class Decided(Struct, frozen=True):
     fate: Fate
 
 
+class Held(Struct, frozen=True, kw_only=True):
+    """What a courier holds besides what has ended since its last turn.
+
+    `unsettled` are calls of earlier turns, `ready` claims of which no call was made yet, `running`
+    how many calls run, by receiver.
+    """
+
+    unsettled: Collection[Decided] = ()
+    ready: Collection[Delivery] = ()
+    running: Mapping[str, int] = {}
+
+
 class Turn(Struct, frozen=True, kw_only=True):
     """What a turn has brought: what to call next, what to settle, and when another may bring more.
 
-    `again_in_s` goes by breaker and rate; what is settled may make more due.
+    `again_in_s` goes by breaker and rate; what is settled may make more due. `ready` are claimed to
+    take the places of calls that end; `calm` says of each receiver of the turn whether any may.
     """
 
     deliveries: Sequence[Delivery] = ()
+    ready: Sequence[Delivery] = ()
+    calm: Mapping[str, bool] = {}
     decided: Sequence[Decided] = ()
     again_in_s: float | None = None
 
@@ -93,22 +110,29 @@ async def take_turn(
     connection: Connection,
     ended: Sequence[Called],
     *,
-    unsettled: Collection[Decided],
+    held: Held,
     desk: DeliveryDesk,
 ) -> Turn:
     """Decide on calls, given in the order in which they ended, and claim what may be sent now.
 
-    `unsettled` are calls of earlier turns that are not settled yet: neither they nor those that
-    have ended now are under way, and their queues are not claimed. Locks receivers, then queues,
-    each in order of their keys, then items.
+    What is held unsettled or ready is not under way, nor what has ended now, and its queues are not
+    claimed. Locks receivers, then queues, each in order of their keys, then items.
     """
     work = await _decide(connection, ended, desk=desk)
     if work is None:
         return Turn()
-    over = [lease_of(one.called.delivery) for one in (*unsettled, *work.decided)]
-    claimed = await _claim(connection, work, over=over, desk=desk)
+    rooms = _rooms(work, desk=desk)
+    claimed = await _claim(connection, work, _beside(rooms, held), held=held, desk=desk)
     await _write(connection, work)
-    return Turn(deliveries=claimed, decided=work.decided, again_in_s=_again_in_s(work, desk=desk))
+    return Turn(
+        deliveries=claimed.begun,
+        ready=claimed.ready,
+        calm={
+            name: _is_calm(rooms.get(name), held.running.get(name, 0)) for name in work.standings
+        },
+        decided=work.decided,
+        again_in_s=_again_in_s(work, desk=desk),
+    )
 
 
 async def decide(
@@ -181,12 +205,10 @@ async def _decide(
     return _Work(locked.standings, standings, now, decided)
 
 
-async def _claim(
-    connection: Connection, work: _Work, *, over: Collection[Lease], desk: DeliveryDesk
-) -> Sequence[Delivery]:
-    """Claim what receivers may be sent now, and count it against them."""
+def _rooms(work: _Work, *, desk: DeliveryDesk) -> dict[str, Room]:
+    """Return the room that receivers with an address have, where they have any."""
     known = {name: desk.endpoints.find(name) for name in work.standings}
-    rooms = {
+    return {
         name: room
         for name, endpoint in known.items()
         if endpoint is not None
@@ -195,16 +217,43 @@ async def _claim(
         )
         is not None
     }
+
+
+def _is_calm(room: Room | None, running: int) -> bool:
+    """Tell whether claims may take the places of calls: not of those that are too many by now."""
+    return room is not None and room.ready > 0 and running <= room.at_once
+
+
+def _beside(rooms: Mapping[str, Room], held: Held) -> dict[str, Room]:
+    """Return the rooms beside what lies ready: never more than calls run whose places it takes."""
+    ready = Counter(map(attrgetter("receiver_id"), held.ready))
+    return {
+        name: replace(room, ready=max(0, min(room.ready, held.running.get(name, 0)) - ready[name]))
+        for name, room in rooms.items()
+    }
+
+
+async def _claim(
+    connection: Connection,
+    work: _Work,
+    rooms: Mapping[str, Room],
+    *,
+    held: Held,
+    desk: DeliveryDesk,
+) -> Claimed:
+    """Claim what receivers may be sent now, and count it against them."""
+    over = [one.called.delivery for one in (*held.unsettled, *work.decided)]
     claimed = await deliveries.claim(
         connection,
         rooms,
-        over=over,
+        over=[lease_of(one) for one in (*over, *held.ready)],
         new_token=desk.moment.new_id,
         lease_s=desk.pace.lease_s,
         now=desk.moment.now,
     )
-    for name, count in Counter(map(attrgetter("receiver_id"), claimed)).items():
-        endpoint = known[name]
+    sent = Counter(one.receiver_id for one in (*claimed.begun, *claimed.ready))
+    for name, count in sent.items():
+        endpoint = desk.endpoints.find(name)
         assert endpoint is not None, "only receivers with an address have room"
         work.standings[name] = after_sending(work.standings[name], endpoint, count, now=work.now)
     return claimed

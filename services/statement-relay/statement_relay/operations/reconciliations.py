@@ -54,7 +54,7 @@ async def reconcile(
         differences=[each.difference for each in compared],
         is_partial=not scope.may_see_restricted,
     )
-    await reconciliations.store(connection, result, was_asked_for=scope.asked_at)
+    await reconciliations.store(connection, result, asked_at=scope.asked_at)
     outcome = EQUAL if result.is_equal else DIFFERING
     line = line_of(call, action="reconciliation.made", outcome=outcome, moment=moment)
     await audit.append(connection, [line])

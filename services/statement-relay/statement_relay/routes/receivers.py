@@ -121,7 +121,7 @@ def _receiver(figures: ReceiverFigures, *, desk: Desk) -> ReceiverResponse:
         concurrency=endpoint.concurrency if endpoint is not None else None,
         opens=hours.opens.isoformat("minutes") if hours is not None else None,
         closes=hours.closes.isoformat("minutes") if hours is not None else None,
-        calls_under_way=standing.in_flight,
+        leased_queues=standing.leased,
         waiting_items=figures.waiting,
         delivering_items=figures.delivering,
         awaiting_receipt_items=figures.awaiting_receipt,

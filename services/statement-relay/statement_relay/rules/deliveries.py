@@ -31,12 +31,14 @@ HOLDS_RECEIVER = frozenset({429, 503})
 class Pace(Struct, frozen=True, kw_only=True):
     """How a service delivers: settings.
 
-    A call takes at most half a lease, so that a lease has not run out when its call ends. `opens`
-    is when the next working day begins for a receiver without hours.
+    A call takes at most half a lease, so that a lease has not run out when its call ends. A claim
+    that lies ready may take a place so long after a turn that found nothing against it: `calm_s`.
+    `opens` is when the next working day begins for a receiver without hours.
     """
 
     lease_s: float = 60.0
     call_s_max: float = 30.0
+    calm_s: float = 0.25
     breaker: BreakerLimits = BreakerLimits()
     backoff: Backoff = Backoff()
     opens: time = time(8)

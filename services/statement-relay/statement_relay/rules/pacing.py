@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from statement_relay.rules.breakers import Breaker
+from statement_relay.rules.breakers import CLOSED, Breaker
 from statement_relay.rules.clocks import is_open
 from statement_relay.rules.endpoints import Endpoint
 
@@ -23,7 +23,7 @@ class Backoff(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """Where a receiver stands, as all processes see it; `in_flight` are leases that run."""
+    """Where a receiver stands, as all processes see it; `leased` are queues whose leases run."""
 
     receiver_id: str
     is_paused: bool
@@ -31,7 +31,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     breaker: Breaker
     window_started_at: datetime | None
     window_sent: int
-    in_flight: int = 0
+    leased: int = 0
 
     def is_held(self, *, now: datetime) -> bool:
         """Tell whether an operator holds the receiver back at this legal time."""
@@ -68,10 +68,14 @@ def wait_s(attempts: int, *, draw: float, backoff: Backoff) -> float:
 
 
 class Room(Struct, frozen=True):
-    """How many calls to a receiver may begin, and how many may run at once, those that run too."""
+    """How many claims may be made, and how many calls may run at once, those that run too.
 
-    calls: int
+    Of the claims so many may lie ready for the places of calls that end: `ready`.
+    """
+
+    claims: int
     at_once: int
+    ready: int = 0
 
 
 def room_of(
@@ -79,16 +83,21 @@ def room_of(
 ) -> Room | None:
     """Return how many more calls to a receiver may begin now; None where none may.
 
+    As many claims as calls may lie ready, where nothing limits a receiver but its concurrency and
+    no call has failed since the last that succeeded: what begins later than it was claimed goes by
+    what held then.
+
     `now` is the database's, by which leases, breaker and rate go; the pause's end and office hours
     go by `legal_now`.
     """
     if standing.is_held(now=legal_now) or not is_open(endpoint.hours, now=legal_now):
         return None
     at_once = standing.breaker.allows(endpoint.concurrency, now=now)
-    calls = at_once
-    if endpoint.rate_per_s is not None:
-        calls = min(calls, endpoint.rate_per_s - sent_in_window(standing, now=now))
-    return Room(calls, at_once) if calls > 0 else None
+    if endpoint.rate_per_s is None:
+        ready = at_once if standing.breaker == CLOSED else 0
+        return Room(at_once + ready, at_once, ready) if at_once > 0 else None
+    claims = min(at_once, endpoint.rate_per_s - sent_in_window(standing, now=now))
+    return Room(claims, at_once) if claims > 0 else None
 
 
 def sent_in_window(standing: Standing, *, now: datetime) -> int:

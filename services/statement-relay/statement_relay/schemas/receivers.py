@@ -25,7 +25,8 @@ class ReceiverResponse(Struct, frozen=True, kw_only=True):
     `open`; `paused` by an operator; `resting` after failures of its own, or because it asked for
     it, at most until `rests_until`, by the machine's clock, which in a local stack is not the legal
     one; `probing` with one call. `address_known` is false where the
-    settings do not say where it is. Rate and concurrency are those of the settings.
+    settings do not say where it is. Rate and concurrency are those of the settings. Of each of the
+    `leased_queues` a call is under way, or lies ready for the place of one that ends.
     """
 
     receiver_id: str
@@ -39,7 +40,7 @@ class ReceiverResponse(Struct, frozen=True, kw_only=True):
     concurrency: int | None
     opens: str | None
     closes: str | None
-    calls_under_way: int
+    leased_queues: int
     waiting_items: int
     delivering_items: int
     awaiting_receipt_items: int

@@ -14,6 +14,7 @@ from msgspec import Struct
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from kuntavayla.events import instant_of_id
+from statement_relay.rules.claims import Claimed, placed
 from statement_relay.rules.deliveries import CUT_OFF, Delivery, Tracked
 from statement_relay.rules.pacing import Room
 from statement_relay.rules.states import InformationState
@@ -149,8 +150,8 @@ FROM given g WHERE q.receiver_id = g.receiver_id AND q.client_id = g.client_id
 """  # noqa: S608 - a constant of ours
 LOCK_DUE = """
 SELECT q.receiver_id, q.client_id::text, q.lease_token::text, q.claimed_information_id::text,
-       q.claimed_attempt
-FROM unnest($1::text[], $2::int[], $3::int[]) AS m (receiver_id, calls, at_once)
+       q.claimed_attempt, m.at_once - running.calls AS places
+FROM unnest($1::text[], $2::int[], $3::int[], $5::int[]) AS m (receiver_id, claims, at_once, ready)
 CROSS JOIN LATERAL (
     SELECT count(*) AS calls FROM client_queues l
     WHERE l.receiver_id = m.receiver_id AND l.lease_token IS NOT NULL
@@ -161,7 +162,8 @@ CROSS JOIN LATERAL (
     WHERE d.receiver_id = m.receiver_id AND NOT d.is_blocked
       AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= clock_timestamp()
       AND (d.lease_token IS NULL OR d.lease_token <> ALL($4::uuid[]))
-    ORDER BY d.next_attempt_at LIMIT greatest(0, least(m.calls, m.at_once - running.calls))
+    ORDER BY d.next_attempt_at
+    LIMIT greatest(0, least(m.claims, m.at_once - running.calls + m.ready))
     FOR UPDATE SKIP LOCKED
 ) q
 """
@@ -340,29 +342,32 @@ async def claim(
     new_token: Callable[[], str],
     lease_s: float,
     now: datetime,
-) -> list[Delivery]:
+) -> Claimed:
     """Lease the queues that are due longest, as far as receivers have room; return their heads.
 
     The caller has locked the receivers, by an earlier statement: what others have claimed counts,
-    leases of calls that are over do not. Queues that another process looks at now are passed over,
-    and those whose call is over and not settled. A queue without anything to send is put to rest.
+    leases of calls that are `over`, or not begun, do not. Queues that another process looks at now
+    are passed over, and those under such leases. A queue without anything to send is put to rest.
     Calls whose leases ran out unsettled are cut off by this.
     """
     if not rooms:
-        return []
+        return Claimed()
     due = await connection.fetch(
         LOCK_DUE,
         [*rooms],
-        [room.calls for room in rooms.values()],
+        [room.claims for room in rooms.values()],
         [room.at_once for room in rooms.values()],
         [one.lease_token for one in over],
+        [room.ready for room in rooms.values()],
     )
     if not due:
-        return []
+        return Claimed()
     claimed = [Lease(row["receiver_id"], row["client_id"], new_token()) for row in due]
     await append_attempts(connection, cut_off(due, now=now))
     rows = await connection.fetch(TAKE_HEADS, _LEASES.argument(claimed), lease_s)
-    return [_delivery(row) for row in rows]
+    taken = {row["lease_token"]: _delivery(row) for row in rows}
+    in_order = [taken[one.lease_token] for one in claimed if one.lease_token in taken]
+    return placed(in_order, places={row["receiver_id"]: row["places"] for row in due})
 
 
 def _delivery(row: Any) -> Delivery:  # noqa: ANN401 - a record of the driver

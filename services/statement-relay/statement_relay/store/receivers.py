@@ -38,7 +38,7 @@ _FIGURES = f"""
 SELECT {_SELECTED}, r.pause_reason, r.paused_by, f.*,
        (SELECT count(*) FROM client_queues q
         WHERE q.receiver_id = r.receiver_id AND q.lease_token IS NOT NULL
-          AND q.lease_until > clock_timestamp()) AS in_flight
+          AND q.lease_until > clock_timestamp()) AS leased
 FROM receivers r CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE i.state = 'waiting') AS waiting,
            count(*) FILTER (WHERE i.state = 'delivering') AS delivering,
@@ -134,7 +134,7 @@ def _figures(row: Any) -> ReceiverFigures:  # noqa: ANN401 - a record of the dri
             reason=row["pause_reason"], until=row["paused_until"], paused_by=row["paused_by"]
         )
     return ReceiverFigures(
-        standing=replace(_standing(row), in_flight=row["in_flight"]),
+        standing=replace(_standing(row), leased=row["leased"]),
         pause=pause,
         waiting=row["waiting"],
         delivering=row["delivering"],

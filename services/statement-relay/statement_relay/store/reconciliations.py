@@ -172,10 +172,12 @@ async def count_ours(connection: Connection, *, scope: Scope) -> int:
     return count
 
 
-async def store(connection: Connection, result: Reconciliation, *, was_asked_for: object) -> None:
+async def store(
+    connection: Connection, result: Reconciliation, *, asked_at: datetime | None
+) -> None:
     """Keep the result of a receiver and a day, but never a partial one in place of a whole one.
 
-    One that was asked for, and came slowly, takes the place of no newer one.
+    One whose list we asked for, and that came slowly, takes the place of no newer one.
     """
     await connection.execute(
         STORE,
@@ -187,7 +189,7 @@ async def store(connection: Connection, result: Reconciliation, *, was_asked_for
         _encode(result.counts).decode(),
         _encode(result.differences).decode(),
         result.is_partial,
-        bool(was_asked_for),
+        asked_at is not None,
     )
 
 

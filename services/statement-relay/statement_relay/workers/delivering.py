@@ -8,11 +8,14 @@ import asyncio
 import contextlib
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import Counter as CounterMetric
 
 from kuntavayla.database import AGAIN, AWAY, BUSY, Pool, transaction
 from kuntavayla.database.connections import open_connection
@@ -24,10 +27,11 @@ from statement_relay.clients.parcels import Parcel
 from statement_relay.clients.trust import Whose
 from statement_relay.events import SERVICE, SOURCE
 from statement_relay.operations import delivering
-from statement_relay.operations.delivering import Decided, DeliveryDesk
+from statement_relay.operations.delivering import Decided, DeliveryDesk, Held
 from statement_relay.rules.answers import AnswerTable
 from statement_relay.rules.deliveries import Called, Delivery, Pace
 from statement_relay.rules.endpoints import Endpoints
+from statement_relay.workers.ready import ReadyClaims
 from statement_relay.workers.settling import PASSING, Settler
 
 POLL_S = 1.0
@@ -55,7 +59,7 @@ class CourierMetrics:
     """What a courier does, as metrics of its process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._attempts = Counter(
+        self._attempts = CounterMetric(
             "kuntavayla_relay_attempts",
             "Calls to receivers, by what came of them.",
             ("receiver", "outcome"),
@@ -98,6 +102,10 @@ class Courier:
         self._adapters = Adapters(route.endpoints, clock=clock)
         self._ended: list[Called] = []
         self._never_begun: list[Delivery] = []
+        self._ready = ReadyClaims(calm_s=route.pace.calm_s)
+        self._running: Counter[str] = Counter()
+        self._places: Counter[str] = Counter()
+        """Places of calls that have ended since the turn began, and that nothing has taken."""
         self._calls: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._settler = Settler(self._settle, settled=self._look_again)
@@ -179,10 +187,11 @@ class Courier:
         await self._give_back()
         began_at = time.monotonic()
         ended, self._ended = self._ended, []
+        self._places.clear()
         try:
             async with transaction(self._pool) as connection:
                 turn = await delivering.take_turn(
-                    connection, ended, unsettled=self._settler.unsettled, desk=self._desk()
+                    connection, ended, held=self._held(), desk=self._desk()
                 )
         except BaseException:
             self._ended = [*ended, *self._ended]
@@ -190,6 +199,11 @@ class Courier:
         self._settler.add(turn.decided)
         for delivery in turn.deliveries:
             self._begin(delivery, claimed_at=began_at)
+        left = self._ready.take(turn, claimed_at=began_at)
+        for receiver_id in self._places.elements():
+            self._begin_ready(receiver_id)
+        for delivery in (*left, *self._ready.clear(unless=+self._running)):
+            self._leave(delivery)
         return POLL_S if turn.again_in_s is None else min(POLL_S, turn.again_in_s)
 
     async def _give_back(self) -> None:
@@ -224,16 +238,40 @@ class Courier:
             return
         task = asyncio.create_task(self._call(adapter, delivery, claimed_at=claimed_at))
         self._calls.add(task)
+        self._running[delivery.receiver_id] += 1
         self._metrics.under_way.inc()
-        task.add_done_callback(self._forget)
+        task.add_done_callback(partial(self._forget, delivery.receiver_id))
+
+    def _begin_ready(self, receiver_id: str) -> bool:
+        """Give the place of a call that has ended to a claim that lies ready, if it still may.
+
+        Say whether one lay ready.
+        """
+        ready = self._ready.next(receiver_id, now_s=time.monotonic())
+        if ready is None:
+            return False
+        delivery, claimed_at, is_calm = ready
+        if is_calm and not self._settler.is_behind:
+            self._begin(delivery, claimed_at=claimed_at)
+        else:
+            self._leave(delivery)
+        return True
+
+    def _held(self) -> Held:
+        return Held(
+            unsettled=self._settler.unsettled,
+            ready=self._ready.all,
+            running=dict(self._running),
+        )
 
     def _leave(self, delivery: Delivery) -> None:
         """Make no call of a claim; the next turn gives it back."""
         self._never_begun.append(delivery)
         self._woken.set()
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, receiver_id: str, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
+        self._running[receiver_id] -= 1
         self._metrics.under_way.dec()
         error = None if task.cancelled() else task.exception()
         if error is not None:
@@ -270,9 +308,12 @@ class Courier:
         )
         self._metrics.count(called)
         self._ended.append(called)
+        if not self._begin_ready(delivery.receiver_id):
+            self._places[delivery.receiver_id] += 1
         self._woken.set()
 
     async def _end(self) -> None:
+        self._never_begun += self._ready.clear()
         if self._calls:
             await asyncio.wait(self._calls, timeout=GRACE_S)
         self.cut_off()
