@@ -34,6 +34,11 @@ class Asked(Struct, frozen=True, kw_only=True):
         """Say whether it is sent, and answered, line by line."""
         return ":bulk" in self.path
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Say whether a repeat has the answer of the first: not where each one looks anew."""
+        return self.is_bulk or "Idempotency-Key" in self.headers
+
 
 class Answer(Struct, frozen=True):
     """What a call came to; the body of a bulk call is its lines."""
@@ -98,7 +103,7 @@ class QuotaCaller:
             number += 1
             self.broken += 1
             await asyncio.sleep(self.rng.uniform(0, REST_S_MAX))
-        if self.rng.random() < NEEDLESS_REPEATS:
+        if asked.is_repeatable and self.rng.random() < NEEDLESS_REPEATS:
             self.repeated += 1
             again = await self._again(asked, number=number + 1)
             if _essence(again) != _essence(answer):

@@ -28,6 +28,8 @@ from tests.served import Json
 PAUSE_S_MAX = 0.4
 CENTS_MAX = 300_000
 ITEMS_MAX = 12
+DRY_TIMES, NEWEST = 8, 40
+"""An area gets so much more where most of so many decisions were refused."""
 REVERSED_SHARE = 0.15
 ORDER_REFUSALS = frozenset(
     {"allocation_cut_below_bound", "year_lapsed", "already_reversed", "later_bookings_stand"}
@@ -78,7 +80,11 @@ class Orders:
         rng, today = self.caller.rng, self.caller.site.today
         year, cents = today.year - rng.randrange(2), rng.randint(1, CENTS_MAX)
         kind = rng.choice(("addition", "addition", "cut", "move"))
-        if self.orders and rng.random() < REVERSED_SHARE:
+        if self._runs_dry(place):
+            cents *= DRY_TIMES
+            body = an_order(place, "addition", year=today.year, cents=cents, today=today)
+            await self.order(place, "/allocations", body)
+        elif self.orders and rng.random() < REVERSED_SHARE:
             await self.reverse(place, rng.choice([*self.orders]))
         elif kind == "move":
             body = a_move(place, year=year, cents=cents, today=today)
@@ -88,6 +94,12 @@ class Orders:
         else:
             body = an_order(place, kind, year=year, cents=cents, today=today)
             await self.order(place, "/allocations", body)
+
+    def _runs_dry(self, place: Place) -> bool:
+        """Say whether most of the newest decisions of a place were refused."""
+        outcomes = [each.outcome for each in self._sender.sent.values() if each.place == place]
+        newest = outcomes[-NEWEST:]
+        return newest.count("refused") > len(newest) / 2
 
     async def order(self, place: Place, path: str, body: Json) -> Answer:
         """Order, and keep what was done."""

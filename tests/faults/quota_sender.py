@@ -24,10 +24,12 @@ BULK_PAUSE_S_MAX = 0.8
 BULK_LINES_MAX = 30
 SINGLES = 2
 """So many senders of single decisions each place has."""
-ABANDONED_SHARE = 0.1
-"""Of so many decisions the first call is the only one, answered or not, until the very end."""
+ABANDONED_EVERY = 4
+"""Of each fourth single decision the first call is the only one, answered or not, until the end."""
 TWICE_SHARE = 0.1
 """So many lines of a bulk call stand in it twice."""
+TAKEN_UP_SHARE = 0.4
+"""So often a sender goes on with a decision that was left before."""
 EXPIRED = frozenset({"decision_state_refuses", "version_differs"})
 ACTS = {
     "reserved": ("change", "grant", "grant", "grant", "cancel", "refuse", "leave"),
@@ -43,7 +45,9 @@ class DecisionSender:
     def __init__(self, caller: QuotaCaller) -> None:
         self.caller = caller
         self.sent: dict[str, Sent] = {}
+        self._left: dict[Place, list[Sent]] = {place: [] for place in PLACES}
         self._numbers = itertools.count(1)
+        self._singles = itertools.count(1)
         self._is_finishing = asyncio.Event()
 
     @property
@@ -81,9 +85,15 @@ class DecisionSender:
         return sent
 
     async def _live(self, place: Place) -> None:
-        """Decide, and act on the decision until it has ended or nobody minds it any more."""
+        """Decide, and act on the decision until it has ended or nobody minds it any more.
+
+        Now and then it is one that was left before, whose reservation may have expired by now.
+        """
+        if self._left[place] and self.caller.rng.random() < TAKEN_UP_SHARE:
+            await self._act_on(self._left[place].pop(), rng=self.caller.rng)
+            return
         sent = self._new(place)
-        if self.caller.rng.random() < ABANDONED_SHARE:
+        if next(self._singles) % ABANDONED_EVERY == 0:
             sent.is_abandoned = True
             answer = await self.caller.once(_decide(sent), number=self.caller.rng.randrange(3))
             self._take(sent, answer)
@@ -98,6 +108,8 @@ class DecisionSender:
             action = rng.choice(ACTS[state])
             if action != "leave":
                 await self._act(sent, action)
+            elif state == "reserved":
+                self._left[sent.place].append(sent)
             state = STATES.get(action, state)
 
     async def _act(self, sent: Sent, action: str) -> None:
@@ -161,9 +173,8 @@ class DecisionSender:
             return
         for sent, line in zip(lines, answer.body, strict=False):
             self._take(sent, Answer(line["status"], line.get("result") or line.get("problem")))
-        for sent in lines[:3]:
-            if sent.outcome == "reserved" and sent.acts.total() == 0:
-                await self._act_on(sent, rng=rng)
+        reserved = {each.municipal_id: each for each in lines if each.outcome == "reserved"}
+        self._left[place] += reserved.values()
 
     async def ask_again(self) -> list[str]:
         """Repeat each decision that was let go unanswered; return those that were."""

@@ -8,20 +8,20 @@ from httpx import Response
 from tests.quota_ledger.exceptions import an_override, answer_to, area, ask, ely
 from tests.quota_ledger.service import Ledger
 
-LAST_DAY = "2023-12-31"
-"""No history comes so far: what was raised waits for its cover."""
 ASKED = "SELECT override_id::text FROM overrides WHERE decision_id = $1 AND state <> 'refused'"
 UNAVAILABLE = 503
 
 
-async def overridden(ledger: Ledger, decision_id: str, *, cents: int) -> str:
+async def overridden(ledger: Ledger, decision_id: str, *, cents: int, year: int = 2022) -> str:
     """Ask for an override and have it approved; return done, or the code of the problem.
 
-    What is not approved is refused, so that it can be asked for again.
+    It waits for its cover as long as money of the year may be used. What is not approved is
+    refused, so that it can be asked for again.
     """
-    cover = {"kind": "addition", "expected_on": LAST_DAY, "reason": "It is on its way"}
+    last_on = f"{year + 1}-12-31"
+    cover = {"kind": "addition", "expected_on": last_on, "reason": "It is on its way"}
     body = an_override(
-        {"decision_id": decision_id}, amount_cents=cents, cover=cover, expires_on=LAST_DAY
+        {"decision_id": decision_id}, amount_cents=cents, cover=cover, expires_on=last_on
     )
     key = f"override-{decision_id}-{cents}"
     answer = await answered(lambda: ask(area(ledger), body, key=key))

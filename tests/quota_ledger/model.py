@@ -90,14 +90,14 @@ class Model:
         after = {key: Counter(draw) for key, draw in decision.draws.items()}
         name = "committed" if decision.state == "granted" else "reserved"
         cents -= self._covered(after, cents) if name == "committed" else 0
-        for key in self._open_keys(decision):
+        for key in self.open_keys(decision):
             taken = min(cents, max(0, self.accounts[key].free))
             cents -= taken
             if taken:
                 after.setdefault(key, Counter())[name] += taken
         return None if cents else after
 
-    def _open_keys(self, decision: Decision) -> list[Key]:
+    def open_keys(self, decision: Decision) -> list[Key]:
         """Return the accounts that a decision may draw from, the oldest first."""
         years = (decision.decided_year - 1, decision.decided_year)
         keys = [
@@ -110,7 +110,7 @@ class Model:
     def override(self, name: str, most: int) -> str:
         """Ask for so much, and approve it: what lacks is raised, and all of it is reserved."""
         decision = self.decisions[name]
-        keys = self._open_keys(decision)
+        keys = self.open_keys(decision)
         if not decision.is_short or not keys:
             return "override_not_possible"
         free = [self.accounts[key].free for key in keys]
