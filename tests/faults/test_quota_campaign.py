@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from kuntavayla.settings import Transport
 from tests.faults.postgres import Postgres
 from tests.faults.quota_campaign import LONG, QUICK, QuotaCampaign, finished_quota_campaign
 from tests.faults.quota_damages import DAMAGES
 from tests.faults.quota_stored import load_stored
-from tests.faults.test_campaign import FALLEN_SHARE, SEED, SEEDS, SHOWN, TRANSPORTS
+from tests.faults.test_campaign import FALLEN_SHARE, SEED, SEEDS, SHOWN
 
 
 @pytest.mark.faults
@@ -23,13 +22,10 @@ async def test_whatever_fails_no_cent_is_promised_twice_and_every_answer_stands_
 
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_whatever_fails_by_any_seed_no_cent_is_promised_twice(
-    postgres: Postgres, tmp_path: Path, *, seed: int, transport: Transport
+    postgres: Postgres, tmp_path: Path, *, seed: int
 ) -> None:
-    async with finished_quota_campaign(
-        postgres, tmp_path, seed=seed, length=LONG, transport=transport
-    ) as campaign:
+    async with finished_quota_campaign(postgres, tmp_path, seed=seed, length=LONG) as campaign:
         await assert_everything_adds_up(campaign)
         await assert_every_damage_is_found(campaign)
 
