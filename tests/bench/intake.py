@@ -82,7 +82,7 @@ class Intake:
         answer = await run_load(
             requests,
             self._stand.folder,
-            port=self._routing.process.port,
+            ports=[self._routing.process.port],
             connections=CONNECTIONS,
             rate=rate,
         )

@@ -5,6 +5,8 @@ decisions a transaction, one statement a table: nothing is decoded, judged or an
 """
 
 import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from msgspec import Struct
 
@@ -29,8 +31,10 @@ from tests.bench.requests import request_of, run_load
 from tests.bench.results import Result, result_of, rounds_wanted
 from tests.bench.stand import Stand, standing
 
+PROCESSES = 2
+"""Of the service, as many as cores: what one of them stores, the other has read and judged."""
 CONNECTIONS = 2
-"""Calls at once: one is read and judged while another is stored."""
+"""Calls at once, one to each process."""
 A_CALL = 500
 CALLS_DEFAULT = 60
 WARM_UP_CALLS = 4
@@ -48,7 +52,9 @@ class Run(Struct, frozen=True):
     floor_spent: tuple[float, float]
 
 
-async def _load(stand: Stand, process: Serving, *, calls: int, accepted: int) -> LoadReport:
+async def _load(
+    stand: Stand, processes: Sequence[Serving], *, calls: int, accepted: int
+) -> LoadReport:
     authorization = stand.authorization(SENDER)
     requests = [
         request_of(
@@ -61,7 +67,11 @@ async def _load(stand: Stand, process: Serving, *, calls: int, accepted: int) ->
         for _ in range(calls)
     ]
     answer = await run_load(
-        requests, stand.folder, port=process.port, connections=CONNECTIONS, counted=RESERVED
+        requests,
+        stand.folder,
+        ports=[process.port for process in processes],
+        connections=CONNECTIONS,
+        counted=RESERVED,
     )
     assert answer.statuses == {"200": calls}, (answer.statuses, answer.first_answer)
     assert answer.counted == accepted, (answer.counted, accepted, answer.first_answer[-500:])
@@ -73,17 +83,24 @@ async def _bench(
 ) -> tuple[float, tuple[float, float]]:
     """Warm up, measure, let 4K want what is left for K, add everything up."""
     warm, count = WARM_UP_CALLS * A_CALL, calls * A_CALL
-    async with ledger(stand, database) as process:
-        await _load(stand, process, calls=WARM_UP_CALLS, accepted=warm)
-        before, server_before = processor_s(process.pid) or 0.0, stand.processor_s()
-        timed = await _load(stand, process, calls=calls, accepted=count)
-        used = (processor_s(process.pid) or 0.0) - before
+    async with AsyncExitStack() as stack:
+        processes = [
+            await stack.enter_async_context(ledger(stand, database)) for _ in range(PROCESSES)
+        ]
+        await _load(stand, processes, calls=WARM_UP_CALLS, accepted=warm)
+        before, server_before = _processor_s(processes), stand.processor_s()
+        timed = await _load(stand, processes, calls=calls, accepted=count)
+        used = _processor_s(processes) - before
         server_used = stand.processor_s() - server_before
-        await _load(stand, process, calls=WANTED_BY * FEW // A_CALL, accepted=FEW)
+        await _load(stand, processes, calls=WANTED_BY * FEW // A_CALL, accepted=FEW)
     await check_sums(
         database.owner_url, decisions=warm + count + WANTED_BY * FEW, accepted=warm + count + FEW
     )
     return count / timed.seconds, (1e6 * used / count, 1e6 * server_used / count)
+
+
+def _processor_s(processes: Sequence[Serving]) -> float:
+    return sum(processor_s(process.pid) or 0.0 for process in processes)
 
 
 async def _round(stand: Stand, *, calls: int) -> Run:
@@ -122,7 +139,7 @@ async def run() -> list[Result]:
             "ledger-bulk",
             [one.rate for one in runs],
             [one.floor for one in runs],
-            unit=f"decisions/s on one account, {A_CALL} a call, {CONNECTIONS} connections",
+            unit=f"decisions/s on one account, {A_CALL} a call, {PROCESSES} processes",
             notes=[
                 spent_note("bench", [one.spent for one in runs]),
                 spent_note("floor", [one.floor_spent for one in runs]),

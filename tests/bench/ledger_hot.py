@@ -103,7 +103,7 @@ async def _load(stand: Stand, target: Target, *, count: int, accepted: int) -> L
     answer = await run_load(
         requests,
         stand.folder,
-        port=target.process.port,
+        ports=[target.process.port],
         connections=CONNECTIONS,
         counted=RESERVED,
     )

@@ -8,7 +8,7 @@ connection for a second is dropped and counted.
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -30,12 +30,12 @@ LENGTH = b"content-length:"
 class LoadJob(Struct, frozen=True, kw_only=True):
     """Requests in a file (MessagePack, a list of bytes), where to send them, and how.
 
-    `rate` is the requests per second of the open loop, none for the closed one. `counted` are bytes
-    whose occurrences in the answers are counted.
+    Connections go to the ports in turn. `rate` is the requests per second of the open loop, none
+    for the closed one. `counted` are bytes whose occurrences in the answers are counted.
     """
 
     path: str
-    port: int
+    ports: Sequence[int]
     connections: int
     rate: float | None = None
     counted: str | None = None
@@ -134,10 +134,9 @@ class Load:
         """Send everything and return the seconds until the last answer."""
         loop = asyncio.get_running_loop()
         wires: list[Wire] = []
-        for _ in range(self._job.connections):
-            _, wire = await loop.create_connection(
-                lambda: Wire(self._take), "127.0.0.1", self._job.port
-            )
+        for number in range(self._job.connections):
+            port = self._job.ports[number % len(self._job.ports)]
+            _, wire = await loop.create_connection(lambda: Wire(self._take), "127.0.0.1", port)
             wires.append(wire)
         started_s = time.perf_counter()
         if self._job.rate is None:

@@ -110,7 +110,7 @@ async def _fetch(
     load = await run_load(
         requests,
         stand.folder,
-        port=routing.process.port,
+        ports=[routing.process.port],
         connections=CONNECTIONS,
         counted='"result":"disclosed"',
     )

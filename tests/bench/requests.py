@@ -35,7 +35,7 @@ async def run_load(
     requests: Sequence[bytes],
     folder: Path,
     *,
-    port: int,
+    ports: Sequence[int],
     connections: int,
     rate: float | None = None,
     counted: str | None = None,
@@ -43,5 +43,5 @@ async def run_load(
     """Send the requests from a process of its own and return what came of them."""
     path = folder / "requests.msgpack"
     path.write_bytes(msgspec.msgpack.encode(requests))
-    job = LoadJob(path=str(path), port=port, connections=connections, rate=rate, counted=counted)
+    job = LoadJob(path=str(path), ports=ports, connections=connections, rate=rate, counted=counted)
     return await run_job("tests.bench.load_process", job, kind=LoadReport)
