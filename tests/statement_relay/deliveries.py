@@ -219,7 +219,8 @@ class Post:
         """Take one turn as a courier does, and begin no call."""
         desk = self._desk(lease_s=lease_s)
         async with transaction(self.pool) as connection:
-            held = Held(unsettled=unsettled, ready=ready, running=running or {})
+            running = running or {}
+            held = Held(unsettled=unsettled, ready=ready, running=running, ready_max=running)
             return await delivering.take_turn(connection, ended, held=held, desk=desk)
 
     async def settle(self, ended: Sequence[Called]) -> None:

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from kuntavayla.database import transaction
 from statement_relay.operations.delivering import Turn
-from statement_relay.rules.answers import Answer, Verdict
-from statement_relay.rules.deliveries import Delivery
+from statement_relay.rules.answers import Answer, Receipt, Verdict
+from statement_relay.rules.deliveries import Called, Delivery
 from statement_relay.rules.endpoints import Endpoint, Endpoints
+from statement_relay.workers.delivering import Courier
 from statement_relay.workers.ready import ReadyClaims
 from tests.statement_relay.deliveries import (
     DEADLINE_S,
@@ -22,30 +23,45 @@ from tests.statement_relay.deliveries import (
     put_ids,
 )
 from tests.statement_relay.misbehaving import Heard, Server, answer, receiving, running
+from tests.statement_relay.service import NOW
 from tests.statement_relay.test_never_begun import FAILURES
 from tests.statement_relay.test_resent import ended
 
 CONCURRENCY = 3
-PATIENT = replace(QUICK, calm_s=DEADLINE_S)
+PATIENT = replace(QUICK, calm_s=DEADLINE_S, lately_s=DEADLINE_S)
 """A pace in which what lies ready may take a place for as long as a test lasts."""
-HASTY = replace(QUICK, calm_s=0.0)
-"""A pace in which nothing that lies ready may take a place."""
 STANDINGS = "SELECT state, attempts, count(*) FROM information GROUP BY 1, 2 ORDER BY 1"
 AWAY, ITS_FAULT = Answer(status=500), Verdict("wait", "receiver_away", is_receivers_fault=True)
-TAKEN, NO_FAULT = Answer(status=201), Verdict("delivered", "delivered", is_receivers_fault=False)
+NO_FAULT = Verdict("delivered", "delivered", is_receivers_fault=False)
 HOLD = "SELECT FROM receivers FOR UPDATE"
+ALL_READY = [
+    ("delivered", 1, CONCURRENCY),
+    ("delivering", 1, 2 * CONCURRENCY),
+    ("waiting", 0, CONCURRENCY),
+]
+"""Some have ended, as many calls wait at the gate, as many claims lie ready, as many items wait."""
+HANDED_BACK = [
+    ("delivered", 1, CONCURRENCY),
+    ("delivering", 1, CONCURRENCY),
+    ("waiting", 0, 2 * CONCURRENCY),
+]
 
 
 class Gate:
-    """A receiver that answers nothing before it is opened, and counts who waits."""
+    """A receiver that answers the first calls, and the others when it is opened."""
 
     def __init__(self, *, answers: bytes | None = None) -> None:
         self._opened = asyncio.Event()
         self._answers = answers
+        self._passing = CONCURRENCY
         self.under_way = 0
         self.most = 0
 
     async def __call__(self, heard: Heard, writer: asyncio.StreamWriter) -> None:
+        if self._passing > 0:
+            self._passing -= 1
+            await receiving(heard, writer)
+            return
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         await self._opened.wait()
@@ -61,10 +77,10 @@ class Gate:
 
 @pytest.fixture
 async def items(post: Post, receiver: Server) -> Sequence[Queued]:
-    """Items of nine clients for a receiver that bears three calls at once."""
+    """Items of twelve clients for a receiver that bears three calls at once."""
     post.endpoints[RECEIVER] = Endpoint(url=receiver.url, concurrency=CONCURRENCY)
     await post.make_known(RECEIVER)
-    return [await post.enqueue() for _ in range(3 * CONCURRENCY)]
+    return [await post.enqueue() for _ in range(4 * CONCURRENCY)]
 
 
 async def standings(post: Post) -> list[tuple[str, int, int]]:
@@ -86,17 +102,22 @@ async def until_heard(post: Post, server: Server, *, count: int) -> None:
     await post.until(heard)
 
 
+async def until_none_runs(post: Post, courier: Courier) -> None:
+    async def none_runs() -> bool:
+        return courier._running[RECEIVER] == 0
+
+    await post.until(none_runs)
+
+
 async def test_as_many_claims_as_calls_may_run_lie_ready(
     post: Post, receiver: Server, items: Sequence[Queued]
 ) -> None:
     gate = receiver.behaviour = Gate()
-    async with post.courier():
-        await until_standings(post, ("delivering", 1, 2 * CONCURRENCY), ("waiting", 0, CONCURRENCY))
-        under_way = gate.under_way
+    async with post.courier(pace=PATIENT):
+        await until_standings(post, *ALL_READY)
         gate.open()
         await post.until_settled(items)
 
-    assert under_way <= CONCURRENCY
     assert gate.most == CONCURRENCY
     assert sorted(put_ids(receiver)) == sorted(item.information_id for item in items)
     assert await standings(post) == [("delivered", 1, len(items))]
@@ -108,22 +129,37 @@ async def test_what_lies_ready_takes_the_places_of_calls_that_end_without_a_turn
 ) -> None:
     gate = receiver.behaviour = Gate()
     async with post.courier(pace=PATIENT):
-        await until_standings(post, ("delivering", 1, 2 * CONCURRENCY), ("waiting", 0, CONCURRENCY))
-        await until_heard(post, receiver, count=CONCURRENCY)
+        await until_standings(post, *ALL_READY)
+        await until_heard(post, receiver, count=2 * CONCURRENCY)
         async with transaction(post.pool) as connection:
             await connection.execute(HOLD)
             gate.open()
-            await until_heard(post, receiver, count=2 * CONCURRENCY)
+            await until_heard(post, receiver, count=3 * CONCURRENCY)
 
     assert gate.most == CONCURRENCY
 
 
-async def test_what_a_turn_long_ago_allowed_is_handed_back_and_delivered_once(
-    post: Post, receiver: Server, items: Sequence[Queued]
+@pytest.mark.parametrize("reason", ["the last turn was long ago", "settling is behind"])
+async def test_what_lies_ready_takes_no_place_without_a_turn_where(
+    post: Post, receiver: Server, items: Sequence[Queued], *, reason: str
 ) -> None:
-    async with post.courier(pace=HASTY):
+    gate = receiver.behaviour = Gate()
+    async with post.courier(pace=PATIENT) as courier:
+        await until_standings(post, *ALL_READY)
+        await until_heard(post, receiver, count=2 * CONCURRENCY)
+        async with transaction(post.pool) as connection:
+            await connection.execute(HOLD)
+            if reason == "settling is behind":
+                courier._settler._has_failed = True
+            else:
+                courier._ready._calm_s = 0.0
+            gate.open()
+            await until_none_runs(post, courier)
+            heard = len(receiver.heard)
+            courier._settler._has_failed = False
         await post.until_settled(items)
 
+    assert heard == 2 * CONCURRENCY
     assert sorted(put_ids(receiver)) == sorted(item.information_id for item in items)
     assert await standings(post) == [("delivered", 1, len(items))]
 
@@ -134,14 +170,16 @@ async def test_at_a_pause_what_lies_ready_is_handed_back_while_calls_end(
 ) -> None:
     gate = receiver.behaviour = Gate()
     async with post.courier(pace=PATIENT) as courier:
-        await until_standings(post, ("delivering", 1, 2 * CONCURRENCY), ("waiting", 0, CONCURRENCY))
+        await until_standings(post, *ALL_READY)
         await post.pause(RECEIVER)
         courier.wake()
-        await until_standings(post, ("delivering", 1, CONCURRENCY), ("waiting", 0, 2 * CONCURRENCY))
+        await until_standings(post, *HANDED_BACK)
         gate.open()
-        await until_standings(post, ("delivered", 1, CONCURRENCY), ("waiting", 0, 2 * CONCURRENCY))
+        await until_standings(
+            post, ("delivered", 1, 2 * CONCURRENCY), ("waiting", 0, 2 * CONCURRENCY)
+        )
 
-    assert len(receiver.heard) == CONCURRENCY
+    assert len(receiver.heard) == 2 * CONCURRENCY
 
 
 async def test_where_fewer_calls_may_run_by_now_nothing_takes_the_places_of_those_too_many(
@@ -149,11 +187,11 @@ async def test_where_fewer_calls_may_run_by_now_nothing_takes_the_places_of_thos
 ) -> None:
     gate = receiver.behaviour = Gate()
     async with post.courier(pace=PATIENT) as courier:
-        await until_standings(post, ("delivering", 1, 2 * CONCURRENCY), ("waiting", 0, CONCURRENCY))
-        await until_heard(post, receiver, count=CONCURRENCY)
+        await until_standings(post, *ALL_READY)
+        await until_heard(post, receiver, count=2 * CONCURRENCY)
         await courier.renew(Endpoints(None, {RECEIVER: Endpoint(url=receiver.url, concurrency=1)}))
         courier.wake()
-        await until_standings(post, ("delivering", 1, CONCURRENCY), ("waiting", 0, 2 * CONCURRENCY))
+        await until_standings(post, *HANDED_BACK)
         gate.most = 0
         gate.open()
         await post.until_settled(items)
@@ -163,14 +201,65 @@ async def test_where_fewer_calls_may_run_by_now_nothing_takes_the_places_of_thos
 
 
 @pytest.mark.usefixtures("items")
+async def test_of_a_receiver_with_too_many_calls_by_now_nothing_is_claimed(
+    post: Post, receiver: Server
+) -> None:
+    await post.turn()
+    post.endpoints[RECEIVER] = Endpoint(url=receiver.url, concurrency=CONCURRENCY - 1)
+
+    turn = await post.turn(running={RECEIVER: CONCURRENCY})
+
+    assert (len(turn.deliveries), turn.calm) == (0, {RECEIVER: False})
+
+
+@pytest.mark.usefixtures("items")
+async def test_after_an_answer_that_asks_for_time_nothing_that_lay_ready_is_sent(
+    post: Post, receiver: Server
+) -> None:
+    gate = receiver.behaviour = Gate(answers=answer(429, headers=["Retry-After: 3600"]))
+    async with post.courier(pace=PATIENT):
+        await until_standings(post, *ALL_READY)
+        await until_heard(post, receiver, count=2 * CONCURRENCY)
+        gate.open()
+        await until_standings(
+            post,
+            ("delivered", 1, CONCURRENCY),
+            ("waiting", 0, 2 * CONCURRENCY),
+            ("waiting", 1, CONCURRENCY),
+        )
+
+    assert len(receiver.heard) == 2 * CONCURRENCY
+
+
+async def test_places_that_others_leave_are_told_where_nothing_else_is_due(
+    post: Post, receiver: Server
+) -> None:
+    post.endpoints[RECEIVER] = Endpoint(url=receiver.url, concurrency=CONCURRENCY)
+    await post.make_known(RECEIVER)
+    for _ in range(CONCURRENCY - 1):
+        await post.enqueue()
+    elsewhere = await post.turn()
+    for _ in range(2):
+        await post.enqueue()
+    mine = await post.turn(running={RECEIVER: 1})
+    await post.settle([taken(one) for one in elsewhere.deliveries])
+
+    then = await post.turn(ready=mine.deliveries[1:], running={RECEIVER: 1})
+
+    assert (len(mine.deliveries), mine.places) == (2, {RECEIVER: 1})
+    assert (len(then.deliveries), then.places) == (0, {RECEIVER: 2})
+
+
+@pytest.mark.usefixtures("items")
 async def test_after_a_failure_nothing_lies_ready(post: Post) -> None:
     turn = await post.turn(running={RECEIVER: CONCURRENCY})
     failed = [ended(one, AWAY, ITS_FAULT) for one in turn.deliveries[:1]]
 
-    after = await post.turn(failed, ready=turn.ready, running={RECEIVER: CONCURRENCY - 1})
+    ready = turn.deliveries[CONCURRENCY:]
+    after = await post.turn(failed, ready=ready, running={RECEIVER: CONCURRENCY - 1})
 
-    assert (len(turn.ready), turn.calm) == (CONCURRENCY, {RECEIVER: True})
-    assert (len(after.deliveries), after.ready, after.calm) == (1, [], {RECEIVER: False})
+    assert (len(turn.deliveries), turn.calm) == (2 * CONCURRENCY, {RECEIVER: True})
+    assert (len(after.deliveries), after.calm) == (1, {RECEIVER: False})
 
 
 async def test_nothing_lies_ready_for_a_receiver_with_a_rate(
@@ -182,25 +271,28 @@ async def test_nothing_lies_ready_for_a_receiver_with_a_rate(
 
     turn = await post.turn(running={RECEIVER: CONCURRENCY})
 
-    assert (len(turn.deliveries), turn.ready, turn.calm) == (CONCURRENCY, [], {RECEIVER: False})
+    assert (len(turn.deliveries), turn.calm) == (CONCURRENCY, {RECEIVER: False})
 
 
 @pytest.mark.usefixtures("items")
 async def test_no_more_lies_ready_than_calls_run_whose_places_it_may_take(post: Post) -> None:
     first = await post.turn(running={RECEIVER: 2})
-    second = await post.turn(ready=first.ready, running={RECEIVER: CONCURRENCY})
+    ready = first.deliveries[CONCURRENCY:]
+    second = await post.turn(ready=ready, running={RECEIVER: CONCURRENCY})
 
-    assert (len(first.deliveries), len(first.ready)) == (CONCURRENCY, 2)
-    assert (len(second.deliveries), len(second.ready)) == (0, 1)
+    assert (first.places, len(ready)) == ({RECEIVER: CONCURRENCY}, 2)
+    assert (second.places, len(second.deliveries)) == ({RECEIVER: 0}, 1)
 
 
 @pytest.mark.usefixtures("items")
 async def test_what_lies_ready_elsewhere_counts_as_a_call(post: Post) -> None:
     first = await post.turn(running={RECEIVER: CONCURRENCY})
-    second = await post.turn([ended(one, TAKEN, NO_FAULT) for one in first.deliveries])
+    calls, ready = first.deliveries[:CONCURRENCY], first.deliveries[CONCURRENCY:]
+    second = await post.turn([taken(one) for one in calls])
 
     # Their places are those of what lies ready with the other courier.
-    assert (len(first.ready), len(second.deliveries), len(second.ready)) == (CONCURRENCY, 0, 0)
+    assert (len(ready), len(second.deliveries)) == (CONCURRENCY, 0)
+    assert second.places == {RECEIVER: 0}
 
 
 async def test_two_couriers_with_claims_ready_call_no_more_than_the_receiver_bears(
@@ -209,7 +301,7 @@ async def test_two_couriers_with_claims_ready_call_no_more_than_the_receiver_bea
     gate = receiver.behaviour = Gate()
     more = [await post.enqueue(client_id=item.client_id) for item in items]
     async with post.courier(pace=PATIENT), post.courier(pace=PATIENT):
-        await until_heard(post, receiver, count=CONCURRENCY)
+        await until_heard(post, receiver, count=2 * CONCURRENCY)
         gate.open()
         await post.until_settled([*items, *more])
 
@@ -220,14 +312,14 @@ async def test_two_couriers_with_claims_ready_call_no_more_than_the_receiver_bea
 @pytest.mark.usefixtures("items")
 async def test_a_courier_that_ends_hands_back_what_lies_ready(post: Post, receiver: Server) -> None:
     receiver.behaviour = Gate()
-    async with post.courier() as courier:
-        await until_standings(post, ("delivering", 1, 2 * CONCURRENCY), ("waiting", 0, CONCURRENCY))
-        await until_heard(post, receiver, count=CONCURRENCY)
+    async with post.courier(pace=PATIENT) as courier:
+        await until_standings(post, *ALL_READY)
+        await until_heard(post, receiver, count=2 * CONCURRENCY)
         courier.cut_off()
 
     waiting = [row for row in await standings(post) if row[0] == "waiting"]
     assert waiting == [("waiting", 0, 2 * CONCURRENCY)]
-    assert len(receiver.heard) == CONCURRENCY
+    assert len(receiver.heard) == 2 * CONCURRENCY
 
 
 async def test_what_lay_ready_with_a_killed_courier_waits_for_its_lease_and_is_sent_once(
@@ -237,7 +329,7 @@ async def test_what_lay_ready_with_a_killed_courier_waits_for_its_lease_and_is_s
     async with post.courier():
         await post.until_settled(items)
 
-    lost = {one.information_id for one in (*turn.deliveries, *turn.ready)}
+    lost = {one.information_id for one in turn.deliveries}
     assert len(lost) == 2 * CONCURRENCY
     assert [await post.outcomes_of(item) for item in items if item.information_id in lost] == [
         ["cut_off", "delivered"]
@@ -250,7 +342,8 @@ async def test_a_receiver_that_fails_while_claims_lie_ready_opens_its_breaker_as
 ) -> None:
     gate = receiver.behaviour = Gate(answers=answer(500))
     async with post.courier(pace=PATIENT):
-        await until_heard(post, receiver, count=CONCURRENCY)
+        await until_standings(post, *ALL_READY)
+        await until_heard(post, receiver, count=2 * CONCURRENCY)
         gate.open()
 
         async def opened() -> bool:
@@ -272,49 +365,89 @@ async def test_what_lies_ready_for_one_receiver_takes_no_place_of_another(
         post.endpoints[OTHER_RECEIVER] = Endpoint(url=well.url, concurrency=CONCURRENCY)
         courier.wake()
         await post.until_settled(elsewhere)
-        heard_meanwhile = len(receiver.heard)
+        await until_heard(post, receiver, count=2 * CONCURRENCY)
         gate.open()
         await post.until_settled(items)
 
-    assert heard_meanwhile == CONCURRENCY
     assert (len(receiver.heard), len(well.heard)) == (len(items), len(elsewhere))
 
 
-@pytest.mark.parametrize(("now_s", "may"), [(7.25, True), (7.26, False)])
-def test_a_claim_that_lay_ready_longer_than_its_receiver_is_known_to_be_calm_may_not_begin(
-    now_s: float, *, may: bool
-) -> None:
-    claims = ReadyClaims(calm_s=0.25)
-    delivery = delivery_of("a")
+def test_a_receiver_is_calm_for_a_while_after_a_turn_unless_a_call_fails() -> None:
+    claims = ReadyClaims(calm_s=0.25, lately_s=60.0)
+    before = claims.is_calm(RECEIVER, now_s=7.0)
 
-    left = claims.take(Turn(ready=[delivery], calm={RECEIVER: True}), claimed_at=7.0)
+    claims.end_turn(Turn(calm={RECEIVER: True}), claimed_at=7.0)
+    soon = [claims.is_calm(RECEIVER, now_s=now_s) for now_s in (7.0, 7.25, 7.26)]
+    claims.upset(RECEIVER)
 
-    assert left == []
-    assert claims.next(RECEIVER, now_s=now_s) == (delivery, 7.0, may)
-    assert claims.next(RECEIVER, now_s=now_s) is None
+    assert (before, soon) == (False, [True, True, False])
+    assert not claims.is_calm(RECEIVER, now_s=7.0)
 
 
 def test_claims_of_a_receiver_that_is_not_calm_any_more_are_left() -> None:
-    claims = ReadyClaims(calm_s=60.0)
+    claims = ReadyClaims(calm_s=60.0, lately_s=60.0)
     first, second, other = delivery_of("a"), delivery_of("b"), delivery_of("c", OTHER_RECEIVER)
-    claims.take(
-        Turn(ready=[first, other], calm={RECEIVER: True, OTHER_RECEIVER: True}), claimed_at=1
-    )
+    calm = {RECEIVER: True, OTHER_RECEIVER: True}
+    claims.end_turn(Turn(deliveries=[first, other], calm=calm), claimed_at=1)
 
-    left = claims.take(Turn(ready=[second], calm={RECEIVER: False}), claimed_at=2)
+    begun, left = claims.end_turn(Turn(deliveries=[second], calm={RECEIVER: False}), claimed_at=2)
 
-    assert (left, claims.all) == ([first, second], [other])
+    assert (begun, left, claims.all) == ([second], [first], [other])
+
+
+def test_what_a_turn_has_claimed_while_a_call_failed_is_left() -> None:
+    claims = ReadyClaims(calm_s=60.0, lately_s=60.0)
+    first, second = delivery_of("a"), delivery_of("b")
+    claims.end_turn(Turn(deliveries=[first], calm={RECEIVER: True}), claimed_at=1)
+    claims.begin_turn(now_s=2)
+    dropped = claims.upset(RECEIVER)
+
+    ended = claims.end_turn(Turn(deliveries=[second], calm={RECEIVER: True}), claimed_at=2)
+
+    assert (dropped, ended, claims.all) == ([first], ([], [second]), [])
+    assert not claims.is_calm(RECEIVER, now_s=2)
+
+
+def test_a_claim_that_has_lain_ready_too_long_is_left() -> None:
+    claims = ReadyClaims(calm_s=60.0, lately_s=1.0)
+    older, newer = delivery_of("a"), delivery_of("b")
+    claims.end_turn(Turn(deliveries=[older], calm={RECEIVER: True}), claimed_at=1.0)
+    claims.end_turn(Turn(deliveries=[newer], calm={RECEIVER: True}), claimed_at=2.0)
+
+    ended = claims.end_turn(Turn(calm={RECEIVER: True}), claimed_at=2.5)
+
+    assert (ended, claims.all) == (([], [older]), [newer])
+
+
+def test_no_more_may_lie_ready_than_calls_have_ended_well_lately() -> None:
+    claims = ReadyClaims(calm_s=60.0, lately_s=1.0)
+    for now_s in (1.0, 1.5, 2.0):
+        claims.note_ended(RECEIVER, now_s=now_s)
+    claims.note_ended(OTHER_RECEIVER, now_s=2.0)
+    claims.upset(OTHER_RECEIVER)
+
+    allowed = [claims.begin_turn(now_s=now_s)[RECEIVER] for now_s in (2.0, 2.3, 9.0)]
+
+    assert allowed == [3, 2, 0]
+    assert OTHER_RECEIVER not in claims.begin_turn(now_s=2.0)
 
 
 def test_claims_take_places_in_the_order_in_which_they_were_made() -> None:
-    claims = ReadyClaims(calm_s=60.0)
+    claims = ReadyClaims(calm_s=60.0, lately_s=60.0)
     made = [delivery_of(name) for name in "abc"]
-    claims.take(Turn(ready=made, calm={RECEIVER: True}), claimed_at=1.0)
+    claims.end_turn(Turn(deliveries=made, calm={RECEIVER: True}), claimed_at=1.0)
 
-    taken = [claims.next(RECEIVER, now_s=1.0) for _ in made]
+    taken = [claims.next(RECEIVER) for _ in made]
 
-    assert taken == [(delivery, 1.0, True) for delivery in made]
+    assert taken == [(delivery, 1.0) for delivery in made]
+    assert claims.next(RECEIVER) is None
     assert claims.clear() == []
+
+
+def taken(delivery: Delivery) -> Called:
+    """Return a call by which an item was delivered."""
+    receipt = Receipt("R-1", NOW, delivery.digest)
+    return ended(delivery, Answer(status=201, receipt=receipt), NO_FAULT)
 
 
 def delivery_of(name: str, receiver_id: str = RECEIVER) -> Delivery:

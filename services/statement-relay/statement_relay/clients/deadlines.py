@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 T = TypeVar("T")
+TICK_S = 0.001
 
 
 class Deadlines:
@@ -50,4 +51,5 @@ class Deadlines:
             if ends_at <= now and not limit.expired():
                 limit.reschedule(now)
         if left:
-            self._look_at(min(left), loop)
+            # Loops that count whole milliseconds would come at once for less than one.
+            self._look_at(max(min(left), now + TICK_S), loop)

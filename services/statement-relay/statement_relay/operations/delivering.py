@@ -19,7 +19,6 @@ from statement_relay.operations import receipts
 from statement_relay.operations.rejecting import reject_successors
 from statement_relay.operations.telling import Telling
 from statement_relay.rules.answers import Answer, Verdict
-from statement_relay.rules.claims import Claimed
 from statement_relay.rules.deliveries import (
     SETTLING_REFUSED,
     Called,
@@ -43,7 +42,7 @@ from statement_relay.rules.pacing import (
 )
 from statement_relay.rules.states import SETTLED
 from statement_relay.store import deliveries, receivers, repairs
-from statement_relay.store.deliveries import Attempt, Settlement, lease_of
+from statement_relay.store.deliveries import Attempt, Claimed, Settlement, lease_of
 
 NOTIFY_CHANNEL = deliveries.NOTIFY_CHANNEL
 Standings = dict[str, Standing]
@@ -69,25 +68,27 @@ class Decided(Struct, frozen=True):
 class Held(Struct, frozen=True, kw_only=True):
     """What a courier holds besides what has ended since its last turn.
 
-    `unsettled` are calls of earlier turns, `ready` claims of which no call was made yet, `running`
-    how many calls run, by receiver.
+    `unsettled` are calls of earlier turns, `ready` claims of which no call was made yet. `running`
+    is how many calls run by receiver, `ready_max` how many claims may lie ready beside them.
     """
 
     unsettled: Collection[Decided] = ()
     ready: Collection[Delivery] = ()
     running: Mapping[str, int] = {}
+    ready_max: Mapping[str, int] = {}
 
 
 class Turn(Struct, frozen=True, kw_only=True):
     """What a turn has brought: what to call next, what to settle, and when another may bring more.
 
-    `again_in_s` goes by breaker and rate; what is settled may make more due. `ready` are claimed to
-    take the places of calls that end; `calm` says of each receiver of the turn whether any may.
+    `again_in_s` goes by breaker and rate; what is settled may make more due. `calm` says whether
+    claims may lie ready for a receiver: then as many calls begin now as there are `places`, else
+    those of all `deliveries`.
     """
 
     deliveries: Sequence[Delivery] = ()
-    ready: Sequence[Delivery] = ()
     calm: Mapping[str, bool] = {}
+    places: Mapping[str, int] = {}
     decided: Sequence[Decided] = ()
     again_in_s: float | None = None
 
@@ -122,14 +123,17 @@ async def take_turn(
     if work is None:
         return Turn()
     rooms = _rooms(work, desk=desk)
-    claimed = await _claim(connection, work, _beside(rooms, held), held=held, desk=desk)
+    calm = {
+        name: name in rooms and rooms[name].is_calm(running=held.running.get(name, 0))
+        for name in work.standings
+    }
+    rooms = _beside(rooms, held, calm=calm)
+    claimed = await _claim(connection, work, rooms, held=held, desk=desk)
     await _write(connection, work)
     return Turn(
-        deliveries=claimed.begun,
-        ready=claimed.ready,
-        calm={
-            name: _is_calm(rooms.get(name), held.running.get(name, 0)) for name in work.standings
-        },
+        deliveries=claimed.deliveries,
+        calm=calm,
+        places=claimed.places,
         decided=work.decided,
         again_in_s=_again_in_s(work, desk=desk),
     )
@@ -219,18 +223,14 @@ def _rooms(work: _Work, *, desk: DeliveryDesk) -> dict[str, Room]:
     }
 
 
-def _is_calm(room: Room | None, running: int) -> bool:
-    """Tell whether claims may take the places of calls: not of those that are too many by now."""
-    return room is not None and room.ready > 0 and running <= room.at_once
-
-
-def _beside(rooms: Mapping[str, Room], held: Held) -> dict[str, Room]:
-    """Return the rooms beside what lies ready: never more than calls run whose places it takes."""
+def _beside(rooms: Mapping[str, Room], held: Held, *, calm: Mapping[str, bool]) -> dict[str, Room]:
+    """Return the rooms beside what lies ready, which is never more than calls run."""
     ready = Counter(map(attrgetter("receiver_id"), held.ready))
-    return {
-        name: replace(room, ready=max(0, min(room.ready, held.running.get(name, 0)) - ready[name]))
-        for name, room in rooms.items()
-    }
+    beside = {}
+    for name, room in rooms.items():
+        most = min(room.ready, held.running.get(name, 0), held.ready_max.get(name, 0))
+        beside[name] = replace(room, ready=max(0, most - ready[name]) if calm[name] else 0)
+    return beside
 
 
 async def _claim(
@@ -251,7 +251,7 @@ async def _claim(
         lease_s=desk.pace.lease_s,
         now=desk.moment.now,
     )
-    sent = Counter(one.receiver_id for one in (*claimed.begun, *claimed.ready))
+    sent = Counter(map(attrgetter("receiver_id"), claimed.deliveries))
     for name, count in sent.items():
         endpoint = desk.endpoints.find(name)
         assert endpoint is not None, "only receivers with an address have room"

@@ -33,12 +33,14 @@ class Pace(Struct, frozen=True, kw_only=True):
 
     A call takes at most half a lease, so that a lease has not run out when its call ends. A claim
     that lies ready may take a place so long after a turn that found nothing against it: `calm_s`.
-    `opens` is when the next working day begins for a receiver without hours.
+    No more lie ready than calls have ended within `lately_s`, nor much longer. `opens` is when the
+    next working day begins for a receiver without hours.
     """
 
     lease_s: float = 60.0
     call_s_max: float = 30.0
     calm_s: float = 0.25
+    lately_s: float = 1.0
     breaker: BreakerLimits = BreakerLimits()
     backoff: Backoff = Backoff()
     opens: time = time(8)

@@ -77,6 +77,10 @@ class Room(Struct, frozen=True):
     at_once: int
     ready: int = 0
 
+    def is_calm(self, *, running: int) -> bool:
+        """Tell whether claims may take places of calls: not of those that are too many by now."""
+        return self.ready > 0 and running <= self.at_once
+
 
 def room_of(
     standing: Standing, endpoint: Endpoint, *, now: datetime, legal_now: datetime

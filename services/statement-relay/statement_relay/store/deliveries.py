@@ -14,7 +14,6 @@ from msgspec import Struct
 from kuntavayla.database import Connection
 from kuntavayla.database.statements import Columns
 from kuntavayla.events import instant_of_id
-from statement_relay.rules.claims import Claimed, placed
 from statement_relay.rules.deliveries import CUT_OFF, Delivery, Tracked
 from statement_relay.rules.pacing import Room
 from statement_relay.rules.states import InformationState
@@ -149,14 +148,14 @@ UPDATE client_queues q SET lease_token = NULL, lease_until = NULL
 FROM given g WHERE q.receiver_id = g.receiver_id AND q.client_id = g.client_id
 """  # noqa: S608 - a constant of ours
 LOCK_DUE = """
-SELECT q.receiver_id, q.client_id::text, q.lease_token::text, q.claimed_information_id::text,
+SELECT m.receiver_id, q.client_id::text, q.lease_token::text, q.claimed_information_id::text,
        q.claimed_attempt, m.at_once - running.calls AS places
 FROM unnest($1::text[], $2::int[], $3::int[], $5::int[]) AS m (receiver_id, claims, at_once, ready)
 CROSS JOIN LATERAL (
     SELECT count(*) AS calls FROM client_queues l
     WHERE l.receiver_id = m.receiver_id AND l.lease_token IS NOT NULL
       AND l.lease_until > clock_timestamp() AND l.lease_token <> ALL($4::uuid[])
-) running CROSS JOIN LATERAL (
+) running LEFT JOIN LATERAL (
     SELECT d.receiver_id, d.client_id, d.lease_token, d.claimed_information_id, d.claimed_attempt
     FROM client_queues d
     WHERE d.receiver_id = m.receiver_id AND NOT d.is_blocked
@@ -165,7 +164,7 @@ CROSS JOIN LATERAL (
     ORDER BY d.next_attempt_at
     LIMIT greatest(0, least(m.claims, m.at_once - running.calls + m.ready))
     FOR UPDATE SKIP LOCKED
-) q
+) q ON true
 """
 TAKE_HEADS = f"""
 WITH claimed AS MATERIALIZED (SELECT r.* FROM {_LEASES.recordset()}),
@@ -334,6 +333,13 @@ async def reject_successors(
     return [tracked(row) for row in rows]
 
 
+class Claimed(Struct, frozen=True):
+    """Heads of queues under leases, and how many calls may begin now, by receiver."""
+
+    deliveries: Sequence[Delivery] = ()
+    places: Mapping[str, int] = {}
+
+
 async def claim(
     connection: Connection,
     rooms: Mapping[str, Room],
@@ -352,7 +358,7 @@ async def claim(
     """
     if not rooms:
         return Claimed()
-    due = await connection.fetch(
+    looked = await connection.fetch(
         LOCK_DUE,
         [*rooms],
         [room.claims for room in rooms.values()],
@@ -360,14 +366,16 @@ async def claim(
         [one.lease_token for one in over],
         [room.ready for room in rooms.values()],
     )
+    places = {row["receiver_id"]: max(0, row["places"]) for row in looked}
+    due = [row for row in looked if row["client_id"] is not None]
     if not due:
-        return Claimed()
+        return Claimed(places=places)
     claimed = [Lease(row["receiver_id"], row["client_id"], new_token()) for row in due]
     await append_attempts(connection, cut_off(due, now=now))
     rows = await connection.fetch(TAKE_HEADS, _LEASES.argument(claimed), lease_s)
     taken = {row["lease_token"]: _delivery(row) for row in rows}
     in_order = [taken[one.lease_token] for one in claimed if one.lease_token in taken]
-    return placed(in_order, places={row["receiver_id"]: row["places"] for row in due})
+    return Claimed(in_order, places)
 
 
 def _delivery(row: Any) -> Delivery:  # noqa: ANN401 - a record of the driver

@@ -9,9 +9,8 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, Gauge, Histogram
@@ -27,7 +26,7 @@ from statement_relay.clients.parcels import Parcel
 from statement_relay.clients.trust import Whose
 from statement_relay.events import SERVICE, SOURCE
 from statement_relay.operations import delivering
-from statement_relay.operations.delivering import Decided, DeliveryDesk, Held
+from statement_relay.operations.delivering import Decided, DeliveryDesk, Held, Turn
 from statement_relay.rules.answers import AnswerTable
 from statement_relay.rules.deliveries import Called, Delivery, Pace
 from statement_relay.rules.endpoints import Endpoints
@@ -102,10 +101,12 @@ class Courier:
         self._adapters = Adapters(route.endpoints, clock=clock)
         self._ended: list[Called] = []
         self._never_begun: list[Delivery] = []
-        self._ready = ReadyClaims(calm_s=route.pace.calm_s)
+        self._ready = ReadyClaims(calm_s=route.pace.calm_s, lately_s=route.pace.lately_s)
         self._running: Counter[str] = Counter()
         self._places: Counter[str] = Counter()
         """Places of calls that have ended since the turn began, and that nothing has taken."""
+        self._is_slow = False
+        """Whether the last turn took so long that nothing found by it holds any more."""
         self._calls: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._settler = Settler(self._settle, settled=self._look_again)
@@ -188,22 +189,17 @@ class Courier:
         began_at = time.monotonic()
         ended, self._ended = self._ended, []
         self._places.clear()
+        ready_max = self._ready.begin_turn(now_s=began_at)
         try:
             async with transaction(self._pool) as connection:
-                turn = await delivering.take_turn(
-                    connection, ended, held=self._held(), desk=self._desk()
-                )
+                held = self._held({} if self._is_slow else ready_max)
+                turn = await delivering.take_turn(connection, ended, held=held, desk=self._desk())
         except BaseException:
             self._ended = [*ended, *self._ended]
             raise
         self._settler.add(turn.decided)
-        for delivery in turn.deliveries:
-            self._begin(delivery, claimed_at=began_at)
-        left = self._ready.take(turn, claimed_at=began_at)
-        for receiver_id in self._places.elements():
-            self._begin_ready(receiver_id)
-        for delivery in (*left, *self._ready.clear(unless=+self._running)):
-            self._leave(delivery)
+        self._begin_claimed(turn, claimed_at=began_at)
+        self._is_slow = time.monotonic() - began_at > self._route.pace.calm_s
         return POLL_S if turn.again_in_s is None else min(POLL_S, turn.again_in_s)
 
     async def _give_back(self) -> None:
@@ -240,28 +236,38 @@ class Courier:
         self._calls.add(task)
         self._running[delivery.receiver_id] += 1
         self._metrics.under_way.inc()
-        task.add_done_callback(partial(self._forget, delivery.receiver_id))
+        task.add_done_callback(self._forget)
 
-    def _begin_ready(self, receiver_id: str) -> bool:
-        """Give the place of a call that has ended to a claim that lies ready, if it still may.
-
-        Say whether one lay ready.
-        """
-        ready = self._ready.next(receiver_id, now_s=time.monotonic())
-        if ready is None:
-            return False
-        delivery, claimed_at, is_calm = ready
-        if is_calm and not self._settler.is_behind:
+    def _begin_claimed(self, turn: Turn, *, claimed_at: float) -> None:
+        """Begin what a turn has claimed, and what lay ready, as far as there are places."""
+        begun, left = self._ready.end_turn(turn, claimed_at=claimed_at)
+        for delivery in begun:
             self._begin(delivery, claimed_at=claimed_at)
-        else:
+        for delivery in left:
             self._leave(delivery)
-        return True
+        for receiver_id in (Counter(turn.places) + self._places).elements():
+            ready = self._ready.next(receiver_id)
+            if ready is not None:
+                self._begin(ready[0], claimed_at=ready[1])
 
-    def _held(self) -> Held:
+    def _take_place(self, receiver_id: str) -> None:
+        """Give the place of a call that has ended to a claim that lies ready, if it still may."""
+        now_s = time.monotonic()
+        self._ready.note_ended(receiver_id, now_s=now_s)
+        if self._settler.is_behind or not self._ready.is_calm(receiver_id, now_s=now_s):
+            return
+        ready = self._ready.next(receiver_id)
+        if ready is None:
+            self._places[receiver_id] += 1
+        else:
+            self._begin(ready[0], claimed_at=ready[1])
+
+    def _held(self, ready_max: Mapping[str, int]) -> Held:
         return Held(
             unsettled=self._settler.unsettled,
             ready=self._ready.all,
             running=dict(self._running),
+            ready_max=ready_max,
         )
 
     def _leave(self, delivery: Delivery) -> None:
@@ -269,15 +275,35 @@ class Courier:
         self._never_begun.append(delivery)
         self._woken.set()
 
-    def _forget(self, receiver_id: str, task: asyncio.Task[None]) -> None:
+    def _forget(self, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
-        self._running[receiver_id] -= 1
         self._metrics.under_way.dec()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("relay.call_failed", error_type=type(error).__name__)
 
     async def _call(self, adapter: Adapter, delivery: Delivery, *, claimed_at: float) -> None:
+        """Call; then let the place go to what lies ready, unless its receiver is in trouble."""
+        receiver_id = delivery.receiver_id
+        try:
+            called = await self._called(adapter, delivery, claimed_at=claimed_at)
+        finally:
+            self._running[receiver_id] -= 1
+        if called is None:
+            self._leave(delivery)
+            return
+        self._metrics.count(called)
+        self._ended.append(called)
+        if called.counts_against or called.hold_s is not None:
+            for ready in self._ready.upset(receiver_id):
+                self._leave(ready)
+        else:
+            self._take_place(receiver_id)
+        self._woken.set()
+
+    async def _called(
+        self, adapter: Adapter, delivery: Delivery, *, claimed_at: float
+    ) -> Called | None:
         """Call within half of the lease: what is left of it settles the outcome.
 
         Where the claim has taken all of that half there is no call: the receiver is not to blame.
@@ -285,8 +311,7 @@ class Courier:
         pace = self._route.pace
         left_s = pace.lease_s / 2 - (time.monotonic() - claimed_at)
         if left_s <= 0:
-            self._leave(delivery)
-            return
+            return None
         started_at = self._clock()
         answer = await adapter.put(
             Parcel(
@@ -298,7 +323,7 @@ class Courier:
             ),
             timeout_s=min(pace.call_s_max, left_s),
         )
-        called = Called(
+        return Called(
             delivery=delivery,
             request_id=delivery.lease_token,
             started_at=started_at,
@@ -306,14 +331,11 @@ class Courier:
             answer=answer,
             verdict=self._route.answers.verdict(answer, digest=delivery.digest),
         )
-        self._metrics.count(called)
-        self._ended.append(called)
-        if not self._begin_ready(delivery.receiver_id):
-            self._places[delivery.receiver_id] += 1
-        self._woken.set()
 
     async def _end(self) -> None:
         self._never_begun += self._ready.clear()
+        with contextlib.suppress(*AWAY, *AGAIN, *BUSY):
+            await self._give_back()
         if self._calls:
             await asyncio.wait(self._calls, timeout=GRACE_S)
         self.cut_off()
@@ -321,6 +343,7 @@ class Courier:
             async with transaction(self._pool) as connection:
                 decided = await delivering.decide(connection, self._ended, desk=self._desk())
             self._settler.add(decided)
+        with contextlib.suppress(*AWAY, *AGAIN, *BUSY):
             await self._give_back()
         await self._settler.end()
         await self._adapters.close()
