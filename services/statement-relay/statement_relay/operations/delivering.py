@@ -5,7 +5,7 @@ What was decided is settled by another, beside the turns that follow.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -17,6 +17,7 @@ from kuntavayla.database import Connection
 from kuntavayla.service.moments import Call, Moment
 from statement_relay.operations import receipts
 from statement_relay.operations.rejecting import reject_successors
+from statement_relay.operations.settlements import attempt_of, settlement_of
 from statement_relay.operations.telling import Telling
 from statement_relay.rules.answers import Answer, Verdict
 from statement_relay.rules.deliveries import (
@@ -40,9 +41,8 @@ from statement_relay.rules.pacing import (
     may_be_called_at,
     room_of,
 )
-from statement_relay.rules.states import SETTLED
 from statement_relay.store import deliveries, receivers, repairs
-from statement_relay.store.deliveries import Attempt, Claimed, Settlement, lease_of
+from statement_relay.store.deliveries import Claimed, lease_of
 
 NOTIFY_CHANNEL = deliveries.NOTIFY_CHANNEL
 Standings = dict[str, Standing]
@@ -119,7 +119,8 @@ async def take_turn(
     What is held unsettled or ready is not under way, nor what has ended now, and its queues are not
     claimed. Locks receivers, then queues, each in order of their keys, then items.
     """
-    work = await _decide(connection, ended, desk=desk)
+    ready = map(attrgetter("receiver_id"), held.ready)
+    work = await _decide(connection, ended, beside=ready, desk=desk)
     if work is None:
         return Turn()
     rooms = _rooms(work, desk=desk)
@@ -189,11 +190,15 @@ def refused(decided: Decided) -> Decided:
 
 
 async def _decide(
-    connection: Connection, ended: Sequence[Called], *, desk: DeliveryDesk
+    connection: Connection,
+    ended: Sequence[Called],
+    *,
+    beside: Iterable[str] = (),
+    desk: DeliveryDesk,
 ) -> _Work | None:
     """Lock the receivers; None where no receiver is involved and nothing is due."""
     by_receiver = _by_receiver(ended)
-    locked = await receivers.lock_receivers(connection, by_receiver)
+    locked = await receivers.lock_receivers(connection, {*by_receiver, *beside})
     if locked.now is None:
         return None
     now = locked.now
@@ -311,8 +316,8 @@ async def _settle(
     now = desk.moment.now
     settled = await deliveries.settle(
         connection,
-        [_settlement(called, fate, now=now) for called, fate in mine],
-        [_attempt(one.called) for one in decided],
+        [settlement_of(called, fate, now=now) for called, fate in mine],
+        [attempt_of(one.called) for one in decided],
     )
     rejected = []
     for called, fate in mine:
@@ -361,40 +366,3 @@ def _tell(item: Tracked, called: Called, fate: Fate, *, telling: Telling) -> Non
             telling.parked(item, code=code)
         case _:
             pass
-
-
-def _settlement(called: Called, fate: Fate, *, now: datetime) -> Settlement:
-    delivery, receipt = called.delivery, called.answer.receipt
-    is_delivered = fate.state == "delivered"
-    return Settlement(
-        receiver_id=delivery.receiver_id,
-        client_id=delivery.client_id,
-        information_id=delivery.information_id,
-        state=fate.state,
-        state_reason=fate.code,
-        settled_at=now if fate.state in SETTLED else None,
-        receipt_id=None if receipt is None else receipt.receipt_id,
-        received_at=None if receipt is None else receipt.received_at,
-        receipt_digest=None if receipt is None else receipt.digest,
-        delivered_request_id=called.request_id if is_delivered else None,
-        is_blocked=fate.is_blocked,
-        wait_s=fate.wait_s,
-    )
-
-
-def _attempt(called: Called) -> Attempt:
-    receipt = called.answer.receipt
-    return Attempt(
-        information_id=called.delivery.information_id,
-        attempt=called.delivery.attempt,
-        request_id=called.request_id,
-        started_at=called.started_at,
-        ended_at=called.ended_at,
-        status=called.answer.status,
-        outcome=called.verdict.code,
-        code=called.answer.code,
-        request_hash=called.answer.request_hash,
-        receipt_id=None if receipt is None else receipt.receipt_id,
-        received_at=None if receipt is None else receipt.received_at,
-        receipt_digest=None if receipt is None else receipt.digest,
-    )
