@@ -7,12 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from kuntavayla.database import transaction
-from statement_relay.operations.delivering import Turn
 from statement_relay.rules.answers import Answer, Receipt, Verdict
 from statement_relay.rules.deliveries import Called, Delivery
 from statement_relay.rules.endpoints import Endpoint, Endpoints
 from statement_relay.workers.delivering import Courier
-from statement_relay.workers.ready import ReadyClaims
 from tests.statement_relay.deliveries import (
     DEADLINE_S,
     OTHER_RECEIVER,
@@ -372,92 +370,7 @@ async def test_what_lies_ready_for_one_receiver_takes_no_place_of_another(
     assert (len(receiver.heard), len(well.heard)) == (len(items), len(elsewhere))
 
 
-def test_a_receiver_is_calm_for_a_while_after_a_turn_unless_a_call_fails() -> None:
-    claims = ReadyClaims(calm_s=0.25, lately_s=60.0)
-    before = claims.is_calm(RECEIVER, now_s=7.0)
-
-    claims.end_turn(Turn(calm={RECEIVER: True}), claimed_at=7.0)
-    soon = [claims.is_calm(RECEIVER, now_s=now_s) for now_s in (7.0, 7.25, 7.26)]
-    claims.upset(RECEIVER)
-
-    assert (before, soon) == (False, [True, True, False])
-    assert not claims.is_calm(RECEIVER, now_s=7.0)
-
-
-def test_claims_of_a_receiver_that_is_not_calm_any_more_are_left() -> None:
-    claims = ReadyClaims(calm_s=60.0, lately_s=60.0)
-    first, second, other = delivery_of("a"), delivery_of("b"), delivery_of("c", OTHER_RECEIVER)
-    calm = {RECEIVER: True, OTHER_RECEIVER: True}
-    claims.end_turn(Turn(deliveries=[first, other], calm=calm), claimed_at=1)
-
-    begun, left = claims.end_turn(Turn(deliveries=[second], calm={RECEIVER: False}), claimed_at=2)
-
-    assert (begun, left, claims.all) == ([second], [first], [other])
-
-
-def test_what_a_turn_has_claimed_while_a_call_failed_is_left() -> None:
-    claims = ReadyClaims(calm_s=60.0, lately_s=60.0)
-    first, second = delivery_of("a"), delivery_of("b")
-    claims.end_turn(Turn(deliveries=[first], calm={RECEIVER: True}), claimed_at=1)
-    claims.begin_turn(now_s=2)
-    dropped = claims.upset(RECEIVER)
-
-    ended = claims.end_turn(Turn(deliveries=[second], calm={RECEIVER: True}), claimed_at=2)
-
-    assert (dropped, ended, claims.all) == ([first], ([], [second]), [])
-    assert not claims.is_calm(RECEIVER, now_s=2)
-
-
-def test_a_claim_that_has_lain_ready_too_long_is_left() -> None:
-    claims = ReadyClaims(calm_s=60.0, lately_s=1.0)
-    older, newer = delivery_of("a"), delivery_of("b")
-    claims.end_turn(Turn(deliveries=[older], calm={RECEIVER: True}), claimed_at=1.0)
-    claims.end_turn(Turn(deliveries=[newer], calm={RECEIVER: True}), claimed_at=2.0)
-
-    ended = claims.end_turn(Turn(calm={RECEIVER: True}), claimed_at=2.5)
-
-    assert (ended, claims.all) == (([], [older]), [newer])
-
-
-def test_no_more_may_lie_ready_than_calls_have_ended_well_lately() -> None:
-    claims = ReadyClaims(calm_s=60.0, lately_s=1.0)
-    for now_s in (1.0, 1.5, 2.0):
-        claims.note_ended(RECEIVER, now_s=now_s)
-    claims.note_ended(OTHER_RECEIVER, now_s=2.0)
-    claims.upset(OTHER_RECEIVER)
-
-    allowed = [claims.begin_turn(now_s=now_s)[RECEIVER] for now_s in (2.0, 2.3, 9.0)]
-
-    assert allowed == [3, 2, 0]
-    assert OTHER_RECEIVER not in claims.begin_turn(now_s=2.0)
-
-
-def test_claims_take_places_in_the_order_in_which_they_were_made() -> None:
-    claims = ReadyClaims(calm_s=60.0, lately_s=60.0)
-    made = [delivery_of(name) for name in "abc"]
-    claims.end_turn(Turn(deliveries=made, calm={RECEIVER: True}), claimed_at=1.0)
-
-    taken = [claims.next(RECEIVER) for _ in made]
-
-    assert taken == [(delivery, 1.0) for delivery in made]
-    assert claims.next(RECEIVER) is None
-    assert claims.clear() == []
-
-
 def taken(delivery: Delivery) -> Called:
     """Return a call by which an item was delivered."""
     receipt = Receipt("R-1", NOW, delivery.digest)
     return ended(delivery, Answer(status=201, receipt=receipt), NO_FAULT)
-
-
-def delivery_of(name: str, receiver_id: str = RECEIVER) -> Delivery:
-    return Delivery(
-        receiver_id=receiver_id,
-        client_id=name,
-        lease_token=name,
-        information_id=name,
-        attempt=1,
-        body=b"{}",
-        digest="",
-        official_id="sotkamo:u-1042",
-    )
