@@ -97,7 +97,10 @@ class QuotaCaller:
         return answer
 
     async def answered(self, asked: Asked) -> Answer:
-        """Call until answered; now and then once more, and the answer must be the same."""
+        """Call until answered; now and then once more, and the answer must be the same.
+
+        Returns the last answer: a line that was refused is tried again with its repeat.
+        """
         number = self.rng.randrange(PROCESSES)
         while (answer := await self.once(asked, number=number)) is None:
             number += 1
@@ -106,8 +109,9 @@ class QuotaCaller:
         if asked.is_repeatable and self.rng.random() < NEEDLESS_REPEATS:
             self.repeated += 1
             again = await self._again(asked, number=number + 1)
-            if _essence(again) != _essence(answer):
+            if not _is_repeat(answer, again):
                 self.complaints.append(f"{asked.path} answered {answer}, then {again}")
+            return again if again.status == answer.status else answer
         return answer
 
     async def _again(self, asked: Asked, *, number: int) -> Answer:
@@ -131,13 +135,18 @@ def _is_lines(answer: httpx.Response) -> bool:
     return "x-ndjson" in str(answer.headers.get("Content-Type"))
 
 
-def _essence(answer: Answer) -> object:
-    """Return what a repeat must answer alike: of a refusal nothing, for what it met may change."""
+def _is_repeat(answer: Answer, again: Answer) -> bool:
+    """Say whether a repeat is answered alike: of a refusal not, for what it met may change."""
     if answer.status >= httpx.codes.BAD_REQUEST:
-        return answer.status >= httpx.codes.BAD_REQUEST
-    if isinstance(answer.body, list):
-        return [_bare(each.get("result") or {}) for each in answer.body]
-    return _bare(answer.body)
+        return again.status >= httpx.codes.BAD_REQUEST
+    if again.status >= httpx.codes.BAD_REQUEST:
+        return False
+    if not isinstance(answer.body, list):
+        return _bare(again.body) == _bare(answer.body)
+    return len(again.body) == len(answer.body) and all(
+        first.get("result") is None or _bare(then.get("result") or {}) == _bare(first["result"])
+        for first, then in zip(answer.body, again.body, strict=True)
+    )
 
 
 def _bare(body: dict[str, Any]) -> dict[str, Any]:

@@ -117,7 +117,13 @@ def _unlike_answers(row: Mapping[str, Any], taken: Mapping[str, int]) -> Iterato
 
 def check_audit(stored: Stored, *, verified: int) -> Iterator[str]:
     """Each decision, act, payment, order and answer has its line, and no line stands twice."""
-    lines = Counter((row["action"], row["resource"]) for row in stored.audit if row["resource"])
+    booked = {row["id"] for row in stored.payments if row["state"] != "refused"}
+    # What was refused and is booked by its repeat has a line of either.
+    lines = Counter(
+        (row["action"], row["resource"])
+        for row in stored.audit
+        if row["resource"] and not (row["outcome"] in REFUSED and row["resource"] in booked)
+    )
     wanted: Counter[tuple[str, str]] = Counter()
     for row in stored.steps:
         if row["number"] == 1:
