@@ -29,6 +29,8 @@ SELECT pid FROM pg_stat_activity
 WHERE usename = ANY($1::text[]) AND pid <> pg_backend_pid()
 ORDER BY state <> 'active', pid
 """
+QUICKLY_HEALED = {"checkpoint_timeout": "30s", "max_wal_size": "256MB"}
+"""A killed server replays its log since the last checkpoint, and lets nobody in meanwhile."""
 GATE = 4_711
 """The advisory lock that stands for the gate; see `gate`."""
 WAITING = """
@@ -41,7 +43,7 @@ class Postgres:
     """The server, by its embedded form: how it is asked, hurt and healed."""
 
     def __init__(self, directory: Path) -> None:
-        self.server = EmbeddedServer(directory)
+        self.server = EmbeddedServer(directory, settings=QUICKLY_HEALED)
         self._has_copies = False
         self._asking: dict[str, asyncpg.Connection] = {}
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
