@@ -1,5 +1,7 @@
 """Claims that lie ready, as a courier keeps them in its memory."""
 
+import pytest
+
 from statement_relay.operations.delivering import Turn
 from statement_relay.rules.deliveries import Delivery
 from statement_relay.workers.ready import ReadyClaims
@@ -37,22 +39,39 @@ def test_claims_of_a_receiver_that_is_not_calm_any_more_are_left() -> None:
     calm = {RECEIVER: True, OTHER_RECEIVER: True}
     claims.end_turn(Turn(deliveries=[first, other], calm=calm), claimed_at=1)
 
-    begun, left = claims.end_turn(Turn(deliveries=[second], calm={RECEIVER: False}), claimed_at=2)
+    turn = Turn(deliveries=[second], calm={RECEIVER: False}, places={RECEIVER: 1})
+    begun, left = claims.end_turn(turn, claimed_at=2)
 
     assert (begun, left, claims.all) == ([second], [first], [other])
 
 
-def test_what_a_turn_has_claimed_while_a_call_failed_is_left() -> None:
+def test_what_a_turn_has_claimed_while_a_call_failed_begins_where_there_are_places() -> None:
     claims = ReadyClaims(calm_s=60.0, lately_s=60.0)
-    first, second = delivery_of("a"), delivery_of("b")
+    first, second, third = (delivery_of(name) for name in "abc")
     claims.end_turn(Turn(deliveries=[first], calm={RECEIVER: True}), claimed_at=1)
     claims.begin_turn(now_s=2)
     dropped = claims.upset(RECEIVER)
 
-    ended = claims.end_turn(Turn(deliveries=[second], calm={RECEIVER: True}), claimed_at=2)
+    turn = Turn(deliveries=[second, third], calm={RECEIVER: True}, places={RECEIVER: 1})
+    ended = claims.end_turn(turn, claimed_at=2)
 
-    assert (dropped, ended, claims.all) == ([first], ([], [second]), [])
+    assert (dropped, ended, claims.all) == ([first], ([second], [third]), [])
     assert not claims.is_calm(RECEIVER, now_s=2)
+
+
+@pytest.mark.parametrize("is_calm", [True, False])
+def test_what_a_turn_has_claimed_while_its_receiver_asked_for_time_is_left(
+    *, is_calm: bool
+) -> None:
+    claims = ReadyClaims(calm_s=60.0, lately_s=60.0)
+    delivery = delivery_of("a")
+    claims.begin_turn(now_s=2)
+    claims.upset(RECEIVER, wants_none=True)
+
+    turn = Turn(deliveries=[delivery], calm={RECEIVER: is_calm}, places={RECEIVER: 1})
+    ended = claims.end_turn(turn, claimed_at=2)
+
+    assert (ended, claims.all) == (([], [delivery]), [])
 
 
 def test_a_claim_that_has_lain_ready_too_long_is_left() -> None:

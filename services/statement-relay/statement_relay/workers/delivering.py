@@ -250,10 +250,15 @@ class Courier:
             if ready is not None:
                 self._begin(ready[0], claimed_at=ready[1])
 
-    def _take_place(self, receiver_id: str) -> None:
-        """Give the place of a call that has ended to a claim that lies ready, if it still may."""
-        now_s = time.monotonic()
-        self._ready.note_ended(receiver_id, now_s=now_s)
+    def _take_place(self, called: Called) -> None:
+        """Give the place of a call that has ended to a claim that lies ready, if it still may.
+
+        Calls that take long say nothing of how soon the next place falls free.
+        """
+        receiver_id, now_s = called.delivery.receiver_id, time.monotonic()
+        took_s = (called.ended_at - called.started_at).total_seconds()
+        if took_s <= self._route.pace.lately_s / 2:
+            self._ready.note_ended(receiver_id, now_s=now_s)
         if self._settler.is_behind or not self._ready.is_calm(receiver_id, now_s=now_s):
             return
         ready = self._ready.next(receiver_id)
@@ -295,10 +300,11 @@ class Courier:
         self._metrics.count(called)
         self._ended.append(called)
         if called.counts_against or called.hold_s is not None:
-            for ready in self._ready.upset(receiver_id):
+            wants_none = called.hold_s is not None
+            for ready in self._ready.upset(receiver_id, wants_none=wants_none):
                 self._leave(ready)
         else:
-            self._take_place(receiver_id)
+            self._take_place(called)
         self._woken.set()
 
     async def _called(
@@ -334,19 +340,24 @@ class Courier:
 
     async def _end(self) -> None:
         self._never_begun += self._ready.clear()
-        with contextlib.suppress(*AWAY, *AGAIN, *BUSY):
-            await self._give_back()
-        if self._calls:
-            await asyncio.wait(self._calls, timeout=GRACE_S)
+        handing_back = asyncio.create_task(self._hand_back())
+        await asyncio.wait([handing_back, *self._calls], timeout=GRACE_S)
+        handing_back.cancel()
         self.cut_off()
         with contextlib.suppress(*AWAY, *AGAIN, *BUSY):
             async with transaction(self._pool) as connection:
                 decided = await delivering.decide(connection, self._ended, desk=self._desk())
             self._settler.add(decided)
-        with contextlib.suppress(*AWAY, *AGAIN, *BUSY):
             await self._give_back()
         await self._settler.end()
         await self._adapters.close()
+
+    async def _hand_back(self) -> None:
+        """Undo the claims of which no call will be made, while calls end; else leases run out."""
+        try:
+            await self._give_back()
+        except Exception as error:  # noqa: BLE001 - calls end whatever fails here
+            log.warning("relay.hand_back_failed", error_type=type(error).__name__)
 
     @property
     def _known(self) -> frozenset[str]:

@@ -26,6 +26,7 @@ class ReadyClaims:
         self._calm_at_s: dict[str, float] = {}
         self._ended_at_s: defaultdict[str, deque[float]] = defaultdict(deque)
         self._upset: set[str] = set()
+        self._silenced: set[str] = set()
 
     @property
     def all(self) -> Sequence[Delivery]:
@@ -35,6 +36,7 @@ class ReadyClaims:
     def begin_turn(self, *, now_s: float) -> Mapping[str, int]:
         """Return how many claims may lie ready, by receiver; what fails from now on is noted."""
         self._upset.clear()
+        self._silenced.clear()
         for ended in self._ended_at_s.values():
             while ended and ended[0] < now_s - self._lately_s:
                 ended.popleft()
@@ -44,9 +46,11 @@ class ReadyClaims:
         """Note that a call has ended, and not by a fault."""
         self._ended_at_s[receiver_id].append(now_s)
 
-    def upset(self, receiver_id: str) -> Sequence[Delivery]:
-        """Note that a call has failed, or that its receiver wants none; return what lay ready."""
+    def upset(self, receiver_id: str, *, wants_none: bool = False) -> Sequence[Delivery]:
+        """Note that a call has failed, or its receiver wants none at all; return what lay ready."""
         self._upset.add(receiver_id)
+        if wants_none:
+            self._silenced.add(receiver_id)
         self._ended_at_s.pop(receiver_id, None)
         return self._drop(receiver_id)
 
@@ -57,23 +61,20 @@ class ReadyClaims:
 
         What was claimed too long ago is handed back: it has lost of the time of its call.
         """
-        left: list[Delivery] = []
+        left = self._drop_unfit(turn, claimed_at=claimed_at)
         begun: list[Delivery] = []
-        for receiver_id, is_calm in turn.calm.items():
-            if is_calm and receiver_id not in self._upset:
-                self._calm_at_s[receiver_id] = claimed_at
-            else:
-                left += self._drop(receiver_id)
-        for claims in self._claims.values():
-            while claims and claims[0][1] < claimed_at - self._lately_s:
-                left.append(claims.popleft()[0])
+        places = Counter(turn.places)
         for delivery in turn.deliveries:
-            if delivery.receiver_id in self._upset:
+            receiver_id = delivery.receiver_id
+            if receiver_id in self._silenced:
                 left.append(delivery)
-            elif turn.calm.get(delivery.receiver_id, False):
-                self._claims[delivery.receiver_id].append((delivery, claimed_at))
-            else:
+            elif turn.calm.get(receiver_id, False) and receiver_id not in self._upset:
+                self._claims[receiver_id].append((delivery, claimed_at))
+            elif places[receiver_id] > 0:
+                places[receiver_id] -= 1
                 begun.append(delivery)
+            else:
+                left.append(delivery)
         return begun, left
 
     def next(self, receiver_id: str) -> tuple[Delivery, float] | None:
@@ -89,6 +90,19 @@ class ReadyClaims:
     def clear(self) -> Sequence[Delivery]:
         """Take out every claim."""
         return [delivery for receiver_id in [*self._claims] for delivery in self._drop(receiver_id)]
+
+    def _drop_unfit(self, turn: Turn, *, claimed_at: float) -> list[Delivery]:
+        """Take out what lay ready for receivers that are not calm, or was claimed too long ago."""
+        unfit: list[Delivery] = []
+        for receiver_id, is_calm in turn.calm.items():
+            if is_calm and receiver_id not in self._upset:
+                self._calm_at_s[receiver_id] = claimed_at
+            else:
+                unfit += self._drop(receiver_id)
+        for claims in self._claims.values():
+            while claims and claims[0][1] < claimed_at - self._lately_s:
+                unfit.append(claims.popleft()[0])
+        return unfit
 
     def _drop(self, receiver_id: str) -> Sequence[Delivery]:
         self._calm_at_s.pop(receiver_id, None)
