@@ -26,7 +26,7 @@ from tests.faults.link import Link
 from tests.faults.postgres import Postgres
 from tests.faults.processes import Managed, Program
 from tests.faults.quota_items import PLACES, Place, clients_of
-from tests.faults.quota_process import Start
+from tests.faults.service_process import Start
 from tests.faults.waiting import plain
 
 LEDGER = quota_service.DATABASE

@@ -30,8 +30,7 @@ from tests.faults.link import Link
 from tests.faults.postgres import Postgres
 from tests.faults.processes import Managed, Program
 from tests.faults.relay_items import PLACES, RECEIVERS, Client
-from tests.faults.relay_process import Start
-from tests.faults.routing_process import Start as RoutingStart
+from tests.faults.service_process import Start
 from tests.faults.site import routing_settings
 from tests.faults.waiting import plain, until
 
@@ -252,7 +251,7 @@ def _routing_start(
 ) -> bytes:
     settings = routing_settings(postgres, issuer_url=issuer_url, port=_port_of(url))
     clock = LegalClock(OPENING, datetime.now(UTC))
-    return msgspec.json.encode(RoutingStart(settings | _transport(broker), clock))
+    return msgspec.json.encode(Start(settings | _transport(broker), clock))
 
 
 def _start(settings: dict[str, Any], url: str, *, clock: LegalClock) -> bytes:

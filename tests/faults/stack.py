@@ -19,7 +19,7 @@ from kuntavayla_sandbox.serving import address_of, bind_loopback
 from tests.faults.broker import FaultyBroker
 from tests.faults.postgres import ROUTING
 from tests.faults.processes import Managed, Program
-from tests.faults.routing_process import Start
+from tests.faults.service_process import Start
 from tests.faults.site import BY_TOPIC, PREFIX, SYSTEMS, Site, clock_from_now
 from tests.faults.waiting import plain, until
 
